@@ -1,0 +1,90 @@
+// What every shader template returns, and the snippets that all of them share: loads, stores, tails.
+//
+// Conventions of all kernels
+// - Binding 0 is a uniform block of 32-bit words (`var<uniform> p: Params`); bindings 1… are storage buffers,
+//   in the order of `access`. Sizes, strides and offsets are in the uniform block, so that a new image size
+//   compiles nothing; only structure is in the text, and `key` names that structure completely.
+// - A storage buffer is declared `array<T>` or `array<vec4<T>>`. The same bytes may be bound either way.
+// - u8 values are packed four to a word.
+
+/** How one storage binding is declared. Activations live in shared slabs and are always bound
+ * `read_write` (WebGPU then allows disjoint ranges of one buffer in one dispatch); parameters and
+ * inputs have buffers of their own and are bound `read`. */
+export type Access = 'read' | 'read_write'
+
+/** Element types in memory. */
+export type Elem = 'f32' | 'f16' | 'i32' | 'u32' | 'u8'
+
+/** A compute shader, ready to be made a pipeline (entry point `main`). Equal keys mean equal code. */
+export interface Kernel {
+  readonly key: string
+  readonly code: string
+  /** Storage bindings 1…, in order. */
+  readonly access: readonly Access[]
+  /** Optional features that the code enables. */
+  readonly features?: readonly ('subgroups' | 'shader-f16')[]
+}
+
+/** The type that an element has in registers: u8 becomes u32 and f16 becomes f32. */
+export const register = (elem: Elem): 'f32' | 'i32' | 'u32' =>
+  elem === 'f16' ? 'f32' : elem === 'u8' ? 'u32' : elem
+
+/** WGSL declaration of storage binding `slot` (1…) named `name`; `vec` binds it as vec4s. */
+export function declare(slot: number, name: string, access: Access, elem: Elem, vec: boolean): string {
+  const scalar = elem === 'u8' ? 'u32' : elem
+  const type = vec && elem !== 'u8' ? `vec4<${scalar}>` : scalar
+  return `@group(0) @binding(${slot}) var<storage, ${access}> ${name}: array<${type}>;`
+}
+
+/** WGSL of the vec4 of registers at elements 4·i4 … 4·i4+3 of a buffer declared with `vec` true. */
+export function loadVec(name: string, elem: Elem, i4: string): string {
+  if (elem === 'u8') return `((vec4u(${name}[${i4}]) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u))`
+  if (elem === 'f16') return `vec4f(${name}[${i4}])`
+  return `${name}[${i4}]`
+}
+
+/** WGSL of the register at element i of a buffer declared with `vec` false. */
+export function loadScalar(name: string, elem: Elem, i: string): string {
+  if (elem === 'u8') return `((${name}[(${i}) / 4u] >> (((${i}) % 4u) * 8u)) & 255u)`
+  if (elem === 'f16') return `f32(${name}[${i}])`
+  return `${name}[${i}]`
+}
+
+/** WGSL statement that stores a vec4 of registers at elements 4·i4 … of a buffer declared with `vec` true. */
+export function storeVec(name: string, elem: Elem, i4: string, value: string): string {
+  if (elem === 'u8')
+    return `{ let b = ${value} & vec4u(255u); ${name}[${i4}] = b.x | (b.y << 8u) | (b.z << 16u) | (b.w << 24u); }`
+  if (elem === 'f16') return `${name}[${i4}] = vec4<f16>(${value});`
+  return `${name}[${i4}] = ${value};`
+}
+
+/** How a tail operand is addressed at output element (row m, channel n) of an [m, n] output. */
+export type OperandMode = 'same' | 'channel' | 'scalar'
+
+/** A tensor that a tail reads. */
+export interface Operand {
+  readonly access: Access
+  readonly elem: Elem
+  readonly mode: OperandMode
+}
+
+/** Fused pointwise work at the end of a structured kernel (bias, affine, ReLU, residual add, …): it
+ * turns the kernel's own value, four neighbouring channels in one vec4f, into the values to store. */
+export interface Tail {
+  /** '' for the identity tail. */
+  readonly key: string
+  readonly operands: readonly Operand[]
+  /** Element type of each output; the identity tail has one f32. */
+  readonly outputs: readonly Elem[]
+  /** Given the name of the vec4f that holds the kernel's value and those of the loaded operands (vec4s of
+   * their register types), statements and one vec4 expression per output. */
+  emit(value: string, operands: readonly string[]): { code: string; results: readonly string[] }
+}
+
+/** The tail that stores the value as it is. */
+export const identityTail: Tail = {
+  key: '',
+  operands: [],
+  outputs: ['f32'],
+  emit: (value) => ({ code: '', results: [value] }),
+}
