@@ -88,3 +88,57 @@ export const identityTail: Tail = {
   outputs: ['f32'],
   emit: (value) => ({ code: '', results: [value] }),
 }
+
+/** What a kernel may know of the machine when it chooses its schedule. */
+export interface Caps {
+  readonly kind: 'discrete' | 'integrated' | 'lavapipe' | 'swiftshader' | 'unknown'
+  /** Fixed subgroup size, or 0 where subgroups are absent or vary. */
+  readonly subgroupSize: number
+  readonly maxWorkgroupStorage: number
+  readonly maxInvocations: number
+  readonly maxWorkgroupsPerDimension: number
+}
+
+/** A buffer that a dispatch binds: an input or output of the op, or scratch memory that lives only inside it. */
+export interface Slot {
+  readonly kind: 'input' | 'output' | 'scratch'
+  readonly index: number
+}
+export const input = (index: number): Slot => ({ kind: 'input', index })
+export const output = (index: number): Slot => ({ kind: 'output', index })
+export const scratch = (index: number): Slot => ({ kind: 'scratch', index })
+
+/** One dispatch: which kernel, on which buffers (bindings 1…), with which uniform words, over which grid. */
+export interface Dispatch {
+  readonly kernel: Kernel
+  readonly buffers: readonly Slot[]
+  readonly params: Uint32Array
+  readonly grid: readonly [number, number, number]
+}
+
+/** How an op is computed: its dispatches in order and the bytes of each scratch buffer. */
+export interface Recipe {
+  readonly scratch: readonly number[]
+  readonly dispatches: readonly Dispatch[]
+}
+
+/** Uniform words from numbers: integers as they are (negative ones in two's complement), `f32(x)` for floats. */
+export function words(...values: (number | { f32: number })[]): Uint32Array<ArrayBuffer> {
+  const out = new Uint32Array(Math.max(4, Math.ceil(values.length / 4) * 4))
+  const float = new Float32Array(out.buffer)
+  values.forEach((v, i) => {
+    if (typeof v === 'number') out[i] = v
+    else float[i] = v.f32
+  })
+  return out
+}
+export const f32 = (x: number): { f32: number } => ({ f32: x })
+
+/** Workgroups for `count` invocations in groups of `size`, folded into y beyond the per-dimension limit. A kernel
+ * finds its index as `(group.y * groups.x + group.x) * size + local.x` with `groups` from num_workgroups. */
+export function gridFor(count: number, size: number, limit = 65535): [number, number, number] {
+  const groups = Math.max(1, Math.ceil(count / size))
+  if (groups <= limit) return [groups, 1, 1]
+  const y = Math.ceil(groups / limit)
+  return [Math.ceil(groups / y), y, 1]
+}
