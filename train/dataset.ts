@@ -1,0 +1,48 @@
+// What a data set is to the rest of the library: a name, its classes, and examples by index.
+
+/** Label of pixels that take part in neither loss nor score. */
+export const VOID = 255
+
+export type Colour = readonly [r: number, g: number, b: number]
+
+export interface ClassInfo {
+  readonly name: string
+  readonly colour: Colour
+}
+
+export type Split = 'train' | 'val' | 'test'
+
+export const SPLITS: readonly Split[] = ['train', 'val', 'test']
+
+/** One image with its labels; both arrays are the reader's own and must not be written to. */
+export interface Example {
+  readonly name: string
+  /** RGB, [height, width, 3]. */
+  readonly image: Uint8Array
+  /** Class index of each pixel, [height, width]; 255 is void. */
+  readonly labels: Uint8Array
+  readonly height: number
+  readonly width: number
+}
+
+/** One split of a data set; `get(i)` gives the same example for the same `i` in 0..size-1, whenever it is asked. */
+export interface Dataset {
+  readonly name: string
+  readonly split: Split
+  readonly classes: readonly ClassInfo[]
+  readonly ignore: typeof VOID
+  readonly size: number
+  get(index: number): Promise<Example>
+}
+
+/** The first `count` examples of a data set (all of them where it has fewer). */
+export function firstOf(dataset: Dataset, count: number): Dataset {
+  return {
+    name: dataset.name,
+    split: dataset.split,
+    classes: dataset.classes,
+    ignore: dataset.ignore,
+    size: Math.min(count, dataset.size),
+    get: (index) => dataset.get(index),
+  }
+}
