@@ -30,7 +30,13 @@ export const register = (elem: Elem): 'f32' | 'i32' | 'u32' =>
   elem === 'f16' ? 'f32' : elem === 'u8' ? 'u32' : elem
 
 /** WGSL declaration of storage binding `slot` (1…) named `name`; `vec` binds it as vec4s. */
-export function declare(slot: number, name: string, access: Access, elem: Elem, vec: boolean): string {
+export function declare(
+  slot: number,
+  name: string,
+  access: Access,
+  elem: Elem,
+  vec: boolean,
+): string {
   const scalar = elem === 'u8' ? 'u32' : elem
   const type = vec && elem !== 'u8' ? `vec4<${scalar}>` : scalar
   return `@group(0) @binding(${slot}) var<storage, ${access}> ${name}: array<${type}>;`
@@ -142,3 +148,54 @@ export function gridFor(count: number, size: number, limit = 65535): [number, nu
   const y = Math.ceil(groups / limit)
   return [Math.ceil(groups / y), y, 1]
 }
+
+/** One storage binding of a kernel. */
+export interface Binding {
+  readonly name: string
+  readonly access: Access
+  readonly elem: Elem
+  readonly vec?: boolean
+}
+
+/** Invocations of a workgroup of `perIndex`. */
+const GROUP = 64
+
+/** A kernel with one invocation per index `i < p.count`; `params` names the uniform words after `count`, as
+ * WGSL struct members. The bindings' declarations are part of the key. */
+export function perIndex(spec: {
+  readonly key: string
+  readonly params?: string
+  readonly bindings: readonly Binding[]
+  readonly functions?: string
+  readonly body: string
+}): Kernel {
+  const { key, params = '', bindings, functions = '', body } = spec
+  const half = bindings.some((b) => b.elem === 'f16')
+  const code = /* wgsl */ `${half ? 'enable f16;' : ''}
+struct Params { count: u32, ${params} }
+@group(0) @binding(0) var<uniform> p: Params;
+${bindings.map((b, k) => declare(k + 1, b.name, b.access, b.elem, !!b.vec)).join('\n')}
+${functions}
+@compute @workgroup_size(${GROUP})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = (group.y * groups.x + group.x) * ${GROUP}u + lane;
+  if (i >= p.count) { return; }
+  ${body}
+}`
+  const mark = (b: Binding) => `${b.elem}${b.vec ? 'x4' : ''}${b.access === 'read' ? 'r' : 'w'}`
+  return {
+    key: [key, ...bindings.map(mark)].join('/'),
+    code,
+    access: bindings.map((b) => b.access),
+    ...(half && { features: ['shader-f16'] as const }),
+  }
+}
+
+/** The dispatch of a `perIndex` kernel over `count` indices; `params` are the words after `count`. */
+export const overIndex = (
+  kernel: Kernel,
+  count: number,
+  buffers: readonly Slot[],
+  ...params: (number | { f32: number })[]
+): Dispatch => ({ kernel, buffers, params: words(count, ...params), grid: gridFor(count, GROUP) })

@@ -1,0 +1,162 @@
+// Between class maps and class scores: x is [rows, c], labels are [rows].
+//
+//   takeLabel     y[r] = x[r, label[r]], or 0 where the label is not in [0, c)
+//   scatterLabel  y[r, j] = j = label[r] ? dy[r] : 0          (the gradient of takeLabel)
+//   oneHot        y[r, j] = j = label[r] ? 1 : 0
+//   argmax        y[r] = the first j with the largest x[r, j]; NaN counts as the largest
+//
+// A negative i32 label read as u32 is larger than any class count, so one comparison serves all label types. Where the
+// output is u8, one invocation makes the four elements that share a word.
+
+import {
+  type Access,
+  type Elem,
+  input,
+  loadScalar,
+  output,
+  overIndex,
+  perIndex,
+  type Recipe,
+} from './kernel.ts'
+
+export type LabelElem = 'u8' | 'i32' | 'u32'
+
+/** Scores are [rows, c]. */
+export interface LabelSpec {
+  readonly rows: number
+  readonly c: number
+  /** Element type of the labels. */
+  readonly labels: LabelElem
+  readonly access: readonly Access[]
+}
+
+const label = (elem: Elem, row: string) => `u32(${loadScalar('labels', elem, row)})`
+
+/** y = the score at the label. Inputs x f32 [rows, c], labels [rows]; outputs y f32 [rows]. */
+export function takeLabel({ rows, c, labels, access }: LabelSpec): Recipe {
+  const kernel = perIndex({
+    key: 'takeLabel',
+    params: 'c: u32',
+    bindings: [
+      { name: 'x', access: access[0], elem: 'f32' },
+      { name: 'labels', access: access[1], elem: labels },
+      { name: 'y', access: 'read_write', elem: 'f32' },
+    ],
+    body: /* wgsl */ `
+  let j = ${label(labels, 'i')};
+  var v = 0.0;
+  if (j < p.c) { v = x[i * p.c + j]; }
+  y[i] = v;`,
+  })
+  const slots = [input(0), input(1), output(0)]
+  return { scratch: [], dispatches: [overIndex(kernel, rows, slots, c)] }
+}
+
+/** y = dy at the label, 0 elsewhere. Inputs dy f32 [rows], labels [rows]; outputs y f32 [rows, c]. */
+export function scatterLabel({ rows, c, labels, access }: LabelSpec): Recipe {
+  const bindings = [
+    { name: 'dy', access: access[0], elem: 'f32' },
+    { name: 'labels', access: access[1], elem: labels },
+  ] as const
+  return atLabel('scatterLabel', bindings, rows, c, labels, 'dy[r]')
+}
+
+/** y = 1 at the label, 0 elsewhere. Inputs labels [rows]; outputs y f32 or u8 [rows, c]. */
+export function oneHot(spec: LabelSpec & { readonly elem: 'f32' | 'u8' }): Recipe {
+  const { rows, c, labels, access, elem } = spec
+  const bindings = [{ name: 'labels', access: access[0], elem: labels }] as const
+  if (elem === 'f32') return atLabel('oneHot', bindings, rows, c, labels, '1.0')
+  const kernel = perIndex({
+    key: 'oneHot',
+    params: 'c: u32, total: u32',
+    bindings: [...bindings, { name: 'y', access: 'read_write', elem: 'u8' }],
+    body: /* wgsl */ `
+  var r = 4u * i / p.c;
+  var j = 4u * i - r * p.c;
+  var packed = 0u;
+  for (var k = 0u; k < min(4u, p.total - 4u * i); k++) {
+    packed |= select(0u, 1u, ${label(labels, 'r')} == j) << (8u * k);
+    j++;
+    if (j == p.c) { j = 0u; r++; }
+  }
+  y[i] = packed;`,
+  })
+  const count = Math.ceil((rows * c) / 4)
+  return {
+    scratch: [],
+    dispatches: [overIndex(kernel, count, [input(0), output(0)], c, rows * c)],
+  }
+}
+
+/** Writes `value` (of row r) at each row's label and 0 elsewhere. */
+function atLabel(
+  key: string,
+  bindings: readonly { name: string; access: Access; elem: Elem }[],
+  rows: number,
+  c: number,
+  labels: LabelElem,
+  value: string,
+): Recipe {
+  const vec = c % 4 === 0
+  const kernel = perIndex({
+    key,
+    params: 'c: u32',
+    bindings: [...bindings, { name: 'y', access: 'read_write', elem: 'f32', vec }],
+    body: /* wgsl */ `
+  let r = i / p.c;
+  let j = i - r * p.c;
+  let value = ${value};
+  ${
+    vec
+      ? `y[i] = select(vec4f(), vec4f(value), (vec4u(4u * j) + vec4u(0u, 1u, 2u, 3u)) == vec4u(${label(labels, 'r')}));`
+      : `y[i] = select(0.0, value, j == ${label(labels, 'r')});`
+  }`,
+  })
+  const cv = vec ? c / 4 : c
+  const slots = [...bindings.map((_, k) => input(k)), output(0)]
+  return { scratch: [], dispatches: [overIndex(kernel, rows * cv, slots, cv)] }
+}
+
+/** y = the index of each row's largest score. Inputs x f32 [rows, c]; outputs y [rows], u8 for c ≤ 256. */
+export function argmax(spec: {
+  readonly rows: number
+  readonly c: number
+  /** Element type of the output. */
+  readonly elem: LabelElem
+  readonly access: readonly Access[]
+}): Recipe {
+  const { rows, c, elem, access } = spec
+  const kernel = perIndex({
+    key: 'argmax',
+    params: 'c: u32, rows: u32',
+    bindings: [
+      { name: 'x', access: access[0], elem: 'f32' },
+      { name: 'y', access: 'read_write', elem },
+    ],
+    functions: /* wgsl */ `
+fn isNan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
+fn largest(r: u32) -> u32 {
+  let begin = r * p.c;
+  var best = x[begin];
+  var at = 0u;
+  for (var j = 1u; j < p.c; j++) {
+    let v = x[begin + j];
+    let take = ((v > best) | isNan(v)) & !isNan(best);
+    best = select(best, v, take);
+    at = select(at, j, take);
+  }
+  return at;
+}`,
+    body:
+      elem !== 'u8'
+        ? `y[i] = ${elem}(largest(i));`
+        : /* wgsl */ `
+  var packed = 0u;
+  for (var k = 0u; k < min(4u, p.rows - 4u * i); k++) {
+    packed |= largest(4u * i + k) << (8u * k);
+  }
+  y[i] = packed;`,
+  })
+  const count = elem === 'u8' ? Math.ceil(rows / 4) : rows
+  return { scratch: [], dispatches: [overIndex(kernel, count, [input(0), output(0)], c, rows)] }
+}

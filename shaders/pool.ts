@@ -1,0 +1,215 @@
+// Max pooling with indices: forward, gradient, and the gradient's gradient.
+//
+//   maxPool        y[n, oy, ox, c]     = max over the window's taps inside x;  index = ky·kw + kx of that tap
+//   maxPoolGrad    dx[n, iy, ix, c]    = Σ dy[n, oy, ox, c] over the windows whose index points at (iy, ix)
+//   maxPoolGather  y[n, oy, ox, c]     = x[n, at the index of (oy, ox), c]
+//
+//   iy = oy·stride − top + ky·dilation        ky ∈ [0, kh)        (the same for x)
+//
+// The first maximum in row-major order wins, and the first NaN wins over every number. (PyTorch lets the last NaN win;
+// which of several NaNs gets the gradient is of no use to anyone.) A window without any tap inside gives −∞.
+//
+// The gradient is a gather: an input pixel asks the windows that contain it, in row-major order, so it needs no
+// atomics and always adds in the same order. One invocation makes one vec4 of channels; where c is not a multiple of
+// 4, one makes one element, or the four that share a word of a u8 index.
+
+import {
+  type Access,
+  f32,
+  input,
+  loadScalar,
+  loadVec,
+  output,
+  overIndex,
+  perIndex,
+  type Recipe,
+  storeVec,
+} from './kernel.ts'
+
+/** x is [n, h, w, c], its pooled form [n, oh, ow, c]; pairs are [y, x]. */
+export interface PoolSpec {
+  readonly n: number
+  readonly h: number
+  readonly w: number
+  readonly c: number
+  readonly oh: number
+  readonly ow: number
+  readonly kernel: readonly [number, number]
+  readonly stride: readonly [number, number]
+  /** Default 1. */
+  readonly dilation?: readonly [number, number]
+  /** Rows above and columns to the left of x. */
+  readonly pad: readonly [number, number]
+  /** Default 'u8', which holds kernels of up to 255 taps. */
+  readonly indexElem?: 'u8' | 'u32'
+  readonly access: readonly Access[]
+}
+
+const PARAMS = `c: u32, h: u32, w: u32, oh: u32, ow: u32, kh: u32, kw: u32, sh: u32, sw: u32,
+  dh: u32, dw: u32, top: u32, left: u32, total: u32, negInf: f32,`
+
+/** What the three kernels share: their variant, its types, and the uniform words for it. */
+function variant(spec: PoolSpec, vec: boolean) {
+  const { n, h, w, c, oh, ow, kernel, stride, dilation = [1, 1], pad, indexElem = 'u8' } = spec
+  const dilated = dilation[0] !== 1 || dilation[1] !== 1
+  const cv = vec ? c / 4 : c
+  const pooled = n * oh * ow * cv
+  const params = [cv, h, w, oh, ow, ...kernel, ...stride, ...dilation, ...pad, pooled]
+  return {
+    indexElem,
+    dilated,
+    real: vec ? 'vec4f' : 'f32',
+    whole: vec ? 'vec4u' : 'u32',
+    inputs: n * h * w * cv,
+    pooled,
+    params: [...params, f32(-Infinity)],
+    loadIndex: (i: string) =>
+      vec ? loadVec('index', indexElem, i) : loadScalar('index', indexElem, i),
+  }
+}
+
+/** y = maxima, index = where in the window. Inputs x; outputs y f32, index u8 or u32, both [n, oh, ow, c]. */
+export function maxPool(spec: PoolSpec): Recipe {
+  const vec = spec.c % 4 === 0
+  const { indexElem, dilated, real, whole, pooled, params } = variant(spec, vec)
+  const steps = (rows: string, d: string) => (dilated ? `(${rows} + p.${d} - 1u) / p.${d}` : rows)
+  // Four neighbours in memory share a word of a u8 index, and one invocation must write all of it.
+  const words = !vec && indexElem === 'u8'
+  const kernel = perIndex({
+    key: `maxPool/${dilated ? 'dilated' : ''}`,
+    params: PARAMS,
+    bindings: [
+      { name: 'x', access: spec.access[0], elem: 'f32', vec },
+      { name: 'y', access: 'read_write', elem: 'f32', vec },
+      { name: 'index', access: 'read_write', elem: indexElem, vec },
+    ],
+    functions: /* wgsl */ `
+struct Best { value: ${real}, tap: ${whole} }
+fn isNan(v: ${real}) -> ${vec ? 'vec4<bool>' : 'bool'} {
+  return (bitcast<${whole}>(v) & ${whole}(0x7fffffffu)) > ${whole}(0x7f800000u);
+}
+fn pool(e: u32) -> Best {
+  let c = e % p.c;
+  var pixel = e / p.c;
+  let ox = pixel % p.ow;
+  pixel /= p.ow;
+  let oy = pixel % p.oh;
+  let n = pixel / p.oh;
+  // Rows and columns of x are counted from the padding's corner, so that nothing is negative.
+  let y0 = oy * p.sh;
+  let x0 = ox * p.sw;
+  let kyBegin = ${steps('max(p.top, y0) - y0', 'dh')};
+  let kxBegin = ${steps('max(p.left, x0) - x0', 'dw')};
+  let kyEnd = min(p.kh, ${steps('max(p.top + p.h, y0) - y0', 'dh')});
+  let kxEnd = min(p.kw, ${steps('max(p.left + p.w, x0) - x0', 'dw')});
+  if (kyBegin >= kyEnd || kxBegin >= kxEnd) { return Best(${real}(p.negInf), ${whole}()); }
+  let corner = (n * p.h + y0 - p.top) * p.w + x0 - p.left;
+  var best = x[(corner + kyBegin * p.dh * p.w + kxBegin * p.dw) * p.c + c];
+  var tap = ${whole}(kyBegin * p.kw + kxBegin);
+  for (var ky = kyBegin; ky < kyEnd; ky++) {
+    let line = corner + ky * p.dh * p.w;
+    for (var kx = kxBegin; kx < kxEnd; kx++) {
+      let v = x[(line + kx * p.dw) * p.c + c];
+      let take = ((v > best) | isNan(v)) & !isNan(best);
+      best = select(best, v, take);
+      tap = select(tap, ${whole}(ky * p.kw + kx), take);
+    }
+  }
+  return Best(best, tap);
+}`,
+    body: words
+      ? /* wgsl */ `
+  var packed = 0u;
+  for (var k = 0u; k < min(4u, p.total - 4u * i); k++) {
+    let b = pool(4u * i + k);
+    y[4u * i + k] = b.value;
+    packed |= b.tap << (8u * k);
+  }
+  index[i] = packed;`
+      : /* wgsl */ `
+  let b = pool(i);
+  y[i] = b.value;
+  ${vec ? storeVec('index', indexElem, 'i', 'b.tap') : 'index[i] = b.tap;'}`,
+  })
+  const count = words ? Math.ceil(pooled / 4) : pooled
+  const slots = [input(0), output(0), output(1)]
+  return { scratch: [], dispatches: [overIndex(kernel, count, slots, ...params)] }
+}
+
+/** dx = the gradient of maxPool. Inputs dy f32, index; outputs dx f32 [n, h, w, c]. */
+export function maxPoolGrad(spec: PoolSpec): Recipe {
+  const vec = spec.c % 4 === 0
+  const { indexElem, dilated, real, whole, inputs, params, loadIndex } = variant(spec, vec)
+  const tap = (axis: string) =>
+    dilated
+      ? `if (u${axis} % p.d${axis} != 0u) { continue; } let k${axis} = u${axis} / p.d${axis};`
+      : `let k${axis} = u${axis};`
+  const kernel = perIndex({
+    key: `maxPoolGrad/${dilated ? 'dilated' : ''}`,
+    params: PARAMS,
+    bindings: [
+      { name: 'dy', access: spec.access[0], elem: 'f32', vec },
+      { name: 'index', access: spec.access[1], elem: indexElem, vec },
+      { name: 'dx', access: 'read_write', elem: 'f32', vec },
+    ],
+    body: /* wgsl */ `
+  let c = i % p.c;
+  var pixel = i / p.c;
+  // From the padding's corner: window oy begins at oy·sh and ends at oy·sh + spanH.
+  let ix = pixel % p.w + p.left;
+  pixel /= p.w;
+  let iy = pixel % p.h + p.top;
+  let n = pixel / p.h;
+  let spanH = (p.kh - 1u) * p.dh;
+  let spanW = (p.kw - 1u) * p.dw;
+  let oyBegin = (max(iy, spanH) - spanH + p.sh - 1u) / p.sh;
+  let oxBegin = (max(ix, spanW) - spanW + p.sw - 1u) / p.sw;
+  let oyEnd = min(iy / p.sh + 1u, p.oh);
+  let oxEnd = min(ix / p.sw + 1u, p.ow);
+  var sum = ${real}();
+  for (var oy = oyBegin; oy < oyEnd; oy++) {
+    let uh = iy - oy * p.sh;
+    ${tap('h')}
+    for (var ox = oxBegin; ox < oxEnd; ox++) {
+      let uw = ix - ox * p.sw;
+      ${tap('w')}
+      let at = ((n * p.oh + oy) * p.ow + ox) * p.c + c;
+      sum += select(${real}(), dy[at], ${loadIndex('at')} == ${whole}(kh * p.kw + kw));
+    }
+  }
+  dx[i] = sum;`,
+  })
+  const slots = [input(0), input(1), output(0)]
+  return { scratch: [], dispatches: [overIndex(kernel, inputs, slots, ...params)] }
+}
+
+/** y = x where the index points, the adjoint of maxPoolGrad in dy. Inputs x, index; outputs y [n, oh, ow, c].
+ * Four channels point at four pixels, so there is no vec4 path. */
+export function maxPoolGather(spec: PoolSpec): Recipe {
+  const { indexElem, pooled, params, loadIndex } = variant(spec, false)
+  const kernel = perIndex({
+    key: 'maxPoolGather',
+    params: PARAMS,
+    bindings: [
+      { name: 'x', access: spec.access[0], elem: 'f32' },
+      { name: 'index', access: spec.access[1], elem: indexElem },
+      { name: 'y', access: 'read_write', elem: 'f32' },
+    ],
+    body: /* wgsl */ `
+  let c = i % p.c;
+  var pixel = i / p.c;
+  let ox = pixel % p.ow;
+  pixel /= p.ow;
+  let oy = pixel % p.oh;
+  let n = pixel / p.oh;
+  let tap = ${loadIndex('i')};
+  // Above the first row or left of the first column this wraps to a huge number, which is outside too.
+  let iy = oy * p.sh + (tap / p.kw) * p.dh - p.top;
+  let ix = ox * p.sw + (tap % p.kw) * p.dw - p.left;
+  var v = 0.0;
+  if (iy < p.h && ix < p.w) { v = x[((n * p.h + iy) * p.w + ix) * p.c + c]; }
+  y[i] = v;`,
+  })
+  const slots = [input(0), input(1), output(0)]
+  return { scratch: [], dispatches: [overIndex(kernel, pooled, slots, ...params)] }
+}

@@ -1,0 +1,91 @@
+// Repeat unpooling and its adjoint.
+//
+//   repeat      y[n, oy, ox, c] = x[n, ⌊oy/fh⌋, ⌊ox/fw⌋, c]
+//   repeatGrad  dx[n, iy, ix, c] = Σ_ky<fh Σ_kx<fw dy[n, iy·fh + ky, ix·fw + kx, c]
+//
+// The output has exactly fh·h rows per image, so ⌊(n·oh + oy)/fh⌋ = n·h + iy and images need no index of their own.
+// One invocation makes one vec4 of channels (one element where c is not a multiple of 4).
+
+import { type Access, input, output, overIndex, perIndex, type Recipe, scratch } from './kernel.ts'
+
+/** x is [n, h, w, c], its repeated form is [n, h·fh, w·fw, c]. */
+export interface RepeatSpec {
+  readonly n: number
+  readonly h: number
+  readonly w: number
+  readonly c: number
+  readonly fh: number
+  readonly fw: number
+  readonly access: readonly Access[]
+}
+
+/** y = each pixel of x repeated fh × fw times. Inputs x; outputs y. */
+export function repeat({ n, h, w, c, fh, fw, access }: RepeatSpec): Recipe {
+  const vec = c % 4 === 0
+  const cv = vec ? c / 4 : c
+  const kernel = perIndex({
+    key: 'repeat',
+    params: 'c: u32, w: u32, fh: u32, fw: u32',
+    bindings: [
+      { name: 'x', access: access[0], elem: 'f32', vec },
+      { name: 'y', access: 'read_write', elem: 'f32', vec },
+    ],
+    body: /* wgsl */ `
+  let pixel = i / p.c;
+  let ow = p.w * p.fw;
+  let row = pixel / ow;
+  let ox = pixel - row * ow;
+  y[i] = x[((row / p.fh) * p.w + ox / p.fw) * p.c + (i - pixel * p.c)];`,
+  })
+  const count = n * h * fh * w * fw * cv
+  return {
+    scratch: [],
+    dispatches: [overIndex(kernel, count, [input(0), output(0)], cv, w, fh, fw)],
+  }
+}
+
+/** dx = the sum of dy over each pixel's fh × fw block, rows first. Inputs dy; outputs dx.
+ * `split` sums the rows in a dispatch of their own (scratch: dy's bytes / fw) with the same bits: fh times
+ * more invocations, which a GPU wants where blocks are large and the maps that are left are small. */
+export function repeatGrad(spec: RepeatSpec & { readonly split?: boolean }): Recipe {
+  const { n, h, w, c, fh, fw, access, split } = spec
+  const vec = c % 4 === 0
+  const cv = vec ? c / 4 : c
+  const type = vec ? 'vec4f' : 'f32'
+  const sum = (from: Access) =>
+    perIndex({
+      key: 'repeatGrad',
+      params: 'c: u32, w: u32, fh: u32, fw: u32',
+      bindings: [
+        { name: 'dy', access: from, elem: 'f32', vec },
+        { name: 'dx', access: 'read_write', elem: 'f32', vec },
+      ],
+      body: /* wgsl */ `
+  let pixel = i / p.c;
+  let row = pixel / p.w;
+  let ow = p.w * p.fw;
+  var at = (row * p.fh * ow + (pixel - row * p.w) * p.fw) * p.c + (i - pixel * p.c);
+  var total = ${type}();
+  // A sum of row sums: the rounding error grows with fh + fw, not with fh · fw.
+  for (var ky = 0u; ky < p.fh; ky++) {
+    var line = ${type}();
+    for (var kx = 0u; kx < p.fw; kx++) { line += dy[at + kx * p.c]; }
+    total += line;
+    at += ow * p.c;
+  }
+  dx[i] = total;`,
+    })
+  const rows = n * h
+  if (!split)
+    return {
+      scratch: [],
+      dispatches: [overIndex(sum(access[0]), rows * w * cv, [input(0), output(0)], cv, w, fh, fw)],
+    }
+  return {
+    scratch: [rows * fh * w * c * 4],
+    dispatches: [
+      overIndex(sum(access[0]), rows * fh * w * cv, [input(0), scratch(0)], cv, w, 1, fw),
+      overIndex(sum('read_write'), rows * w * cv, [scratch(0), output(0)], cv, w, fh, 1),
+    ],
+  }
+}
