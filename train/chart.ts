@@ -1,0 +1,151 @@
+// The loss curve and the legend of classes as SVG text, for run folders and web pages alike.
+
+import type { ClassInfo } from './dataset.ts'
+
+export interface Point {
+  readonly step: number
+  readonly value: number
+}
+
+export interface Curve {
+  readonly title: string
+  /** Loss of each step; drawn raw (pale) and smoothed. */
+  readonly loss: readonly Point[]
+  /** Scores in 0..1 measured now and then (mean IoU), on an axis of their own at the right. */
+  readonly score?: readonly Point[]
+  readonly scoreName?: string
+}
+
+const WIDTH = 760
+const HEIGHT = 400
+const LEFT = 64
+const RIGHT = 60
+const TOP = 44
+const BOTTOM = 48
+const INK = '#2b2f36'
+const PALE = '#b9cdea'
+const LOSS = '#2f62b5'
+const SCORE = '#c2571a'
+
+/** Loss against step with axes, ticks, a raw and a smoothed line, and points for scores; values that are not finite are left out. */
+export function lossCurveSvg(curve: Curve): string {
+  const loss = curve.loss.filter(({ value }) => Number.isFinite(value))
+  const score = (curve.score ?? []).filter(({ value }) => Number.isFinite(value))
+  const steps = [...loss, ...score].map(({ step }) => step)
+  const lastStep = Math.max(1, ...steps)
+  const highest = Math.max(1e-6, quantile(loss, 0.995) * 1.05)
+  const x = (step: number) => LEFT + ((WIDTH - LEFT - RIGHT) * step) / lastStep
+  const y = (share: number) =>
+    HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * Math.max(0, Math.min(1, share))
+  const line = (points: readonly Point[], top: number) =>
+    points.map((p) => `${x(p.step).toFixed(1)},${y(p.value / top).toFixed(1)}`).join(' ')
+  const parts = [
+    text(WIDTH / 2, 24, curve.title, 'middle', INK, 15),
+    ...ticks(highest).map(
+      (tick) =>
+        `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(tick / highest).toFixed(1)}" y2="${y(tick / highest).toFixed(1)}" stroke="#e6e8ec"/>` +
+        text(LEFT - 8, y(tick / highest) + 4, short(tick), 'end', LOSS),
+    ),
+    ...ticks(lastStep).map((tick) =>
+      text(x(tick), HEIGHT - BOTTOM + 18, short(tick), 'middle', INK),
+    ),
+    `<path d="M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - RIGHT}" fill="none" stroke="${INK}"/>`,
+    text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, 'step', 'middle', INK),
+    text(LEFT, TOP - 8, 'loss', 'middle', LOSS),
+    `<polyline points="${line(thin(loss), highest)}" fill="none" stroke="${PALE}"/>`,
+    `<polyline points="${line(thin(smooth(loss)), highest)}" fill="none" stroke="${LOSS}" stroke-width="2"/>`,
+  ]
+  if (score.length > 0) parts.push(...scoreParts(curve.scoreName ?? 'mean IoU', score, x, y))
+  return svg(WIDTH, HEIGHT, parts)
+}
+
+function scoreParts(
+  name: string,
+  score: readonly Point[],
+  x: (step: number) => number,
+  y: (share: number) => number,
+): string[] {
+  const at = (p: Point) => `${x(p.step).toFixed(1)},${y(p.value).toFixed(1)}`
+  return [
+    ...[0, 0.25, 0.5, 0.75, 1].map((share) =>
+      text(WIDTH - RIGHT + 8, y(share) + 4, `${100 * share} %`, 'start', SCORE),
+    ),
+    text(WIDTH - RIGHT, TOP - 8, name, 'middle', SCORE),
+    `<polyline points="${score.map(at).join(' ')}" fill="none" stroke="${SCORE}" stroke-dasharray="3 3"/>`,
+    ...score.map(
+      (p) =>
+        `<circle cx="${x(p.step).toFixed(1)}" cy="${y(p.value).toFixed(1)}" r="3.5" fill="${SCORE}"/>`,
+    ),
+  ]
+}
+
+/** A square of colour and the name for each class. */
+export function legendSvg(classes: readonly ClassInfo[], columns = 4): string {
+  const cell = 150
+  const parts = classes.flatMap(({ name, colour }, i) => {
+    const left = 10 + cell * (i % columns)
+    const top = 10 + 26 * Math.floor(i / columns)
+    return [
+      `<rect x="${left}" y="${top}" width="18" height="18" rx="3" fill="rgb(${colour.join(',')})"/>`,
+      text(left + 26, top + 14, name, 'start', INK),
+    ]
+  })
+  const rows = Math.ceil(classes.length / columns)
+  return svg(cell * Math.min(columns, classes.length) + 20, 26 * rows + 12, parts)
+}
+
+/** Exponential mean over about a thirtieth of the curve, started at the first values' own mean (bias corrected). */
+export function smooth(points: readonly Point[]): Point[] {
+  const keep = 1 - 1 / Math.max(1, points.length / 30)
+  let sum = 0
+  let weight = 0
+  return points.map(({ step, value }) => {
+    sum = keep * sum + value
+    weight = keep * weight + 1
+    return { step, value: sum / weight }
+  })
+}
+
+/** At most about 1500 points: more cannot be seen, and the file stays small. */
+function thin(points: readonly Point[]): readonly Point[] {
+  const every = Math.ceil(points.length / 1500)
+  return every < 2 ? points : points.filter((_, i) => i % every === 0 || i === points.length - 1)
+}
+
+/** The first steps' losses may be huge: the axis ends where all but a few values lie. */
+function quantile(points: readonly Point[], share: number): number {
+  const values = points.map(({ value }) => value).sort((a, b) => a - b)
+  return values[Math.floor(share * (values.length - 1))] ?? 1
+}
+
+/** Round numbers from 0 up to `highest`: 4 to 8 of them. */
+function ticks(highest: number): number[] {
+  const rough = highest / 5
+  const power = 10 ** Math.floor(Math.log10(rough))
+  const step = [1, 2, 5, 10].map((k) => k * power).find((k) => k >= rough) ?? rough
+  return Array.from({ length: Math.floor(highest / step) + 1 }, (_, i) => i * step)
+}
+
+function short(value: number): string {
+  return value >= 1000 ? `${+(value / 1000).toPrecision(3)}k` : `${+value.toPrecision(3)}`
+}
+
+function text(
+  x: number,
+  y: number,
+  content: string,
+  anchor: string,
+  fill: string,
+  size = 12,
+): string {
+  const escaped = content.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;')
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${fill}" font-size="${size}">${escaped}</text>`
+}
+
+function svg(width: number, height: number, parts: readonly string[]): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif">
+<rect width="100%" height="100%" fill="white"/>
+${parts.join('\n')}
+</svg>
+`
+}

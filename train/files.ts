@@ -1,0 +1,80 @@
+// Files in Node: written whole or not at all, and errors that name the file.
+
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { DataError } from '../engine/errors.ts'
+
+const REASONS: Record<string, string> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EISDIR: 'is a folder, not a file',
+  EEXIST: 'exists and is not a folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  ENAMETOOLONG: 'the name is too long',
+}
+
+/** The code of a system error (`ENOENT`), undefined for other errors. */
+export function errorCode(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code
+}
+
+/** A system error as a DataError: what was tried on which file, and why it did not work. */
+export function fileError(file: string, tried: string, error: unknown, hint?: string): DataError {
+  const code = errorCode(error)
+  const reason = (code && REASONS[code]) ?? (error instanceof Error ? error.message : String(error))
+  return new DataError(file, `${tried}: ${reason}`, hint)
+}
+
+/** All bytes of a file; throws DataError naming it. */
+export async function readBytes(file: string, hint?: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file)
+  } catch (error) {
+    throw fileError(file, 'cannot be read', error, hint)
+  }
+}
+
+/** At most the first `count` bytes of a file; throws the system's error. */
+export async function readHead(file: string, count: number): Promise<Uint8Array> {
+  const handle = await open(file, 'r')
+  try {
+    const { bytesRead, buffer } = await handle.read(new Uint8Array(count), 0, count, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Makes a folder and its parents; throws DataError where that is not allowed. */
+export async function makeFolder(folder: string, hint?: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (error) {
+    throw fileError(folder, 'cannot be made', error, hint)
+  }
+}
+
+/**
+ * Replaces a file, making its folder first: the bytes go to a temporary name beside it, reach the disk, and are renamed,
+ * so that a crash at any moment leaves either the old file or the new one. Throws DataError naming the file.
+ */
+export async function writeAtomic(file: string, data: Uint8Array | string): Promise<void> {
+  await makeFolder(dirname(file))
+  const temporary = `${file}.${process.pid}.tmp`
+  try {
+    const handle = await open(temporary, 'w')
+    try {
+      await handle.writeFile(data)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw fileError(file, 'cannot be written', error, 'choose another folder with --out')
+  }
+}

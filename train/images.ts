@@ -1,0 +1,96 @@
+// Images and label maps in files (Node): decoded exactly or refused, written whole or not at all.
+
+import sharp from 'sharp'
+import { DataError } from '../engine/errors.ts'
+import { readBytes, readHead, writeAtomic } from './files.ts'
+import type { Picture } from './picture.ts'
+import { type LabelImage, readPngLabels } from './png-labels.ts'
+
+/** An RGB image from a JPEG, PNG, WebP, TIFF or GIF file; alpha is dropped. Throws DataError naming the file. */
+export async function readImage(file: string): Promise<Picture> {
+  return decodeImage(await readBytes(file), file)
+}
+
+/** The same from bytes already read. A damaged or truncated file is an error, never a half-grey picture. */
+export async function decodeImage(bytes: Uint8Array, file: string): Promise<Picture> {
+  try {
+    const { data, info } = await sharp(bytes, { failOn: 'warning' })
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true })
+    return { data, height: info.height, width: info.width }
+  } catch (error) {
+    throw new DataError(file, `cannot be decoded: ${reason(error)}`, 'fetch the file again')
+  }
+}
+
+function reason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return message.replace(/^Input buffer /, 'the file ').split('\n')[0]
+}
+
+/** Height and width as the file's header states them, without decoding. Throws DataError naming the file. */
+export async function imageSize(file: string): Promise<{ height: number; width: number }> {
+  try {
+    return await headerSize(await readHead(file, HEAD))
+  } catch {
+    // A header longer than that (a thumbnail, a colour profile), or no image at all.
+  }
+  try {
+    return await headerSize(await readBytes(file))
+  } catch (error) {
+    if (error instanceof DataError) throw error
+    throw new DataError(file, `is not an image: ${reason(error)}`, 'fetch the file again')
+  }
+}
+
+const HEAD = 65536
+
+// From bytes, not from the path: the decoder remembers files by name, also after they have changed.
+async function headerSize(bytes: Uint8Array): Promise<{ height: number; width: number }> {
+  const { height, width } = await sharp(bytes).metadata()
+  return { height, width }
+}
+
+/** The stored values of a grey or palette PNG, indices and not colours. Throws DataError naming the file. */
+export async function readLabels(file: string): Promise<LabelImage> {
+  return readPngLabels(await readBytes(file), file)
+}
+
+/** A picture at another size, filtered with Lanczos-3 over the source pixels that a target pixel covers. */
+export async function resizeImage(
+  picture: Picture,
+  height: number,
+  width: number,
+): Promise<Picture> {
+  if (picture.height === height && picture.width === width) return picture
+  const data = await raw(picture.data, picture.height, picture.width, 3)
+    .resize({ width, height, fit: 'fill', kernel: 'lanczos3' })
+    .raw()
+    .toBuffer()
+  return { data, height, width }
+}
+
+/** Writes an RGB picture as PNG. */
+export async function writePng(file: string, picture: Picture): Promise<void> {
+  await writeAtomic(
+    file,
+    await raw(picture.data, picture.height, picture.width, 3).png().toBuffer(),
+  )
+}
+
+/** Writes labels [height, width] as an 8-bit grey PNG whose values are the class indices. */
+export async function writeLabelsPng(
+  file: string,
+  labels: Uint8Array,
+  height: number,
+  width: number,
+): Promise<void> {
+  const image = raw(labels, height, width, 1).toColourspace('b-w')
+  await writeAtomic(file, await image.png().toBuffer())
+}
+
+function raw(data: Uint8Array, height: number, width: number, channels: 1 | 3) {
+  return sharp(data, { raw: { width, height, channels } })
+}

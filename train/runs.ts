@@ -1,0 +1,166 @@
+// A run folder: everything that one training run leaves behind, readable after a crash at any moment.
+//
+//   config.json     what was asked for        checkpoint.*   weights and state
+//   metrics.jsonl   one record a line         *.png, *.svg   pictures
+
+import { appendFileSync, existsSync } from 'node:fs'
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DataError, OptionError } from '../engine/errors.ts'
+import { errorCode, fileError, makeFolder, readBytes, writeAtomic } from './files.ts'
+
+/** One line of metrics.jsonl. */
+export interface MetricsRecord {
+  readonly step: number
+  readonly [key: string]: unknown
+}
+
+export interface RunOptions {
+  /** The folder to use, made if absent; it must be empty. Without it, `<root>/<name>-<n>` with the first free n. */
+  readonly out?: string
+  readonly root?: string
+}
+
+const CONFIG = 'config.json'
+const METRICS = 'metrics.jsonl'
+const ELSEWHERE = 'choose another folder with --out'
+
+/** Makes a new run folder and writes a file in it, so that a folder that cannot be written is refused at once. */
+export async function createRun(name: string, options: RunOptions = {}): Promise<RunFolder> {
+  if (!/^[\w.-]+$/.test(name))
+    throw new OptionError(`a run's name is made of letters, digits, - and _; got "${name}"`)
+  const folder = options.out ?? (await claimNumbered(options.root ?? 'runs', name))
+  if (options.out !== undefined) await claimGiven(options.out)
+  const probe = join(folder, '.probe')
+  try {
+    await writeFile(probe, '')
+    await rm(probe)
+  } catch (error) {
+    throw fileError(folder, 'cannot be written', error, ELSEWHERE)
+  }
+  return new RunFolder(folder)
+}
+
+/** Opens the folder of an earlier run; throws DataError where it is none. */
+export async function openRun(folder: string): Promise<RunFolder> {
+  const hint = 'name a folder that training has made, such as runs/street-1'
+  try {
+    await stat(folder)
+  } catch (error) {
+    throw fileError(folder, 'the run cannot be opened', error, hint)
+  }
+  if (!existsSync(join(folder, CONFIG)))
+    throw new DataError(folder, `is not a run: it holds no ${CONFIG}`, hint)
+  return new RunFolder(folder)
+}
+
+async function claimGiven(folder: string): Promise<void> {
+  await makeFolder(folder, ELSEWHERE)
+  const held = await readdir(folder).catch((error) => {
+    throw fileError(folder, 'cannot be read', error, ELSEWHERE)
+  })
+  if (held.length > 0)
+    throw new DataError(folder, 'is not empty', `${ELSEWHERE}, or continue it with --resume`)
+}
+
+async function claimNumbered(root: string, name: string): Promise<string> {
+  await makeFolder(root, ELSEWHERE)
+  for (let n = 1; ; n++) {
+    const folder = join(root, `${name}-${n}`)
+    try {
+      // Making it is the claim: of two runs that start together only one succeeds.
+      await mkdir(folder)
+      return folder
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw fileError(folder, 'cannot be made', error, ELSEWHERE)
+    }
+  }
+}
+
+/** Reads and writes the files of one run; files are replaced whole, metrics are appended line by line. */
+export class RunFolder {
+  readonly folder: string
+
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
+  path(file: string): string {
+    return join(this.folder, file)
+  }
+
+  async write(file: string, data: Uint8Array | string): Promise<string> {
+    await writeAtomic(this.path(file), data)
+    return this.path(file)
+  }
+
+  async writeJson(file: string, value: unknown): Promise<string> {
+    return this.write(file, `${JSON.stringify(value, null, 2)}\n`)
+  }
+
+  /** Throws DataError where the file is absent or not JSON; the caller checks the fields. */
+  async readJson(file: string): Promise<unknown> {
+    const text = new TextDecoder().decode(await readBytes(this.path(file)))
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      throw new DataError(this.path(file), `is not JSON: ${(error as Error).message}`)
+    }
+  }
+
+  writeConfig(config: object): Promise<string> {
+    return this.writeJson(CONFIG, config)
+  }
+
+  readConfig(): Promise<unknown> {
+    return this.readJson(CONFIG)
+  }
+
+  /** Appends one record; it is in the file when this returns, so that Ctrl-C loses nothing. */
+  appendMetrics(record: MetricsRecord): void {
+    try {
+      appendFileSync(this.path(METRICS), `${JSON.stringify(record)}\n`)
+    } catch (error) {
+      throw fileError(this.path(METRICS), 'cannot be written', error)
+    }
+  }
+
+  /** All records in order; a last line that a crash left unfinished is dropped, any other bad line is a DataError. */
+  async readMetrics(): Promise<MetricsRecord[]> {
+    const file = this.path(METRICS)
+    if (!existsSync(file)) return []
+    const lines = new TextDecoder().decode(await readBytes(file)).split('\n')
+    const unfinished = lines.pop()
+    const records = lines.map((line, i) => parseRecord(line, file, i + 1))
+    // A whole record without its newline is as good as any other.
+    if (unfinished && isWhole(unfinished))
+      records.push(parseRecord(unfinished, file, lines.length + 1))
+    return records
+  }
+
+  /** Drops the records of steps after `step`, which a resumed run will write again; returns those kept. */
+  async truncateMetrics(step: number): Promise<MetricsRecord[]> {
+    const kept = (await this.readMetrics()).filter((record) => record.step <= step)
+    await this.write(METRICS, kept.map((record) => `${JSON.stringify(record)}\n`).join(''))
+    return kept
+  }
+}
+
+function parseRecord(line: string, file: string, number: number): MetricsRecord {
+  try {
+    const record = JSON.parse(line)
+    if (typeof record?.step === 'number') return record
+  } catch {
+    // Said below, with the line's number.
+  }
+  throw new DataError(file, `line ${number} is not a record with a step`, 'remove the line')
+}
+
+function isWhole(line: string): boolean {
+  try {
+    JSON.parse(line)
+    return true
+  } catch {
+    return false
+  }
+}
