@@ -1,0 +1,160 @@
+// Node: Dawn from the npm package `webgpu`. The order is a hardware adapter, else an installed
+// software driver that Dawn accepts, else the embedded SwiftShader. Dawn itself puts hardware
+// before software among what is installed, and a new instance sees a loader and drivers that an
+// earlier one missed, so the embedded driver can follow a failed attempt in the same process.
+
+import { adapterKind, adapterName } from './adapter-kind.ts'
+import { type DawnAdapter, explainCandidates } from './candidates-node.ts'
+import { DeviceError, OptionError } from './errors.ts'
+import { lavapipeCommand } from './lavapipe-node.ts'
+import {
+  type AdapterCandidate,
+  type AdapterChoice,
+  type AdapterRequest,
+  adapterChoices,
+  type Platform,
+} from './platform.ts'
+import { quietly } from './quiet-node.ts'
+import { embeddedDriver, embeddedSupported } from './swiftshader-node.ts'
+import { loadGlobal, systemLoader } from './vulkan-node.ts'
+
+type Found = { adapter: GPUAdapter; warnings: string[] }
+
+export const nodePlatform: Platform = {
+  name: 'node',
+
+  async requestAdapter({ choice = environmentChoice(), say }: AdapterRequest): Promise<Found> {
+    if (choice === 'swiftshader') return { adapter: await embedded(say), warnings: [] }
+    if (choice === 'lavapipe') return { adapter: await lavapipe(), warnings: [] }
+    const adapter = await installed()
+    if (choice === 'hardware') return { adapter: hardwareOnly(adapter), warnings: [] }
+    if (adapter) return { adapter, warnings: [] }
+    return { adapter: await embedded(say), warnings: [fasterChoice()] }
+  },
+
+  listAdapters,
+}
+
+function environmentChoice(): AdapterChoice | undefined {
+  const value = process.env['ATROUS_ADAPTER']
+  if (!value) return undefined
+  const choice = adapterChoices.find((name) => name === value)
+  if (choice) return choice
+  throw new OptionError(
+    `ATROUS_ADAPTER: '${value}' is not a choice`,
+    `use one of ${adapterChoices.join(', ')}, or unset it for the fastest`,
+  )
+}
+
+function fasterChoice(): string {
+  return (
+    'running on the embedded SwiftShader; lavapipe is about three times as fast: ' +
+    lavapipeCommand()
+  )
+}
+
+// Dawn's object must stay reachable for as long as anything made from it lives: once collected, its
+// promises never settle and the driver's threads crash. It must not stand on a global either, which
+// would keep Node from exiting. One instance for each set of flags is enough for a process.
+const instances = new Map<string, GPU>()
+
+async function instance(name: string, flags: readonly string[]): Promise<GPU> {
+  const known = instances.get(name)
+  if (known) return known
+  const { create } = await import('webgpu')
+  const made = create(['disable-dawn-features=timestamp_quantization', ...flags])
+  instances.set(name, made)
+  return made
+}
+
+async function installed(): Promise<GPUAdapter | null> {
+  if (!(await canAskDawn())) return null
+  const gpu = await instance('installed', [])
+  return quietly(() => gpu.requestAdapter({ powerPreference: 'high-performance' }))
+}
+
+/** On Linux Dawn has only Vulkan, and prints at length when there is no loader for it. */
+async function canAskDawn(): Promise<boolean> {
+  return process.platform !== 'linux' || (await systemLoader()) !== undefined
+}
+
+function hardwareOnly(adapter: GPUAdapter | null): GPUAdapter {
+  if (adapter && !adapterKind(adapter.info).software) return adapter
+  const what = adapter ? `only ${adapterName(adapter.info)} is here` : 'no adapter is here'
+  throw new DeviceError(
+    `${what}, and hardware was asked for`,
+    "install the GPU's Vulkan driver, or leave the choice out; `doctor` lists what was found",
+  )
+}
+
+async function lavapipe(): Promise<GPUAdapter> {
+  if (await canAskDawn()) {
+    const gpu = await instance('lavapipe', ['adapter=llvmpipe'])
+    const adapter = await quietly(() => gpu.requestAdapter()).catch(() => null)
+    if (adapter && adapterKind(adapter.info).kind === 'lavapipe') return adapter
+  }
+  throw new DeviceError(
+    'lavapipe was asked for and Dawn finds none that it accepts (Mesa 23 or newer)',
+    `install it: ${lavapipeCommand()}`,
+  )
+}
+
+async function embedded(say: (sentence: string) => void): Promise<GPUAdapter> {
+  if (!embeddedSupported()) throw noDriver()
+  const driver = await embeddedDriver(say)
+  if (!(await systemLoader())) await loadGlobal(driver.loader)
+  const gpu = await instance('embedded', ['adapter=SwiftShader'])
+  const adapter = await withDriver(driver.manifest, () => quietly(() => gpu.requestAdapter()))
+  if (adapter) return adapter
+  throw new DeviceError(
+    'the embedded SwiftShader did not start',
+    `install a Vulkan driver instead: ${lavapipeCommand()}`,
+  )
+}
+
+function noDriver(): DeviceError {
+  const system = `${process.platform} on ${process.arch}`
+  const hint =
+    process.platform === 'linux'
+      ? `install a Vulkan driver, such as lavapipe: ${lavapipeCommand()}`
+      : "install the GPU's driver; there is no embedded software driver for this system"
+  return new DeviceError(`no GPU adapter was found (${system})`, hint)
+}
+
+// A Vulkan loader reads these when Dawn first enumerates, which is inside requestAdapter. They are
+// put back so that other instances, and child processes, see the system as it is.
+const loaderVariables = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const
+
+async function withDriver<T>(manifest: string, run: () => Promise<T>): Promise<T> {
+  const before = loaderVariables.map((name) => process.env[name])
+  for (const name of loaderVariables) process.env[name] = manifest
+  try {
+    return await run()
+  } finally {
+    loaderVariables.forEach((name, i) => {
+      if (before[i] === undefined) delete process.env[name]
+      else process.env[name] = before[i]
+    })
+  }
+}
+
+async function listAdapters(): Promise<AdapterCandidate[]> {
+  const accepted = await dawnAdapters()
+  const adapter = accepted.length ? await installed() : null
+  // Dawn's list has the driver's name, an adapter a slug of it (`llvmpipe-llvm-15-0-6-256-bits-`).
+  const slug = (text: string) => text.toLowerCase().replace(/[^a-z0-9]+/g, '-')
+  const used = accepted.find(({ name }) => slug(name) === adapter?.info.device)
+  return explainCandidates(accepted, (adapter && (used ?? accepted[0])?.name) ?? undefined)
+}
+
+/** Dawn lists its adapters only in the message that it has none of the name asked for. */
+async function dawnAdapters(): Promise<DawnAdapter[]> {
+  if (!(await canAskDawn())) return []
+  const gpu = await instance('list', ['adapter=no adapter has this name'])
+  const message = await quietly(() => gpu.requestAdapter()).then(
+    () => '',
+    (error: Error) => error.message,
+  )
+  const lines = message.matchAll(/backend: '([^']*)', name: '([^\n]*)'/g)
+  return [...lines].map(([, backend, name]) => ({ backend, name }))
+}
