@@ -75,7 +75,7 @@ async function installed(): Promise<GPUAdapter | null> {
 
 /** On Linux Dawn has only Vulkan, and prints at length when there is no loader for it. */
 async function canAskDawn(): Promise<boolean> {
-  return process.platform !== 'linux' || (await systemLoader()) !== undefined
+  return process.platform !== 'linux' || (await systemLoader()) !== null
 }
 
 function hardwareOnly(adapter: GPUAdapter | null): GPUAdapter {

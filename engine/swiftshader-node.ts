@@ -54,8 +54,8 @@ export async function embeddedDriver(say: (sentence: string) => void): Promise<E
 
 async function install(folder: string, say: (sentence: string) => void): Promise<void> {
   const temporary = `${folder}.tmp-${randomUUID()}`
+  await makeFolder(temporary)
   try {
-    await makeFolder(temporary)
     say(`Fetching the software GPU driver (${spec}, 66 MB, once) into ${folder}`)
     const files = await fetchFiles(temporary)
     await rm(temporary, { recursive: true })
@@ -106,7 +106,7 @@ function broken(problem: string): DeviceError {
 }
 
 async function npmPack(folder: string): Promise<void> {
-  const args = ['pack', spec, '--pack-destination', folder, '--silent', '--ignore-scripts']
+  const args = ['pack', spec, '--pack-destination', folder, '--loglevel=error', '--ignore-scripts']
   // Under `npm start` the running npm is known by path; elsewhere it is found on the PATH.
   const npm = process.env['npm_execpath']
   const underNpm = npm?.endsWith('.js') === true && npm.includes('npm-cli')

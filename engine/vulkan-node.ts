@@ -17,15 +17,22 @@ export async function loadGlobal(path: string): Promise<void> {
   loaded.push(koffi.load(path, { global: true }))
 }
 
-/** The system's Vulkan loader, or `undefined` where none is installed. */
-export async function systemLoader(): Promise<LibraryHandle | undefined> {
+let system: LibraryHandle | null | undefined
+
+/** The system's Vulkan loader, or `null` where none was installed when this was first asked. */
+export async function systemLoader(): Promise<LibraryHandle | null> {
+  if (system === undefined) system = await findLoader()
+  return system
+}
+
+async function findLoader(): Promise<LibraryHandle | null> {
   const name = loaderName[process.platform]
-  if (!name) return undefined
+  if (!name) return null
   const { default: koffi } = await import('koffi')
   try {
     return koffi.load(name)
   } catch {
-    return undefined
+    return null
   }
 }
 
