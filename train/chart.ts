@@ -120,7 +120,7 @@ function quantile(points: readonly Point[], share: number): number {
 
 /** Round numbers from 0 up to `highest`: 4 to 8 of them. */
 function ticks(highest: number): number[] {
-  const rough = highest / 5
+  const rough = highest / 6
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = [1, 2, 5, 10].map((k) => k * power).find((k) => k >= rough) ?? rough
   return Array.from({ length: Math.floor(highest / step) + 1 }, (_, i) => i * step)
