@@ -13,11 +13,6 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const sourceFolders = ['engine', 'shaders', 'nn', 'models', 'train', 'bench', 'test', 'apps']
 const couldNotRun = 2
 
-await main(process.argv[2], process.argv.slice(3)).catch((error) => {
-  console.error(error instanceof Failure ? error.message : error)
-  process.exit(couldNotRun)
-})
-
 async function main(task, rest) {
   checkNode()
   await installOnce()
@@ -141,3 +136,8 @@ function run(command, ...args) {
     child.on('exit', (code, signal) => resolve(signal ?? code))
   })
 }
+
+await main(process.argv[2], process.argv.slice(3)).catch((error) => {
+  console.error(error instanceof Failure ? error.message : error)
+  process.exit(couldNotRun)
+})
