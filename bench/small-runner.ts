@@ -40,7 +40,10 @@ export async function openRunner() {
     results.set(name, r)
     return r
   }
-  device.onuncapturederror = (e) => fail('validation', e.error.message.slice(0, 1200))
+  device.onuncapturederror = (e) => {
+    console.log(e.error.message)
+    process.exit(1)
+  }
 
   function pipelineOf(kernel: Kernel): GPUComputePipeline {
     const known = pipelines.get(kernel.key)

@@ -155,7 +155,14 @@ export interface Binding {
   readonly access: Access
   readonly elem: Elem
   readonly vec?: boolean
+  /** Declares `array<atomic<u32>>`. */
+  readonly atomic?: boolean
 }
+
+const declareBinding = (slot: number, b: Binding) =>
+  b.atomic
+    ? `@group(0) @binding(${slot}) var<storage, ${b.access}> ${b.name}: array<atomic<u32>>;`
+    : declare(slot, b.name, b.access, b.elem, !!b.vec)
 
 /** Invocations of a workgroup of `perIndex`. */
 const GROUP = 64
@@ -174,7 +181,7 @@ export function perIndex(spec: {
   const code = /* wgsl */ `${half ? 'enable f16;' : ''}
 struct Params { count: u32, ${params} }
 @group(0) @binding(0) var<uniform> p: Params;
-${bindings.map((b, k) => declare(k + 1, b.name, b.access, b.elem, !!b.vec)).join('\n')}
+${bindings.map((b, k) => declareBinding(k + 1, b)).join('\n')}
 ${functions}
 @compute @workgroup_size(${GROUP})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
