@@ -1,0 +1,109 @@
+// Device memory, counted: every buffer of the engine is made and destroyed here.
+
+import type { Kernel } from '../shaders/kernel.ts'
+import type { Caps } from './adapter.ts'
+import { OutOfMemoryError } from './errors.ts'
+
+// WebGPU's flags as numbers: Node has no such globals, and the library puts nothing on the global object.
+export const usage = { mapRead: 1, copySrc: 4, copyDst: 8, uniform: 64, storage: 128 } as const
+const compute = 4
+
+let nextId = 1
+
+/** A device buffer with an identity that caches of bind groups can use. */
+export interface Buffer {
+  readonly id: number
+  readonly gpu: GPUBuffer
+  readonly bytes: number
+}
+
+export class Buffers {
+  /** Bytes allocated now, and the most so far. */
+  bytes = 0
+  peak = 0
+  /** Buffers made since the start; a training step makes none after the first. */
+  made = 0
+  readonly #device: GPUDevice
+  readonly #caps: Caps
+  constructor(device: GPUDevice, caps: Caps) {
+    this.#device = device
+    this.#caps = caps
+  }
+
+  /** A buffer of at least `bytes`. Throws OutOfMemoryError when the device cannot have one so large. */
+  make(
+    bytes: number,
+    label: string,
+    flags: number = usage.storage | usage.copyDst | usage.copySrc,
+  ): Buffer {
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16)
+    if (size > this.#caps.maxBufferBytes)
+      throw new OutOfMemoryError(
+        `${label} needs ${size} bytes and ${this.#caps.name} has buffers of at most ${this.#caps.maxBufferBytes}`,
+        'use a smaller batch or crop',
+      )
+    const gpu = this.#device.createBuffer({ size, usage: flags, label })
+    this.bytes += size
+    this.peak = Math.max(this.peak, this.bytes)
+    this.made++
+    return { id: nextId++, gpu, bytes: size }
+  }
+
+  free(buffer: Buffer): void {
+    buffer.gpu.destroy()
+    this.bytes -= buffer.bytes
+  }
+}
+
+/** Compute pipelines by kernel key, shared by all programs of a device: a new image size compiles nothing. */
+export class Pipelines {
+  readonly #device: GPUDevice
+  readonly #made = new Map<string, Promise<GPUComputePipeline>>()
+  readonly #layouts = new Map<string, GPUBindGroupLayout>()
+  constructor(device: GPUDevice) {
+    this.#device = device
+  }
+
+  get count(): number {
+    return this.#made.size
+  }
+
+  get(kernel: Kernel): Promise<GPUComputePipeline> {
+    let pipeline = this.#made.get(kernel.key)
+    if (!pipeline) {
+      pipeline = this.#make(kernel)
+      this.#made.set(kernel.key, pipeline)
+    }
+    return pipeline
+  }
+
+  layout(kernel: Kernel): GPUBindGroupLayout {
+    const key = kernel.access.join()
+    let layout = this.#layouts.get(key)
+    if (!layout) {
+      const storage = kernel.access.map((access, i) => ({
+        binding: i + 1,
+        visibility: compute,
+        buffer: { type: access === 'read' ? ('read-only-storage' as const) : ('storage' as const) },
+      }))
+      layout = this.#device.createBindGroupLayout({
+        entries: [
+          { binding: 0, visibility: compute, buffer: { type: 'uniform' } },
+          ...storage,
+        ],
+      })
+      this.#layouts.set(key, layout)
+    }
+    return layout
+  }
+
+  #make(kernel: Kernel): Promise<GPUComputePipeline> {
+    const module = this.#device.createShaderModule({ code: kernel.code, label: kernel.key })
+    const layout = this.#device.createPipelineLayout({ bindGroupLayouts: [this.layout(kernel)] })
+    return this.#device.createComputePipelineAsync({
+      label: kernel.key,
+      layout,
+      compute: { module, entryPoint: 'main' },
+    })
+  }
+}

@@ -1,0 +1,53 @@
+// A result that stays on its device until somebody asks for the numbers.
+
+import type { Buffer } from './buffers.ts'
+import type { Device } from './device.ts'
+import type { HostArray, Shape, TensorType } from './dtype.ts'
+import { DeviceError } from './errors.ts'
+
+export class DeviceTensor implements TensorType {
+  readonly device: Device
+  readonly dtype: TensorType['dtype']
+  readonly shape: Shape
+  readonly #buffer: Buffer
+  readonly #release: () => void
+  #alive = true
+
+  constructor(device: Device, type: TensorType, buffer: Buffer, release: () => void) {
+    this.device = device
+    this.dtype = type.dtype
+    this.shape = type.shape
+    this.#buffer = buffer
+    this.#release = release
+  }
+
+  /** The memory that holds it. Throws DeviceError after `dispose`. */
+  get buffer(): Buffer {
+    if (!this.#alive)
+      throw new DeviceError('a disposed device tensor was used', 'read it before disposing it')
+    return this.#buffer
+  }
+
+  /** The elements in row-major order. Waits for the device. */
+  read(): Promise<HostArray> {
+    return this.device.readBuffer(this.buffer, this)
+  }
+
+  /** The only element of a scalar, read and disposed. */
+  async value(): Promise<number> {
+    const [x] = await this.read()
+    this.dispose()
+    return x
+  }
+
+  /** Gives the memory back to the program that made it. May be called twice. */
+  dispose(): void {
+    if (!this.#alive) return
+    this.#alive = false
+    this.#release()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}

@@ -1,0 +1,75 @@
+// Reverse mode: one walk over the graph from the result back to what is asked for. Each op's vjp appends ordinary
+// nodes, so gradients are tensors like any other and can be differentiated again.
+
+import { isFloat, showType, sizeOf } from './dtype.ts'
+import { ShapeError } from './errors.ts'
+import type { TensorLike } from './op.ts'
+import { add, broadcastTo } from './ops/arithmetic.ts'
+import { sumTo } from './ops/reduce.ts'
+import { scalar, toTensor } from './ops/source.ts'
+import { derivedFrom, type Node, type Tensor } from './tensor.ts'
+import { currentPath, scope } from './trace.ts'
+
+/** d(y · seed)/d(each of wrt), as tensors of their shapes. `y` is a scalar unless `seed`, a tensor of y's shape, is
+ * given. What `y` does not depend on, or only through piecewise constant ops, gets zeros.
+ * Throws ShapeError when `y` is no scalar and no seed is given. */
+export function grad(y: Tensor, wrt: readonly TensorLike[], seed?: Tensor): Tensor[] {
+  if (!seed && sizeOf(y.shape) !== 1)
+    throw new ShapeError(
+      'grad',
+      'only a scalar has a gradient',
+      [showType(y)],
+      currentPath(),
+      'take sum() or mean() of it first, or give a seed of its shape',
+    )
+  const targets = wrt.map((t) => toTensor(t))
+  const nodes = nodesBetween(y, targets)
+  const cotangents = new Map<Tensor, Tensor>()
+  cotangents.set(y, seed ?? broadcastTo(scalar(1, y.dtype), y.shape))
+  for (const node of nodes) {
+    if (!node.inputs.length) continue
+    const dys = node.types.map((_, i) => cotangents.get(node.output(i)))
+    const { vjp } = node.op
+    if (typeof vjp !== 'function' || dys.every((dy) => !dy)) continue
+    scope('', () => derivedFrom(node, () => accumulate(node, vjp, dys, cotangents)))
+  }
+  return targets.map((t) => cotangents.get(t) ?? broadcastTo(scalar(0, t.dtype), t.shape))
+}
+
+type VjpFunction = Extract<Node['op']['vjp'], (...args: never) => unknown>
+
+function accumulate(
+  node: Node,
+  vjp: VjpFunction,
+  dys: readonly (Tensor | undefined)[],
+  cotangents: Map<Tensor, Tensor>,
+): void {
+  const outputs = node.types.map((_, i) => node.output(i))
+  const parts = vjp({ inputs: node.inputs, outputs, attrs: node.attrs }, dys)
+  node.inputs.forEach((x, i) => {
+    const part = parts[i]
+    if (!part || !isFloat(x.dtype)) return
+    // Broadcasting is undone here, once, and so in no op's own rule.
+    const dx = sumTo(part, x.shape)
+    const sofar = cotangents.get(x)
+    cotangents.set(x, sofar ? add(sofar, dx) : dx)
+  })
+}
+
+/** The nodes on some way from a target to y, those nearest to y first. */
+function nodesBetween(y: Tensor, targets: readonly Tensor[]): Node[] {
+  const ends = new Set(targets.map((t) => t.node))
+  const leads = new Map<Node, boolean>()
+  const stack: Node[] = [y.node]
+  while (stack.length) {
+    const node = stack[stack.length - 1]
+    const waiting = node.inputs.map((x) => x.node).filter((n) => !leads.has(n))
+    if (waiting.length) stack.push(...waiting)
+    else {
+      leads.set(node, ends.has(node) || node.inputs.some((x) => leads.get(x.node)))
+      stack.pop()
+    }
+  }
+  // A node's inputs are older than the node, so falling ids are a reverse topological order.
+  return [...leads.keys()].filter((n) => leads.get(n)).sort((a, b) => b.id - a.id)
+}

@@ -1,0 +1,234 @@
+// From a node to its dispatches: WGSL expressions of fused steps, how each operand is addressed, and the call of the
+// op's own lowering where it has kernels.
+
+import type { Access, Caps, Operand, Recipe, Slot } from '../shaders/kernel.ts'
+import { identityTail, input, output, type Tail } from '../shaders/kernel.ts'
+import { type Mode, type PointwiseInput, pointwise } from '../shaders/pointwise.ts'
+import { plainLoad } from '../shaders/reduce.ts'
+import { sameShape, type Shape, showType, sizeOf, stridesOf, type TensorType } from './dtype.ts'
+import { assignedBy, type Body, bodyOf, type Ref, type Step, typeOf } from './fused.ts'
+import { tailMode } from './fuse.ts'
+import type { Bound, LowerContext, Prologue, StructuredOp } from './op.ts'
+import type { Node, Tensor, Variable } from './tensor.ts'
+
+/** What lowering must know beyond the node: the machine, how each operand's memory is bound, and which operand is
+ * the variable that an assignment overwrites. */
+export interface LowerInfo {
+  readonly caps: Caps
+  access(x: Tensor): Access
+  variableOf(x: Tensor): Variable | undefined
+}
+
+/** The dispatches of a kernel node. Inputs and outputs of the recipe are the node's, in order. */
+export function lower(node: Node, info: LowerInfo): Recipe {
+  const { op } = node
+  const bound = node.inputs.map((x): Bound => ({ dtype: x.dtype, shape: x.shape, access: info.access(x) }))
+  if (op.kind === 'structured')
+    return op.lower(plainContext(node, bound, op, info.caps))
+  const body = bodyOf(node)
+  if (body.root < 0) return { scratch: [], dispatches: [lowerPointwise(node, bound, info)] }
+  const root = body.steps[body.root]
+  const rootOp = root.op as StructuredOp
+  return rootOp.prologue ? lowerPrologue(node, bound, info.caps) : lowerTail(node, bound, info.caps)
+}
+
+function plainContext(
+  node: Node,
+  inputs: readonly Bound[],
+  op: StructuredOp,
+  caps: Caps,
+): LowerContext<Node['attrs']> {
+  const load = plainLoad(inputs.length)
+  const prologue: Prologue = op.prologue
+    ? { ...load, operands: inputs.map((b) => ({ access: b.access, elem: b.dtype, mode: 'same' })) }
+    : load
+  return { inputs, outputs: node.types, attrs: node.attrs, caps, tail: identityTail, prologue }
+}
+
+// ---- expressions
+
+const literal = (value: number): string => {
+  const bits = new Uint32Array(new Float32Array([value]).buffer)[0]
+  return `vec4f(bitcast<f32>(0x${bits.toString(16)}u))`
+}
+
+/** WGSL of `steps`, given the names of values computed elsewhere. Constants become literals unless `constant` names
+ * them. */
+function emitSteps(
+  body: Body,
+  skip: (step: number) => string | undefined,
+  inputs: readonly string[],
+  types: readonly TensorType[],
+  index: string,
+  constant: (value: number) => string = literal,
+): { code: string; name: (ref: Ref) => string } {
+  const lines: string[] = []
+  const names: string[] = []
+  const name = (ref: Ref) => ('input' in ref ? inputs[ref.input] : names[ref.step])
+  body.steps.forEach((step, i) => {
+    const given = skip(i)
+    if (given !== undefined) {
+      names[i] = given
+      return
+    }
+    names[i] = `s${i}`
+    lines.push(`let s${i} = ${expression(step, body, name, types, index, constant)};`)
+  })
+  return { code: lines.join('\n    '), name }
+}
+
+function expression(
+  step: Step,
+  body: Body,
+  name: (ref: Ref) => string,
+  types: readonly TensorType[],
+  index: string,
+  constant: (value: number) => string,
+): string {
+  const { op, attrs, args } = step
+  if (op.kind !== 'pointwise') throw new Error(`${op.name} is not pointwise`)
+  const out = step.types[0].dtype
+  const env = {
+    index,
+    constants: op.constants(attrs).map(constant),
+    types: args.map((a) => typeOf(body, a, types).dtype),
+    out,
+  }
+  const value = op.wgsl(args.map(name), env, attrs)
+  // In memory a u8 wraps at 256; it must do so in a register too.
+  return out === 'u8' ? `(${value} & vec4u(255u))` : value
+}
+
+/** Whether every number in the body can be written as a WGSL literal (infinities and NaN cannot). */
+export const hasPlainConstants = (body: Body): boolean =>
+  body.steps.every(
+    (s) => s.op.kind !== 'pointwise' || s.op.constants(s.attrs).every((v) => Number.isFinite(v)),
+  )
+
+// ---- pointwise kernels
+
+function lowerPointwise(node: Node, bound: readonly Bound[], info: LowerInfo) {
+  const body = bodyOf(node)
+  const shape = node.types[0].shape
+  const constants: number[] = []
+  const writes = node.types.map((_, r) => assignedBy(node, r)?.attrs.variable as Variable | undefined)
+  const inputs = bound.map((b, i): PointwiseInput => {
+    const variable = info.variableOf(node.inputs[i])
+    const result = variable ? writes.indexOf(variable) : -1
+    const how = addressing(b.shape, shape)
+    if (result >= 0 && how.mode !== 'same')
+      throw new Error(`in-place update of ${variable?.name} from ${showType(b)}`)
+    return { slot: input(i), access: b.access, elem: b.dtype, ...how, ...(result >= 0 && { writes: result }) }
+  })
+  const outputs = node.types.map((t, i) => ({
+    slot: output(i),
+    elem: t.dtype,
+    inPlace: inputs.some((x) => x.writes === i),
+  }))
+  const emit = (names: readonly string[], given: readonly string[], index: string) => {
+    let next = 0
+    const { code, name } = emitSteps(body, () => undefined, names, bound, index, () => given[next++])
+    return { code, results: body.results.map(name) }
+  }
+  for (const s of body.steps) if (s.op.kind === 'pointwise') constants.push(...s.op.constants(s.attrs))
+  const names = bound.map((_, i) => `a${i}`)
+  const key = emit(names, constants.map((_, i) => `c${i}`), 'e')
+  return pointwise({
+    count: sizeOf(shape),
+    shape,
+    inputs,
+    outputs,
+    constants,
+    key: `${key.code}>${key.results}`,
+    emit,
+  })
+}
+
+/** How elements of `x` are found from the index of an output element. */
+function addressing(x: Shape, y: Shape): { mode: Mode; period: number; strides: number[] } {
+  const size = sizeOf(x)
+  if (size === sizeOf(y)) return { mode: 'same', period: 1, strides: [] }
+  if (size === 1) return { mode: 'scalar', period: 1, strides: [] }
+  const full = [...new Array<number>(y.length - x.length).fill(1), ...x]
+  const firstReal = full.findIndex((n) => n !== 1)
+  const lastReal = full.findLastIndex((n) => n !== 1)
+  const matches = (from: number, to: number) => full.slice(from, to).every((n, i) => n === y[from + i])
+  if (matches(firstReal, y.length)) return { mode: 'channel', period: size, strides: [] }
+  if (y.slice(0, firstReal).every((n) => n === 1) && matches(firstReal, lastReal + 1))
+    return { mode: 'row', period: sizeOf(y) / size, strides: [] }
+  const strides = stridesOf(full).map((s, a) => (full[a] === 1 ? 0 : s))
+  return { mode: 'general', period: 1, strides }
+}
+
+// ---- tails and prologues
+
+/** `root` first, then pointwise steps on what it would store. */
+function lowerTail(node: Node, bound: readonly Bound[], caps: Caps): Recipe {
+  const body = bodyOf(node)
+  const root = body.steps[body.root]
+  const op = root.op as StructuredOp
+  const own = root.args.map((a) => ('input' in a ? a.input : -1))
+  const rest = bound.map((_, i) => i).filter((i) => !own.includes(i))
+  const y = root.types[0]
+  const operands = rest.map((i): Operand => {
+    const mode = tailMode(node.inputs[i], { ...node.inputs[i], shape: y.shape } as Tensor)
+    if (!mode) throw new Error('operand does not fit a tail')
+    return { access: bound[i].access, elem: bound[i].dtype, mode }
+  })
+  const emit = (value: string, names: readonly string[]) => {
+    const byInput = bound.map((_, i) => names[rest.indexOf(i)])
+    const { code, name } = emitSteps(body, (s) => (s === body.root ? value : undefined), byInput, bound, '')
+    return { code, results: body.results.map(name) }
+  }
+  const text = emit('v', operands.map((_, i) => `t${i}`))
+  const tail: Tail = {
+    key: `${text.code}>${text.results}`,
+    operands,
+    outputs: node.types.map((t) => t.dtype),
+    emit,
+  }
+  const recipe = op.lower({
+    inputs: own.map((i) => bound[i]),
+    outputs: root.types,
+    attrs: root.attrs,
+    caps,
+    tail,
+    prologue: plainLoad(own.length),
+  })
+  return renumber(recipe, [...own, ...rest])
+}
+
+/** Pointwise steps on the way into `root`. */
+function lowerPrologue(node: Node, bound: readonly Bound[], caps: Caps): Recipe {
+  const body = bodyOf(node)
+  const root = body.steps[body.root]
+  const op = root.op as StructuredOp
+  const shape = typeOf(body, root.args[0], bound).shape
+  const operands = bound.map((b): Operand => {
+    const mode = sameShape(b.shape, shape) ? 'same' : sizeOf(b.shape) === 1 ? 'scalar' : 'channel'
+    return { access: b.access, elem: b.dtype, mode }
+  })
+  const emit = (names: readonly string[]) => {
+    const skip = (s: number) => (s === body.root ? '' : undefined)
+    const { code, name } = emitSteps(body, skip, names, bound, '')
+    return { code, results: root.args.map(name) }
+  }
+  const text = emit(operands.map((_, i) => `v${i}`))
+  return op.lower({
+    inputs: bound,
+    outputs: root.types,
+    attrs: root.attrs,
+    caps,
+    tail: identityTail,
+    prologue: { key: `${text.code}>${text.results}`, operands, emit },
+  })
+}
+
+/** The recipe with its input i being the node's input `to[i]`. */
+function renumber(recipe: Recipe, to: readonly number[]): Recipe {
+  const slot = (s: Slot): Slot => (s.kind === 'input' ? input(to[s.index]) : s)
+  return {
+    scratch: recipe.scratch,
+    dispatches: recipe.dispatches.map((d) => ({ ...d, buffers: d.buffers.map(slot) })),
+  }
+}

@@ -1,0 +1,82 @@
+// A place in device memory for every value, from its first use to its last. Offsets are found offline, the way
+// suitcases are packed: in several orders, each value at the lowest offset where it overlaps no value that is alive at
+// the same time; the tightest packing wins.
+
+export interface Lifetime {
+  /** Aligned size. */
+  readonly bytes: number
+  /** First and last step at which the value is needed, both included. */
+  readonly from: number
+  readonly to: number
+}
+
+export interface Packing {
+  /** Offset of each value, in the order given. */
+  readonly offsets: readonly number[]
+  /** Bytes that hold them all. */
+  readonly bytes: number
+}
+
+/** Most bytes alive at one step: no packing can do with less. */
+export function liveBytes(values: readonly Lifetime[], steps: number): number[] {
+  const change = new Array<number>(steps + 1).fill(0)
+  for (const v of values) {
+    change[v.from] += v.bytes
+    change[v.to + 1] -= v.bytes
+  }
+  let live = 0
+  return change.slice(0, steps).map((d) => {
+    live += d
+    return live
+  })
+}
+
+/** Packs values so that those alive together do not overlap and none crosses a multiple of `slabBytes`. */
+export function pack(values: readonly Lifetime[], slabBytes: number): Packing {
+  const orders: ((a: Lifetime, b: Lifetime) => number)[] = [
+    (a, b) => b.bytes - a.bytes || a.from - b.from,
+    (a, b) => b.bytes * (b.to - b.from + 1) - a.bytes * (a.to - a.from + 1),
+    (a, b) => b.to - b.from - (a.to - a.from) || b.bytes - a.bytes,
+    (a, b) => a.from - b.from || b.bytes - a.bytes,
+  ]
+  let best: Packing | undefined
+  for (const order of orders) {
+    const packing = packInOrder(values, order, slabBytes)
+    if (!best || packing.bytes < best.bytes) best = packing
+  }
+  return best ?? { offsets: [], bytes: 0 }
+}
+
+function packInOrder(
+  values: readonly Lifetime[],
+  order: (a: Lifetime, b: Lifetime) => number,
+  slabBytes: number,
+): Packing {
+  const sequence = values.map((_, i) => i).sort((a, b) => order(values[a], values[b]) || a - b)
+  const offsets = new Array<number>(values.length).fill(0)
+  // Kept sorted by offset, so that one sweep finds the first gap.
+  const placed: number[] = []
+  let bytes = 0
+  for (const i of sequence) {
+    const v = values[i]
+    let at = 0
+    for (const j of placed) {
+      const other = values[j]
+      if (other.to < v.from || other.from > v.to) continue
+      if (offsets[j] >= fit(at, v.bytes, slabBytes) + v.bytes) break
+      at = Math.max(at, offsets[j] + other.bytes)
+    }
+    offsets[i] = fit(at, v.bytes, slabBytes)
+    let where = placed.length
+    while (where > 0 && offsets[placed[where - 1]] > offsets[i]) where--
+    placed.splice(where, 0, i)
+    bytes = Math.max(bytes, offsets[i] + v.bytes)
+  }
+  return { offsets, bytes }
+}
+
+/** The first offset from `at` on where `bytes` stay inside one slab. */
+function fit(at: number, bytes: number, slabBytes: number): number {
+  const end = (Math.floor(at / slabBytes) + 1) * slabBytes
+  return at + bytes <= end ? at : end
+}

@@ -1,0 +1,144 @@
+// The shared rule of pointwise ops: inputs broadcast (NumPy's rule), all have one dtype, and one expression gives
+// four output elements at a time. What an op adds is its expression, its float64 twin and its derivative.
+
+import { broadcastShapes, type DType, isFloat, type TensorType } from '../dtype.ts'
+import {
+  type Attrs,
+  apply,
+  type NoGradient,
+  type PointwiseEnv,
+  type PointwiseOp,
+  perElement,
+  type Sample,
+  sample,
+  type Vjp,
+} from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+
+/** Which dtypes an op takes, and what it gives. */
+type Rule = 'float' | 'number' | 'compare' | 'logical'
+
+export interface PointwiseSpec<A extends Attrs> {
+  readonly rule?: Rule
+  readonly flops?: number
+  readonly wgsl: (args: readonly string[], env: PointwiseEnv, attrs: A) => string
+  readonly reference: (args: readonly number[], attrs: A, index: number) => number
+  readonly constants?: (attrs: A) => readonly number[]
+  readonly vjp: Vjp<A> | NoGradient
+  readonly samples: readonly Sample<A>[]
+  readonly indexed?: boolean
+  readonly infer?: PointwiseOp<A>['infer']
+}
+
+/** Defines a pointwise op. */
+export function pointwise<A extends Attrs = Record<string, never>>(
+  name: string,
+  spec: PointwiseSpec<A>,
+): PointwiseOp<A> {
+  return {
+    name,
+    kind: 'pointwise',
+    infer:
+      spec.infer ?? ((types, _, refuse) => [inferPointwise(types, spec.rule ?? 'float', refuse)]),
+    vjp: spec.vjp,
+    cost: perElement(spec.flops ?? 1),
+    constants: spec.constants ?? (() => []),
+    indexed: spec.indexed ?? false,
+    wgsl: spec.wgsl,
+    reference: spec.reference,
+    samples: spec.samples,
+  }
+}
+
+function inferPointwise(
+  types: readonly TensorType[],
+  rule: Rule,
+  refuse: (problem: string, hint?: string) => never,
+): TensorType {
+  const shape = broadcastShapes(types.map((t) => t.shape))
+  if (!shape)
+    return refuse('shapes do not broadcast', 'sizes must be equal or 1, counted from the last axis')
+  const dtype = types[0].dtype
+  if (types.some((t) => t.dtype !== dtype))
+    return refuse('dtypes differ', 'use cast() to make them one; nothing is converted silently')
+  if (rule === 'float' && !isFloat(dtype))
+    return refuse('a floating-point dtype is needed', 'use cast()')
+  const out: DType = rule === 'compare' || rule === 'logical' ? 'u8' : dtype
+  return { dtype: out, shape }
+}
+
+const noAttrs = {} as Record<string, never>
+type Plain = Record<string, never>
+
+interface UnarySpec {
+  readonly rule?: Rule
+  readonly flops?: number
+  readonly wgsl: (x: string, env: PointwiseEnv) => string
+  readonly reference: (x: number) => number
+  readonly infer?: PointwiseOp<Plain>['infer']
+  readonly vjp: Vjp<Plain> | NoGradient
+  /** Range of the sample values, away from where the derivative jumps. */
+  readonly range?: readonly [number, number]
+}
+
+/** Defines a one-argument op and its function. */
+export function unary(
+  name: string,
+  spec: UnarySpec,
+): { op: PointwiseOp<Plain>; of: (x: Tensor) => Tensor } {
+  const op = pointwise(name, {
+    ...spec,
+    wgsl: ([x], env) => spec.wgsl(x, env),
+    reference: ([x]) => spec.reference(x),
+    samples: [
+      { inputs: [sample([2, 3, 5], spec.range)], attrs: noAttrs },
+      { inputs: [sample([8, 4], spec.range)], attrs: noAttrs },
+    ],
+  })
+  return { op, of: (x) => apply(op, [x], noAttrs)[0] }
+}
+
+interface BinarySpec {
+  readonly rule?: Rule
+  readonly flops?: number
+  readonly wgsl: (a: string, b: string, env: PointwiseEnv) => string
+  readonly reference: (a: number, b: number) => number
+  readonly vjp: Vjp<Plain> | NoGradient
+  readonly range?: readonly [number, number]
+  /** Draw from few values, so that ties occur. */
+  readonly steps?: number
+}
+
+/** Defines a two-argument op and its function. The samples broadcast in every way that the kernels tell apart. */
+export function binary(
+  name: string,
+  spec: BinarySpec,
+): { op: PointwiseOp<Plain>; of: (a: Tensor, b: Tensor) => Tensor } {
+  const shapes = [
+    [
+      [2, 3, 5],
+      [2, 3, 5],
+    ],
+    [[2, 3, 8], [8]],
+    [
+      [2, 3, 8],
+      [2, 3, 1],
+    ],
+    [[4, 6], []],
+    [
+      [3, 1, 5],
+      [2, 1],
+    ],
+  ]
+  const input = (shape: readonly number[]) => ({
+    ...sample(shape, spec.range),
+    ...(spec.steps && { steps: spec.steps }),
+  })
+  const op = pointwise(name, {
+    ...spec,
+    wgsl: ([a, b], env) => spec.wgsl(a, b, env),
+    reference: ([a, b]) => spec.reference(a, b),
+    samples: shapes.map(([a, b]) => ({ inputs: [input(a), input(b)], attrs: noAttrs })),
+  })
+  return { op, of: (a, b) => apply(op, [a, b], noAttrs)[0] }
+}

@@ -1,0 +1,351 @@
+// Moving elements without changing them: reshape, permute, flip, slice, pad, concat, and an element's own position.
+
+import { blockCopy, stridedCopy } from '../../shaders/copy.ts'
+import { output, type Recipe } from '../../shaders/kernel.ts'
+import { normalizeAxes, type Shape, sameShape, sizeOf, stridesOf } from '../dtype.ts'
+import {
+  apply,
+  noCost,
+  none,
+  type StructuredOp,
+  sample,
+  type TensorLike,
+  type ViewOp,
+} from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { add } from './arithmetic.ts'
+import { pointwise } from './pointwise.ts'
+import { refuse } from './refuse.ts'
+import { toTensor } from './source.ts'
+
+const reshapeOp: ViewOp<{ shape: Shape }> = {
+  name: 'reshape',
+  kind: 'view',
+  infer: ([x], { shape }, no) => {
+    if (sizeOf(shape) !== sizeOf(x.shape))
+      no(`cannot become [${shape}]: the number of elements differs`)
+    return [{ dtype: x.dtype, shape }]
+  },
+  vjp: ({ inputs: [x] }, [dy]) => [dy && reshape(dy, x.shape)],
+  cost: () => noCost,
+  samples: [{ inputs: [sample([2, 3, 4])], attrs: { shape: [6, 4] } }],
+}
+
+/** The same elements in row-major order under another shape; one size may be -1 and is worked out. */
+export function reshape(x: TensorLike, shape: Shape): Tensor {
+  const t = toTensor(x)
+  const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1)
+  const full = shape.map((d) => (d === -1 ? sizeOf(t.shape) / known : d))
+  return sameShape(full, t.shape) ? t : apply(reshapeOp, [t], { shape: full })[0]
+}
+
+/** Where an output element reads: input axis a at `o[from]·step + offset`, or at `(o[from] − offset) / step` where
+ * `divide` and that is whole. Outside the input the result is `fill`. */
+export interface AxisMap {
+  readonly from: number
+  readonly step: number
+  readonly offset: number
+  readonly divide?: boolean
+}
+type Rearrange = {
+  /** What the user called: permute, flip, slice, pad. */
+  readonly as: string
+  readonly shape: Shape
+  readonly map: readonly AxisMap[]
+  readonly fill: number
+}
+
+/** Any one-to-one gather along axes. The maps are closed under transposition, so one op is its own derivative. */
+const rearrangeOp: StructuredOp<Rearrange> = {
+  name: 'rearrange',
+  kind: 'structured',
+  infer: ([x], { shape }) => [{ dtype: x.dtype, shape }],
+  vjp: ({ inputs: [x], attrs: { as, map } }, [dy]) => {
+    if (!dy) return []
+    const back = new Array<AxisMap>(map.length)
+    map.forEach((m, axis) => {
+      back[m.from] = {
+        from: axis,
+        step: m.step,
+        offset: m.offset,
+        ...(!m.divide && { divide: true }),
+      }
+    })
+    return [rearrange(dy, as, x.shape, back)]
+  },
+  cost: () => noCost,
+  tail: false,
+  prologue: false,
+  lower: ({ inputs: [x], attrs }) =>
+    stridedCopy({
+      elem: x.dtype,
+      outShape: attrs.shape,
+      inShape: x.shape,
+      map: attrs.map,
+      fill: attrs.fill,
+      access: [x.access],
+    }),
+  samples: [
+    rearrangeSample([2, 3, 8], [3, 2, 8], [1, 0, 2]),
+    rearrangeSample([2, 3, 5], [5, 2, 3], [1, 2, 0]),
+    { inputs: [sample([5, 7])], attrs: sliceAttrs([5, 7], [1, 6], [5, 1], [2, -2]) },
+    { inputs: [sample([3, 4, 2])], attrs: padAttrs([3, 4, 2], [1, 0, 0], [2, -1, 3], 0.5) },
+  ],
+}
+
+function rearrangeSample(from: Shape, to: Shape, perm: readonly number[]) {
+  const map = perm.map((p) => ({ from: p, step: 1, offset: 0 }))
+  return { inputs: [sample(from)], attrs: { as: 'permute', shape: to, map, fill: 0 } }
+}
+
+function rearrange(x: Tensor, as: string, shape: Shape, map: readonly AxisMap[], fill = 0): Tensor {
+  return apply(rearrangeOp, [x], { as, shape, map, fill })[0]
+}
+
+/** Axis i of the result is axis `perm[i]` of x. */
+export function permute(x: TensorLike, perm: readonly number[]): Tensor {
+  const t = toTensor(x)
+  if (perm.length !== t.shape.length || !normalizeAxes(perm, t.shape.length))
+    return refuse('permute', `[${perm}] is not an order of the ${t.shape.length} axes`, [t])
+  if (perm.every((p, i) => p === i)) return t
+  const map = t.shape.map((_, axis) => ({ from: perm.indexOf(axis), step: 1, offset: 0 }))
+  return rearrange(
+    t,
+    'permute',
+    perm.map((p) => t.shape[p]),
+    map,
+  )
+}
+
+/** The elements in reverse order along `axes`. */
+export function flip(x: TensorLike, axes: readonly number[]): Tensor {
+  const t = toTensor(x)
+  const which = normalizeAxes(axes, t.shape.length) ?? refuse('flip', `no such axes [${axes}]`, [t])
+  const map = t.shape.map((n, a) =>
+    which.includes(a) ? { from: a, step: -1, offset: n - 1 } : { from: a, step: 1, offset: 0 },
+  )
+  return rearrange(t, 'flip', t.shape, map)
+}
+
+function sliceAttrs(
+  shape: Shape,
+  start: readonly number[],
+  stop: readonly number[],
+  step: readonly number[],
+): Rearrange {
+  return {
+    as: 'slice',
+    shape: shape.map((_, a) => Math.max(0, Math.ceil((stop[a] - start[a]) / step[a]))),
+    map: shape.map((_, a) => ({ from: a, step: step[a], offset: start[a] })),
+    fill: 0,
+  }
+}
+
+/** `x[start:stop:step]` per axis; stops and starts below 0 count from the end, a missing one means all of it. */
+export function slice(
+  x: TensorLike,
+  start: readonly number[],
+  stop: readonly (number | undefined)[] = [],
+  step: readonly number[] = [],
+): Tensor {
+  const t = toTensor(x)
+  const from = t.shape.map((n, a) => ((start[a] ?? 0) < 0 ? n + start[a] : (start[a] ?? 0)))
+  const to = t.shape.map((n, a) =>
+    stop[a] === undefined ? n : stop[a]! < 0 ? n + stop[a]! : stop[a]!,
+  )
+  const by = t.shape.map((_, a) => step[a] ?? 1)
+  const bad = t.shape.findIndex((n, a) => from[a] < 0 || to[a] > n || from[a] >= to[a] || by[a] < 1)
+  if (bad >= 0)
+    refuse('slice', `[${from[bad]}:${to[bad]}:${by[bad]}] is not inside axis ${bad}`, [t])
+  const attrs = sliceAttrs(t.shape, from, to, by)
+  return sameShape(attrs.shape, t.shape) ? t : apply(rearrangeOp, [t], attrs)[0]
+}
+
+function padAttrs(
+  shape: Shape,
+  before: readonly number[],
+  after: readonly number[],
+  fill: number,
+): Rearrange {
+  return {
+    as: 'pad',
+    shape: shape.map((n, a) => n + before[a] + after[a]),
+    map: shape.map((_, a) => ({ from: a, step: 1, offset: -before[a] })),
+    fill,
+  }
+}
+
+/** `x` with `before` and `after` more elements per axis, all `value`; negative amounts crop. */
+export function pad(
+  x: TensorLike,
+  before: readonly number[],
+  after: readonly number[],
+  value = 0,
+): Tensor {
+  const t = toTensor(x)
+  const attrs = padAttrs(t.shape, before, after, value)
+  if (before.length !== t.shape.length || after.length !== t.shape.length)
+    refuse('pad', 'amounts are needed for every axis', [t])
+  if (attrs.shape.some((n) => n < 1)) refuse('pad', `nothing would be left: [${attrs.shape}]`, [t])
+  return apply(rearrangeOp, [t], attrs)[0]
+}
+
+type ReflectAttrs = { readonly before: Shape; readonly after: Shape }
+const reflectOp: StructuredOp<ReflectAttrs> = {
+  name: 'padReflect',
+  kind: 'structured',
+  infer: ([x], { before, after }, no) => {
+    x.shape.forEach((n, a) => {
+      if (before[a] < 0 || after[a] < 0 || before[a] >= n || after[a] >= n)
+        no(`axis ${a} has ${n} elements and can be reflected by at most ${n - 1}`)
+    })
+    return [{ dtype: x.dtype, shape: x.shape.map((n, a) => n + before[a] + after[a]) }]
+  },
+  // Per axis: the middle, plus what was mirrored in front and behind, turned around and put back in place.
+  vjp: ({ inputs: [x], attrs: { before, after } }, [dy]) => {
+    if (!dy) return []
+    let g = dy
+    x.shape.forEach((n, a) => {
+      const part = (from: number, to: number) =>
+        slice(
+          g,
+          one(a, from),
+          g.shape.map((m, i) => (i === a ? to : m)),
+        )
+      const back = (t: Tensor, lead: number) => {
+        const room = n - t.shape[a] - lead
+        return pad(
+          flip(t, [a]),
+          g.shape.map((_, i) => (i === a ? lead : 0)),
+          g.shape.map((_, i) => (i === a ? room : 0)),
+        )
+      }
+      const one = (axis: number, v: number) => g.shape.map((_, i) => (i === axis ? v : 0))
+      const [b, e] = [before[a], after[a]]
+      if (!b && !e) return
+      let sum = part(b, b + n)
+      if (b) sum = add(sum, back(part(0, b), 1))
+      if (e) sum = add(sum, back(part(b + n, b + n + e), n - 1 - e))
+      g = sum
+    })
+    return [g]
+  },
+  cost: () => noCost,
+  tail: false,
+  prologue: false,
+  lower: ({ inputs: [x], outputs: [y], attrs: { before } }) =>
+    stridedCopy({
+      elem: x.dtype,
+      outShape: y.shape,
+      inShape: x.shape,
+      map: x.shape.map((_, a) => ({ from: a, step: 1, offset: -before[a] })),
+      border: 'reflect',
+      access: [x.access],
+    }),
+  samples: [
+    { inputs: [sample([4, 5, 2])], attrs: { before: [2, 0, 0], after: [3, 4, 0] } },
+    { inputs: [sample([3, 4])], attrs: { before: [1, 3], after: [0, 1] } },
+  ],
+}
+
+/** `x` continued by its mirror image without repeating the edge: 3 2 | 1 2 3 | 2 1. */
+export function padReflect(
+  x: TensorLike,
+  before: readonly number[],
+  after: readonly number[],
+): Tensor {
+  const t = toTensor(x)
+  return [...before, ...after].every((n) => n === 0)
+    ? t
+    : apply(reflectOp, [t], { before, after })[0]
+}
+
+const concatOp: StructuredOp<{ axis: number }> = {
+  name: 'concat',
+  kind: 'structured',
+  infer: (types, { axis }, no) => {
+    const [first] = types
+    for (const t of types) {
+      if (t.dtype !== first.dtype) no('dtypes differ', 'use cast()')
+      if (
+        t.shape.length !== first.shape.length ||
+        t.shape.some((n, a) => a !== axis && n !== first.shape[a])
+      )
+        no(`all sizes but that of axis ${axis} must agree`)
+    }
+    const total = types.reduce((n, t) => n + t.shape[axis], 0)
+    return [{ dtype: first.dtype, shape: first.shape.map((n, a) => (a === axis ? total : n)) }]
+  },
+  vjp: ({ inputs, attrs: { axis } }, [dy]) => {
+    let at = 0
+    return inputs.map((x) => {
+      const from = at
+      at += x.shape[axis]
+      const start = x.shape.map((_, a) => (a === axis ? from : 0))
+      const stop = x.shape.map((n, a) => (a === axis ? from + n : n))
+      return dy && slice(dy, start, stop)
+    })
+  },
+  cost: () => noCost,
+  tail: false,
+  prologue: false,
+  lower: ({ inputs, outputs: [y], attrs: { axis } }): Recipe => {
+    const inner = stridesOf(y.shape)[axis]
+    const rows = sizeOf(y.shape.slice(0, axis))
+    let at = 0
+    const dispatches = inputs.flatMap((x, i) => {
+      const run = x.shape[axis] * inner
+      const recipe = blockCopy({
+        elem: x.dtype,
+        rows,
+        run,
+        inStride: run,
+        inOffset: 0,
+        outStride: y.shape[axis] * inner,
+        outOffset: at,
+        access: [x.access],
+      })
+      at += run
+      return recipe.dispatches.map((d) => ({
+        ...d,
+        buffers: [{ kind: 'input' as const, index: i }, output(0)],
+      }))
+    })
+    return { scratch: [], dispatches }
+  },
+  samples: [
+    { inputs: [sample([2, 3, 4]), sample([2, 3, 8])], attrs: { axis: 2 } },
+    { inputs: [sample([2, 1, 3]), sample([2, 2, 3]), sample([2, 1, 3])], attrs: { axis: 1 } },
+    {
+      inputs: [
+        { dtype: 'u8', shape: [3, 3], range: [0, 9] },
+        { dtype: 'u8', shape: [3, 2], range: [0, 9] },
+      ],
+      attrs: { axis: 1 },
+    },
+  ],
+}
+
+/** The tensors one after another along `axis`. */
+export function concat(xs: readonly TensorLike[], axis: number): Tensor {
+  const ts = xs.map((x) => toTensor(x))
+  const at = axis < 0 ? axis + ts[0].shape.length : axis
+  return ts.length === 1 ? ts[0] : apply(concatOp, ts, { axis: at })[0]
+}
+
+const iotaOp = pointwise<{ shape: Shape; axis: number }>('iota', {
+  infer: (_, { shape }) => [{ dtype: 'f32', shape }],
+  indexed: true,
+  constants: ({ shape, axis }) => [stridesOf(shape)[axis], shape[axis]],
+  wgsl: (_, { index, constants: [stride, size] }) =>
+    `vec4f((${index} / vec4u(${stride})) % vec4u(${size}))`,
+  reference: (_, { shape, axis }, index) =>
+    Math.floor(index / stridesOf(shape)[axis]) % shape[axis],
+  vjp: none('it has no inputs'),
+  samples: [{ inputs: [], attrs: { shape: [3, 4, 5], axis: 1 } }],
+})
+
+/** f32 tensor whose every element is its coordinate along `axis`. */
+export const iota = (shape: Shape, axis: number): Tensor => apply(iotaOp, [], { shape, axis })[0]
+
+export const shapeOps = [reshapeOp, rearrangeOp, reflectOp, concatOp, iotaOp] as const

@@ -1,0 +1,175 @@
+// Values that come from outside the graph: inputs, constants, variables. And the one effect: assignment.
+
+import {
+  type DType,
+  type HostArray,
+  type Shape,
+  sameType,
+  showType,
+  sizeOf,
+  type TensorType,
+} from '../dtype.ts'
+import { ShapeError } from '../errors.ts'
+import {
+  type Attrs,
+  apply,
+  isTensorLike,
+  noCost,
+  none,
+  type PointwiseOp,
+  type SourceOp,
+  type TensorLike,
+} from '../op.ts'
+import { type HostTensor, Tensor, Variable } from '../tensor.ts'
+import { currentPath, currentTrace } from '../trace.ts'
+
+function source<A extends Attrs>(name: string, type: (attrs: A) => TensorType): SourceOp<A> {
+  return {
+    name,
+    kind: 'source',
+    infer: (_, attrs) => [type(attrs)],
+    vjp: none('it has no inputs'),
+    cost: () => noCost,
+    samples: [],
+  }
+}
+
+const plain = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })
+
+/** A program's argument number `position`. */
+export const inputOp = source('input', (a: { type: TensorType; position: number }) => a.type)
+/** Host data that is part of the program. */
+export const constantOp = source('constant', (a: { value: HostTensor }) => plain(a.value))
+/** A read of a variable at a version. */
+export const variableOp = source('variable', (a: { variable: Variable; version: number }) =>
+  plain(a.variable),
+)
+
+/** A number: passed to kernels as a run-time value, so that changing it compiles nothing. */
+export const scalarOp: PointwiseOp<{ value: number; dtype: DType }> = {
+  name: 'scalar',
+  kind: 'pointwise',
+  infer: (_, { dtype }) => [{ dtype, shape: [] }],
+  vjp: none('it has no inputs'),
+  cost: () => noCost,
+  constants: ({ value }) => [value],
+  indexed: false,
+  wgsl: (_, { constants, out }) =>
+    out === 'f32' || out === 'f16'
+      ? constants[0]
+      : `vec4${out === 'i32' ? 'i' : 'u'}(${constants[0]})`,
+  reference: (_, { value }) => value,
+  samples: [{ inputs: [], attrs: { value: 1.5, dtype: 'f32' } }],
+}
+
+/** Stores a value in a variable; the output is the new version. */
+export const assignOp: PointwiseOp<{ variable: Variable }> = {
+  name: 'assign',
+  kind: 'pointwise',
+  infer: ([value], { variable }, refuse) => {
+    if (!sameType(value, variable))
+      refuse(`the value must have the variable's type ${showType(variable)} (${variable.name})`)
+    return [plain(variable)]
+  },
+  vjp: (_, [dy]) => [dy],
+  cost: () => noCost,
+  constants: () => [],
+  indexed: false,
+  wgsl: ([x]) => x,
+  reference: ([x]) => x,
+  samples: [],
+}
+
+/** A tensor of host data; `data` is kept, not copied. Numbers give f32. */
+export function constant(data: HostArray | readonly number[] | number, shape?: Shape): Tensor {
+  const value = hostTensor(data, shape)
+  return apply(constantOp, [], { value })[0]
+}
+
+/** Host data with a shape. Throws ShapeError when the number of elements does not match. */
+export function hostTensor(
+  data: HostArray | readonly number[] | number,
+  shape?: Shape,
+  dtype?: DType,
+): HostTensor {
+  const array = ArrayBuffer.isView(data)
+    ? (data as HostArray)
+    : Float32Array.from(typeof data === 'number' ? [data] : data)
+  const full = shape ?? (typeof data === 'number' ? [] : [array.length])
+  const type: TensorType = { dtype: dtype ?? kindOf(array), shape: full }
+  if (array.length !== sizeOf(full))
+    throw new ShapeError(
+      'tensor',
+      `the shape needs ${sizeOf(full)} elements and the data has ${array.length}`,
+      [showType(type)],
+      currentPath(),
+    )
+  return { ...type, data: array }
+}
+
+function kindOf(array: HostArray): DType {
+  if (array instanceof Float32Array) return 'f32'
+  if (array instanceof Int32Array) return 'i32'
+  if (array instanceof Uint32Array) return 'u32'
+  return array instanceof Uint16Array ? 'f16' : 'u8'
+}
+
+/** A scalar of a dtype. */
+export const scalar = (value: number, dtype: DType = 'f32'): Tensor =>
+  apply(scalarOp, [], { value, dtype })[0]
+
+/** The current version of a variable, as this trace sees it. */
+export function read(variable: Variable): Tensor {
+  const trace = currentTrace()
+  const known = trace?.current.get(variable)
+  if (known) return known
+  const tensor = apply(variableOp, [], { variable, version: variable.version })[0]
+  trace?.current.set(variable, tensor)
+  return tensor
+}
+
+/** Gives `variable` a new value; reads that follow in this trace see it, reads before it keep the old one.
+ * Returns the new value. Outside `compile` and `device.run` nothing would ever run it, so it throws there. */
+export function assign(variable: Variable, value: TensorLike | number): Tensor {
+  const trace = currentTrace()
+  if (!trace)
+    throw new ShapeError(
+      'assign',
+      'assignments belong to a program',
+      [variable.name],
+      currentPath(),
+      'call assign inside the function that is given to device.compile',
+    )
+  read(variable) // The old version is part of the graph even if nobody reads it: the order hangs on it.
+  const next = apply(assignOp, [toTensor(value, variable.dtype)], { variable })[0]
+  trace.current.set(variable, next)
+  trace.assigns.push(next)
+  return next
+}
+
+/** Tensor of anything that stands for one; a number takes `dtype`. */
+export function toTensor(x: TensorLike | number, dtype: DType = 'f32'): Tensor {
+  if (x instanceof Tensor) return x
+  if (x instanceof Variable) return read(x)
+  return scalar(x, dtype)
+}
+
+/** Tensors of operands that belong together: numbers take the dtype of the first tensor among them. */
+export function toTensors(xs: readonly (TensorLike | number)[]): Tensor[] {
+  const like = xs.find(isTensorLike)?.dtype ?? 'f32'
+  return xs.map((x) => toTensor(x, like))
+}
+
+/** The same values in memory of their own. Passes put it where a value must not share its buffer. */
+export const copyOp: PointwiseOp<Record<string, never>> = {
+  name: 'copy',
+  kind: 'pointwise',
+  infer: ([x]) => [plain(x)],
+  vjp: (_, [dy]) => [dy],
+  cost: () => noCost,
+  constants: () => [],
+  indexed: false,
+  wgsl: ([x]) => x,
+  reference: ([x]) => x,
+  samples: [{ inputs: [{ dtype: 'f32', shape: [2, 3] }], attrs: {} }],
+}

@@ -1,0 +1,200 @@
+// The plan: every dispatch in order, and the place of every value in device memory. It is made without a device, from
+// what is known of one, and the device then allocates exactly what it says.
+
+import type { Access, Dispatch } from '../shaders/kernel.ts'
+import { bytesOf, showType, storageBytes } from './dtype.ts'
+import type { Caps } from './adapter.ts'
+import { OutOfMemoryError } from './errors.ts'
+import { assignedBy } from './fused.ts'
+import { baseOf, type Graph } from './graph.ts'
+import { lower } from './lower.ts'
+import { liveBytes, pack } from './memory.ts'
+import { schedule } from './schedule.ts'
+import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
+
+/** Where a value lives. */
+export type Place =
+  | { readonly kind: 'slab'; readonly offset: number; readonly bytes: number }
+  | { readonly kind: 'input'; readonly position: number; readonly bytes: number }
+  | { readonly kind: 'output'; readonly position: number; readonly bytes: number }
+  | { readonly kind: 'variable'; readonly variable: Variable; readonly bytes: number }
+  | { readonly kind: 'constant'; readonly value: HostTensor; readonly bytes: number }
+
+export interface PlannedDispatch {
+  readonly dispatch: Dispatch
+  readonly places: readonly Place[]
+}
+
+/** One kernel node and what it runs. */
+export interface PlanStep {
+  readonly node: Node
+  readonly dispatches: readonly PlannedDispatch[]
+  /** Bytes of values alive while it runs, its scratch included. */
+  readonly live: number
+}
+
+export interface Plan {
+  readonly graph: Graph
+  readonly steps: readonly PlanStep[]
+  /** Bytes of the activation memory that the program needs. */
+  readonly activationBytes: number
+  /** Most bytes alive at one step: what no packing can go below. */
+  readonly lowerBound: number
+  readonly slabBytes: number
+  readonly inputBytes: number
+  readonly outputBytes: number
+  readonly constantBytes: number
+  readonly variables: readonly Variable[]
+  readonly constants: readonly HostTensor[]
+  /** Variables that the program overwrites. */
+  readonly assigned: readonly Variable[]
+  /** Keys of the distinct kernels. */
+  readonly kernels: ReadonlySet<string>
+}
+
+interface Value {
+  readonly bytes: number
+  readonly from: number
+  to: number
+}
+
+/** Orders, lowers and places a fused graph for a device with these capabilities. */
+export function plan(graph: Graph, caps: Caps): Plan {
+  const order = schedule(graph).filter((n) => n.op.kind === 'structured' || n.op.kind === 'fused')
+  const homes = findHomes(graph, order)
+  const align = (bytes: number) => Math.ceil(bytes / caps.alignment) * caps.alignment
+  const access = (x: Tensor): Access => {
+    const home = homes.get(baseOf(x))
+    return home === undefined || home.kind === 'output' ? 'read_write' : 'read'
+  }
+  const variableOf = (x: Tensor) => {
+    const home = homes.get(baseOf(x))
+    return home?.kind === 'variable' ? home.variable : undefined
+  }
+  const recipes = order.map((node) => lower(node, { caps, access, variableOf }))
+
+  const values = new Map<Tensor, Value>()
+  const scratch = recipes.map((r, step) =>
+    r.scratch.map((bytes) => ({ bytes: align(bytes), from: step, to: step })),
+  )
+  order.forEach((node, step) => {
+    node.types.forEach((type, i) => {
+      const t = node.output(i)
+      checkSize(type, node, caps)
+      if (!homes.has(t)) values.set(t, { bytes: align(storageBytes(type)), from: step, to: step })
+    })
+    for (const x of node.inputs) {
+      const value = values.get(baseOf(x))
+      if (value) value.to = step
+    }
+  })
+  const all = [...values.values(), ...scratch.flat()]
+  const slabBytes = Math.floor(caps.maxBufferBytes / caps.alignment) * caps.alignment
+  const packing = pack(all, slabBytes)
+  const live = liveBytes(all, order.length)
+  const offsetOf = new Map(all.map((v, i) => [v, packing.offsets[i]]))
+
+  const placeOf = (x: Tensor): Place => {
+    const base = baseOf(x)
+    const home = homes.get(base)
+    if (home) return home
+    const value = values.get(base)!
+    return { kind: 'slab', offset: offsetOf.get(value)!, bytes: storageBytes(base) }
+  }
+  const steps = order.map((node, step): PlanStep => {
+    const recipe = recipes[step]
+    const places = {
+      input: (i: number) => placeOf(node.inputs[i]),
+      output: (i: number) => placeOf(node.output(i)),
+      scratch: (i: number): Place => {
+        const value = scratch[step][i]
+        return { kind: 'slab', offset: offsetOf.get(value)!, bytes: Math.max(16, recipe.scratch[i]) }
+      },
+    }
+    const dispatches = recipe.dispatches.map((dispatch) => ({
+      dispatch,
+      places: dispatch.buffers.map((slot) => places[slot.kind](slot.index)),
+    }))
+    return { node, dispatches, live: live[step] }
+  })
+  return summarize(graph, steps, homes, packing.bytes, Math.max(0, ...live), slabBytes)
+}
+
+/** Values that do not live in the shared activation memory. */
+function findHomes(graph: Graph, order: readonly Node[]): Map<Tensor, Place> {
+  const homes = new Map<Tensor, Place>()
+  for (const node of graph.nodes) {
+    if (node.op.kind !== 'source') continue
+    const t = node.output()
+    const bytes = storageBytes(t)
+    const { position, variable, value } = node.attrs as {
+      position: number
+      variable: Variable
+      value: HostTensor
+    }
+    if (node.op.name === 'input') homes.set(t, { kind: 'input', position, bytes })
+    else if (node.op.name === 'variable') homes.set(t, { kind: 'variable', variable, bytes })
+    else homes.set(t, { kind: 'constant', value, bytes })
+  }
+  for (const node of order) {
+    if (node.op.kind !== 'fused') continue
+    node.types.forEach((type, i) => {
+      const step = assignedBy(node, i)
+      if (!step) return
+      const variable = step.attrs.variable as Variable
+      homes.set(node.output(i), { kind: 'variable', variable, bytes: storageBytes(type) })
+    })
+  }
+  graph.outputs.forEach((t, position) => {
+    homes.set(baseOf(t), { kind: 'output', position, bytes: storageBytes(t) })
+  })
+  return homes
+}
+
+function checkSize(type: Parameters<typeof bytesOf>[0], node: Node, caps: Caps): void {
+  const bytes = storageBytes(type)
+  if (bytes <= Math.min(caps.maxBindingBytes, caps.maxBufferBytes)) return
+  const mib = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`
+  throw new OutOfMemoryError(
+    `${showType(type)} takes ${mib(bytes)}, and ${caps.name} binds at most ${mib(caps.maxBindingBytes)} at once (in ${node.path || node.op.name})`,
+    'use a smaller batch or crop',
+  )
+}
+
+function summarize(
+  graph: Graph,
+  steps: readonly PlanStep[],
+  homes: ReadonlyMap<Tensor, Place>,
+  activationBytes: number,
+  lowerBound: number,
+  slabBytes: number,
+): Plan {
+  const constants = new Set<HostTensor>()
+  const variables = new Set<Variable>()
+  const assigned = new Set<Variable>()
+  let outputBytes = 0
+  for (const [t, home] of homes) {
+    if (home.kind === 'constant') constants.add(home.value)
+    if (home.kind === 'output') outputBytes += home.bytes
+    if (home.kind === 'variable') {
+      variables.add(home.variable)
+      if (t.node.op.kind === 'fused') assigned.add(home.variable)
+    }
+  }
+  const total = (types: Iterable<Parameters<typeof storageBytes>[0]>) =>
+    [...types].reduce((n, t) => n + storageBytes(t), 0)
+  return {
+    graph,
+    steps,
+    activationBytes,
+    lowerBound,
+    slabBytes,
+    inputBytes: total(graph.inputs),
+    outputBytes,
+    constantBytes: total(constants),
+    variables: [...variables],
+    constants: [...constants],
+    assigned: [...assigned],
+    kernels: new Set(steps.flatMap((s) => s.dispatches.map((d) => d.dispatch.kernel.key))),
+  }
+}

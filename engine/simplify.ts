@@ -1,0 +1,84 @@
+// Passes that every graph goes through before fusion: equal nodes become one, and the few places where two values may
+// not share memory get a copy.
+
+import { attrKey, baseOf, copyOf, type Graph, outputsOf, rewrite, withInputs } from './graph.ts'
+import type { Node, Tensor, Variable } from './tensor.ts'
+
+/** Common subexpressions once; what nothing needs, not at all. Assignments are never merged. */
+export function simplify(graph: Graph): Graph {
+  const known = new Map<string, Node>()
+  return rewrite(graph, (node, inputs) => {
+    const next = withInputs(node, inputs)
+    if (node.op.name === 'assign') return outputsOf(next)
+    const key = `${node.op.name}(${inputs.map((x) => `${x.node.id}.${x.index}`)})${attrKey(node.attrs)}`
+    const same = known.get(key)
+    if (same) return outputsOf(same)
+    known.set(key, next)
+    return outputsOf(next)
+  })
+}
+
+/** Gives memory of its own to what would otherwise share it wrongly:
+ * - a returned value that is an argument, a constant or a variable, or is returned twice;
+ * - an old version of a variable that is read after, and because of, the new one;
+ * - the second of two equal operands of a kernel (WebGPU lets a writable buffer be bound only once). */
+export function separate(graph: Graph): Graph {
+  const late = lateReads(graph)
+  const apart = rewrite(late.size ? replaceLate(graph, late) : graph, (node, inputs) => {
+    if (node.op.kind !== 'structured') return outputsOf(withInputs(node, inputs))
+    const seen = new Set<Tensor>()
+    const distinct = inputs.map((x) => {
+      const twice = seen.has(baseOf(x))
+      seen.add(baseOf(x))
+      return twice ? copyOf(x) : x
+    })
+    return outputsOf(withInputs(node, distinct))
+  })
+  const returned = new Set<Tensor>()
+  const copies: Node[] = []
+  const outputs = apart.outputs.map((t) => {
+    const base = baseOf(t)
+    const shared = base.node.op.kind === 'source' || base.node.op.name === 'assign' || returned.has(base)
+    returned.add(base)
+    if (!shared) return t
+    const copy = copyOf(t)
+    copies.push(copy.node)
+    return copy
+  })
+  return { ...apart, outputs, nodes: [...apart.nodes, ...copies] }
+}
+
+/** Nodes that read an old version although they also depend on the new one, by the old version's tensor. */
+function lateReads(graph: Graph): Map<Tensor, Set<Node>> {
+  const late = new Map<Tensor, Set<Node>>()
+  const versions = new Map<Variable, Tensor>()
+  graph.nodes.forEach((node, position) => {
+    if (node.op.name === 'variable') versions.set(node.attrs.variable as Variable, node.output())
+    if (node.op.name !== 'assign') return
+    const variable = node.attrs.variable as Variable
+    const old = versions.get(variable)
+    versions.set(variable, node.output())
+    if (!old) return
+    const after = new Set<Node>([node])
+    for (const n of graph.nodes.slice(position)) if (n.inputs.some((x) => after.has(x.node))) after.add(n)
+    after.delete(node)
+    const readers = new Set([...after].filter((n) => n.inputs.some((x) => baseOf(x) === old)))
+    if (readers.size) late.set(old, readers)
+  })
+  return late
+}
+
+function replaceLate(
+  graph: Graph,
+  late: Map<Tensor, Set<Node>>,
+): Graph {
+  const copies = new Map<Tensor, Tensor>()
+  return rewrite(graph, (node, inputs) => {
+    const swapped = inputs.map((x, i) => {
+      if (!late.get(node.inputs[i])?.has(node)) return x
+      if (!copies.has(x)) copies.set(x, copyOf(x))
+      return copies.get(x)!
+    })
+    return outputsOf(withInputs(node, swapped))
+  })
+}

@@ -1,0 +1,87 @@
+// The way from a function to a plan, each stage kept so that it can be printed:
+// trace → differentiate (inside the function, by grad) → simplify → fuse → recompute → plan.
+
+import type { Caps } from './adapter.ts'
+import type { TensorType } from './dtype.ts'
+import { AtrousError } from './errors.ts'
+import { fuse, fuseNothing } from './fuse.ts'
+import { type Graph, graphOf } from './graph.ts'
+import { apply } from './op.ts'
+import { inputOp } from './ops/source.ts'
+import { type Plan, plan } from './plan.ts'
+import { separate, simplify } from './simplify.ts'
+import { Tensor } from './tensor.ts'
+import { tracing } from './trace.ts'
+
+/** What a compiled function may return: a tensor, or arrays and records of them. */
+export type Tree<T> = T | readonly Tree<T>[] | { readonly [key: string]: Tree<T> }
+
+/** The same structure with another leaf. */
+export type Mapped<R, L> = R extends Tensor
+  ? L
+  : R extends readonly (infer E)[]
+    ? Mapped<E, L>[]
+    : R extends object
+      ? { [K in keyof R]: Mapped<R[K], L> }
+      : R
+
+export interface StageOptions {
+  /** False: every op is a kernel of its own. Default: true. */
+  readonly fuse?: boolean
+  /** A pass over the graph as traced, before anything else. */
+  readonly instrument?: (graph: Graph) => Graph
+  /** Decides over fused kernels which values are kept for the backward part; default: all. */
+  readonly recompute?: (graph: Graph) => Graph
+}
+
+export interface Stages<R> {
+  readonly traced: Graph
+  readonly simplified: Graph
+  readonly fused: Graph
+  readonly recomputed: Graph
+  readonly plan: Plan
+  /** What the function returned. */
+  readonly result: R
+}
+
+/** Takes a function of tensors all the way to a plan for a device with capabilities `caps`. No device is needed. */
+export function stages<R>(
+  fn: (...inputs: Tensor[]) => R,
+  types: readonly TensorType[],
+  caps: Caps,
+  options: StageOptions = {},
+): Stages<R> {
+  const { result, trace } = tracing(() => {
+    const inputs = types.map((type, position) => apply(inputOp, [], { type, position })[0])
+    return fn(...inputs)
+  })
+  const plain = graphOf(types, leavesOf(result), trace.assigns)
+  const traced = options.instrument?.(plain) ?? plain
+  const simplified = separate(simplify(traced))
+  const fused =
+    options.fuse === false
+      ? fuseNothing(simplified)
+      : fuse(simplified, { maxBuffers: caps.maxStorageBuffers })
+  const recomputed = options.recompute?.(fused) ?? fused
+  return { traced, simplified, fused, recomputed, plan: plan(recomputed, caps), result }
+}
+
+/** The tensors of a structure, in a fixed order. */
+export function leavesOf(tree: unknown): Tensor[] {
+  if (tree instanceof Tensor) return [tree]
+  if (Array.isArray(tree)) return tree.flatMap(leavesOf)
+  if (tree && typeof tree === 'object') return Object.values(tree).flatMap(leavesOf)
+  if (tree === undefined || tree === null) return []
+  throw new AtrousError(
+    `a compiled function returned ${typeof tree}; it can return tensors, arrays and records of them`,
+  )
+}
+
+/** The structure with each tensor replaced, in the order of `leavesOf`. */
+export function mapLeaves(tree: unknown, next: () => unknown): unknown {
+  if (tree instanceof Tensor) return next()
+  if (Array.isArray(tree)) return tree.map((t) => mapLeaves(t, next))
+  if (tree && typeof tree === 'object')
+    return Object.fromEntries(Object.entries(tree).map(([k, v]) => [k, mapLeaves(v, next)]))
+  return tree
+}

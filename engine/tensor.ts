@@ -1,0 +1,98 @@
+// A Tensor is an immutable handle on one output of a Node; a Node is one application of an op. Building them
+// touches no device: shapes are checked on the line that wrote them, and everything else comes later.
+
+import type { HostArray, Shape, TensorType } from './dtype.ts'
+import type { Attrs, Op } from './op.ts'
+import { currentPath } from './trace.ts'
+
+let nextId = 1
+
+/** One application of an op. `source` is the forward node that a backward node differentiates. */
+export class Node {
+  readonly id: number = nextId++
+  readonly op: Op
+  readonly inputs: readonly Tensor[]
+  readonly attrs: Attrs
+  readonly types: readonly TensorType[]
+  /** Module path that wrote the node, as `encoder.3.conv1`; '' outside any module. */
+  readonly path: string
+  readonly source: Node | undefined
+
+  constructor(
+    op: Op,
+    inputs: readonly Tensor[],
+    attrs: Attrs,
+    types: readonly TensorType[],
+    from: { path?: string; source?: Node } = {},
+  ) {
+    this.op = op
+    this.inputs = inputs
+    this.attrs = attrs
+    this.types = types
+    this.path = from.path ?? currentPath()
+    this.source = from.source ?? backwardOf
+  }
+
+  /** Handle on output `index`. Equal calls give the same object, so tensors can be compared with `===`. */
+  output(index = 0): Tensor {
+    this.#outputs[index] ??= new Tensor(this, index)
+    return this.#outputs[index]
+  }
+  readonly #outputs: Tensor[] = []
+}
+
+/** An immutable value of known shape and dtype; where it is computed, and when, is the plan's business. */
+export class Tensor implements TensorType {
+  readonly node: Node
+  readonly index: number
+  constructor(node: Node, index: number) {
+    this.node = node
+    this.index = index
+  }
+  get dtype(): TensorType['dtype'] {
+    return this.node.types[this.index].dtype
+  }
+  get shape(): Shape {
+    return this.node.types[this.index].shape
+  }
+}
+
+let backwardOf: Node | undefined
+
+/** Runs `build`; every node made inside is recorded as part of the derivative of `source`. */
+export function derivedFrom<T>(source: Node, build: () => T): T {
+  const outer = backwardOf
+  backwardOf = source
+  try {
+    return build()
+  } finally {
+    backwardOf = outer
+  }
+}
+
+/** Host data with a shape: what programs take and give at their edges. */
+export interface HostTensor extends TensorType {
+  readonly data: HostArray
+}
+
+/** State that outlives a program: a parameter, a running average, an optimiser's moment. The device that first
+ * uses it keeps its current value; `initial` is the value before that. */
+export class Variable implements TensorType {
+  readonly dtype: TensorType['dtype']
+  readonly shape: Shape
+  /** Set by the module tree; used in messages and printing. */
+  name: string
+  /** Counts the assignments that devices have run, so that a lazy read of an old value can be refused. */
+  version = 0
+  readonly #initial: () => HostArray
+  constructor(type: TensorType, initial: () => HostArray, name = 'variable') {
+    this.dtype = type.dtype
+    this.shape = type.shape
+    this.name = name
+    this.#initial = initial
+  }
+  /** The starting value; computed anew at each call, so that nothing is held twice in host memory. */
+  initial(): HostArray {
+    return this.#initial()
+  }
+}

@@ -1,0 +1,62 @@
+// What is being traced now: the module path for new nodes, and which version of each variable a read sees.
+
+import type { Tensor, Variable } from './tensor.ts'
+
+let path = ''
+const taps: Map<string, Tensor>[] = []
+
+/** Module path of nodes that are built now. */
+export const currentPath = (): string => path
+
+/** Runs `build` with `name` appended to the module path. */
+export function scope<T>(name: string, build: () => T): T {
+  const outer = path
+  path = outer && name ? `${outer}.${name}` : outer || name
+  try {
+    return build()
+  } finally {
+    path = outer
+  }
+}
+
+/** Tells listeners of `collect` that the module at the current path returned `value`. */
+export function tap(value: Tensor): void {
+  for (const t of taps) t.set(path, value)
+}
+
+/** Runs `build` and gives, beside its result, what every module inside returned, by module path. */
+export function collect<T>(build: () => T): { result: T; values: Map<string, Tensor> } {
+  const values = new Map<string, Tensor>()
+  taps.push(values)
+  try {
+    return { result: build(), values }
+  } finally {
+    taps.splice(taps.indexOf(values), 1)
+  }
+}
+
+/** State of one trace: the current tensor of each variable, its assignments, and counters for random ops. */
+export class Trace {
+  readonly current = new Map<Variable, Tensor>()
+  readonly assigns: Tensor[] = []
+  readonly randomOps = new Map<string, number>()
+}
+
+let trace: Trace | undefined
+
+export const currentTrace = (): Trace | undefined => trace
+
+/** Runs `build` in a fresh trace; nested traces are independent of each other. */
+export function tracing<T>(build: () => T): { result: T; trace: Trace } {
+  const outer = trace
+  const outerPath = path
+  const mine = new Trace()
+  trace = mine
+  path = ''
+  try {
+    return { result: build(), trace: mine }
+  } finally {
+    trace = outer
+    path = outerPath
+  }
+}
