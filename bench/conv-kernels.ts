@@ -1,0 +1,320 @@
+// Checks every schedule of the convolution family against float64 loops on awkward shapes, then times common ones.
+//
+//   node dist/bench/conv-kernels.js [check|time] [only]     `only` is a part of a timed case's name
+
+import {
+  type Conv,
+  convGeometry,
+  inputGradGeometry,
+  matmulGeometry,
+} from '../shaders/conv-geometry.ts'
+import type { Geometry } from '../shaders/conv-index.ts'
+import {
+  chooseForward,
+  chooseWeightGrad,
+  forwardWith,
+  type Tile,
+  type WeightTile,
+  weightGradRecipeOf,
+  weightGradWith,
+} from '../shaders/conv-plan.ts'
+import { subgroupFits } from '../shaders/conv-subgroup.ts'
+import { identityTail, input, output, type Recipe, type Tail, words } from '../shaders/kernel.ts'
+import { gather, macsOf, type Reference, sizesOf, weightGrad } from './conv-reference.ts'
+import { openConvRunner } from './conv-runner.ts'
+
+const runner = await openConvRunner()
+const { caps } = runner
+let seed = 1
+const random = () => {
+  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+  return (seed >>> 8) / 2 ** 23 - 1
+}
+const noise = (length: number) => Float32Array.from({ length }, random)
+
+/** Shorthand for a convolution; oh and ow follow from same padding where no padding is given. */
+function conv(
+  [n, h, w]: readonly number[],
+  [cin, cout]: readonly number[],
+  [kh, kw]: readonly number[],
+  more: { stride?: number[]; dilation?: number[]; pad?: number[] } = {},
+): Conv {
+  const [strideY, strideX] = more.stride ?? [1, 1]
+  const [dilationY, dilationX] = more.dilation ?? [1, 1]
+  const spanY = (kh - 1) * dilationY
+  const spanX = (kw - 1) * dilationX
+  const [top, bottom, left, right] = more.pad ?? [
+    spanY >> 1,
+    spanY - (spanY >> 1),
+    spanX >> 1,
+    spanX - (spanX >> 1),
+  ]
+  const oh = Math.floor((h + top + bottom - spanY - 1) / strideY) + 1
+  const ow = Math.floor((w + left + right - spanX - 1) / strideX) + 1
+  const sizes = { n, h, w, cin, oh, ow, cout, kh, kw }
+  return {
+    ...sizes,
+    strideY,
+    strideX,
+    dilationY,
+    dilationX,
+    padTop: top,
+    padLeft: left,
+  }
+}
+
+const tail: Tail = {
+  key: 'bias relu add scale',
+  operands: [
+    { access: 'read', elem: 'f32', mode: 'channel' },
+    { access: 'read_write', elem: 'f32', mode: 'same' },
+    { access: 'read', elem: 'u8', mode: 'same' },
+    { access: 'read', elem: 'f32', mode: 'scalar' },
+  ],
+  outputs: ['f32', 'f32'],
+  emit: (value, [bias, residual, mask, scale]) => ({
+    code: `let pre = ${value} + ${bias};`,
+    results: [
+      `select(pre, vec4f(), pre < vec4f()) + ${residual} * ${scale}`,
+      `pre * vec4f(${mask})`,
+    ],
+  }),
+}
+
+/** All shapes that are checked, with the schedules that can compute them. */
+const shapes: Record<string, Conv> = {
+  '1×1 map, 1→1': conv([1, 1, 1], [1, 1], [1, 1]),
+  'odd 3→16 3×3': conv([2, 7, 5], [3, 16], [3, 3]),
+  'prime 13→11 3×3': conv([1, 11, 13], [13, 11], [3, 3]),
+  '8→8 3×3': conv([2, 9, 17], [8, 8], [3, 3]),
+  '12→9 5×5 stride 2': conv([1, 13, 11], [12, 9], [5, 5], { stride: [2, 2] }),
+  '16→3 stride 3, 2': conv([3, 10, 9], [16, 3], [3, 2], { stride: [3, 2] }),
+  'dilation beyond the map': conv([1, 5, 6], [8, 16], [3, 3], { dilation: [7, 12] }),
+  'dilation 4, stride 2': conv([2, 12, 9], [8, 20], [3, 3], { dilation: [4, 3], stride: [2, 2] }),
+  'asymmetric padding': conv([1, 6, 8], [4, 12], [4, 3], { pad: [2, 1, 0, 3] }),
+  'padding beyond the kernel': conv([1, 3, 4], [8, 4], [2, 2], { pad: [3, 4, 5, 2] }),
+  '1→16 7×7 stride 2': conv([1, 15, 14], [1, 16], [7, 7], { stride: [2, 2], pad: [3, 3, 3, 3] }),
+  '16→1 1×1': conv([2, 5, 5], [16, 1], [1, 1]),
+  '1×1 stride 2 (empty phases)': conv([1, 8, 7], [8, 24], [1, 1], { stride: [2, 2] }),
+  'wide 40→72 1×7': conv([1, 4, 19], [40, 72], [1, 7]),
+  'map 1×37': conv([1, 1, 37], [24, 40], [1, 3]),
+}
+
+const tiles: Tile[] = [
+  { schedule: 'direct', rows: 1, cols: 1, lanes: 64 },
+  { schedule: 'direct', rows: 4, cols: 2, lanes: 8 },
+]
+const subgroupTiles: Tile[] = [
+  { schedule: 'subgroup', rows: 2, cols: 4, lanes: caps.subgroupSize },
+  { schedule: 'subgroup', rows: 4, cols: 1, lanes: 2 * caps.subgroupSize },
+]
+const weightTiles: WeightTile[] = [
+  { cols: 1, lanes: 64, subgroup: 0, splits: 1 },
+  { cols: 2, lanes: 8, subgroup: 0, splits: 5 },
+  ...(caps.subgroupSize >= 4 && caps.subgroupSize <= 8
+    ? [{ cols: 2, lanes: 8, subgroup: caps.subgroupSize, splits: 3 }]
+    : []),
+]
+
+const GUARD = 77.25
+let checks = 0
+let wrong = 0
+let worst = 0
+function compare(name: string, got: Float32Array, want: Reference, start = 0) {
+  checks++
+  let at = -1
+  for (let i = 0; i < got.length; i++) {
+    const inside = i >= start && i < start + want.value.length
+    const target = inside ? want.value[i - start] : GUARD
+    const error = Math.abs(got[i] - target) / (inside ? Math.max(want.bound[i - start], 1e-30) : 1)
+    if (inside) worst = Math.max(worst, error)
+    // Written so that a NaN is wrong too.
+    if (!(error <= (inside ? 1e-5 : 0)) && at < 0) at = i
+  }
+  if (at < 0) return
+  wrong++
+  console.log(`  WRONG ${name}: [${at - start}] is ${got[at]}, expected ${want.value[at - start]}`)
+}
+
+/** `data` after `start` elements that no kernel may use. */
+const shifted = (data: Float32Array, start: number) => {
+  const out = new Float32Array(start + data.length).fill(Number.NaN)
+  out.set(data, start)
+  return out
+}
+const guarded = (length: number) => new Float32Array(length + 8).fill(GUARD)
+
+async function checkForward(name: string, geometry: Geometry) {
+  const { x, w, y } = sizesOf(geometry)
+  const data = [noise(x), noise(w)]
+  const want = gather(geometry, data[0], data[1])
+  const problem = { xAccess: 'read_write', wAccess: 'read', yAccess: 'read_write' } as const
+  const g = { ...geometry, xStart: 8, yStart: 4 }
+  const fits = subgroupFits(g.cin, caps.subgroupSize, caps.subgroupSize)
+  const inputs = [shifted(data[0], 8), data[1]]
+  const plain = { ...problem, ...g, tail: identityTail }
+  const all = [...tiles, ...(fits ? subgroupTiles : [])]
+  const choices = all.map((t) => forwardWith(plain, t, caps))
+  for (const { kernel, params, grid } of [...choices, chooseForward(plain, caps)]) {
+    const buffers = [input(0), input(1), output(0)]
+    const recipe = {
+      scratch: [],
+      dispatches: [{ kernel, buffers, params: words(...params), grid }],
+    }
+    const [got] = await runner.run(recipe, inputs, [guarded(y)])
+    compare(`${name} ${kernel.key}`, got, want, 4)
+  }
+  await checkTail(name, { ...plain, tail }, inputs, want)
+}
+
+async function checkTail(
+  name: string,
+  problem: Parameters<typeof chooseForward>[0],
+  inputs: Float32Array[],
+  raw: Reference,
+) {
+  const bias = noise(problem.cout)
+  const residual = noise(raw.value.length)
+  const mask = Uint8Array.from(raw.value, (_, i) => (i * 7) % 5)
+  const bytes = new Uint8Array(4 * Math.ceil((mask.length + 4) / 4))
+  bytes.set(mask, 4)
+  const add = (v: number, i: number) => v + bias[i % problem.cout]
+  const bound = raw.bound.map((b, i) => 4 * (b + Math.abs(bias[i % problem.cout]) + 1))
+  const value = raw.value.map(add)
+  const relu = value.map((v, i) => Math.max(v, 0) + residual[i] * 0.5)
+  const masked = value.map((v, i) => v * mask[i])
+  const { kernel, params, grid } = chooseForward(problem, caps)
+  const buffers = [0, 1, 2, 3, 4, 5].map(input).concat([0, 1].map(output))
+  const recipe = { scratch: [], dispatches: [{ kernel, buffers, params: words(...params), grid }] }
+  const outputs = [guarded(value.length), guarded(value.length)]
+  const extra = [bias, shifted(residual, 4), new Uint32Array(bytes.buffer), Float32Array.of(0.5)]
+  const got = await runner.run(recipe, [...inputs, ...extra], outputs)
+  compare(`${name} tail 0`, got[0], { value: relu, bound }, 4)
+  compare(`${name} tail 1`, got[1], { value: masked, bound }, 4)
+}
+
+async function checkWeightGrad(name: string, geometry: Geometry) {
+  const { x, w, y } = sizesOf(geometry)
+  const data = [noise(x), noise(y)]
+  const want = weightGrad(geometry, data[0], data[1])
+  const g = { ...geometry, xStart: 8, yStart: 4 }
+  const problem = { ...g, xAccess: 'read', dyAccess: 'read_write', dwAccess: 'read_write' } as const
+  const inputs = [shifted(data[0], 8), shifted(data[1], 4)]
+  const choices = weightTiles.map((t) => weightGradWith(problem, t, caps))
+  for (const choice of [...choices, chooseWeightGrad(problem, caps)]) {
+    const recipe = weightGradRecipeOf(problem, choice)
+    const [got] = await runner.run(recipe, inputs, [guarded(w)])
+    compare(`${name} ${choice.kernel.key} ${choice.splits} strips`, got, want)
+  }
+}
+
+async function check() {
+  for (const [name, c] of Object.entries(shapes)) {
+    await checkForward(`${name}, forward`, convGeometry(c))
+    await checkForward(`${name}, input gradient`, inputGradGeometry(c))
+    await checkWeightGrad(`${name}, weight gradient`, convGeometry(c))
+  }
+  await checkForward('matmul 5 × 7·9·11', matmulGeometry(7, 9, 11, 5))
+  await checkForward('matmul 3 × 13·16·8', matmulGeometry(13, 16, 8, 3))
+  await checkForward('matmul, one w for all', matmulGeometry(6, 8, 12, 4, 48, 0))
+  await checkWeightGrad('matmul 37·9·6', matmulGeometry(37, 9, 6))
+  const state = wrong || runner.errors() ? `${wrong} WRONG, ${runner.errors()} errors` : 'all right'
+  console.log(`${checks} checks, ${state}, worst error ${worst.toExponential(1)} of Σ|x·w|`)
+}
+
+/** FRRN's narrow layers, then one ResNet layer. */
+const timed: Record<string, Conv> = {
+  '96×128 8→8': conv([1, 96, 128], [8, 8], [3, 3]),
+  '96×128 16→16': conv([1, 96, 128], [16, 16], [3, 3]),
+  '96×128 3→8': conv([1, 96, 128], [3, 8], [3, 3]),
+  '96×128 8→11 1×1': conv([1, 96, 128], [8, 11], [1, 1]),
+  '48×64 8→8': conv([1, 48, 64], [8, 8], [3, 3]),
+  '48×64 24→16': conv([1, 48, 64], [24, 16], [3, 3]),
+  '24×32 16→16': conv([1, 24, 32], [16, 16], [3, 3]),
+  '12×16 32→32': conv([1, 12, 16], [32, 32], [3, 3]),
+  '28×28 48→48': conv([1, 28, 28], [48, 48], [3, 3]),
+  '28×28 96→96': conv([1, 28, 28], [96, 96], [3, 3]),
+  '28×28 128→128': conv([1, 28, 28], [128, 128], [3, 3]),
+  '28×28 64→128 stride 2': conv([1, 28, 28], [64, 128], [3, 3], { stride: [2, 2] }),
+  '14×14 256→64 1×1': conv([1, 14, 14], [256, 64], [1, 1]),
+}
+
+async function timeOne(name: string, macs: number, recipe: Recipe, sizes: number[], out: number) {
+  const t = await runner.time(recipe, sizes.map(noise), [new Float32Array(out)])
+  const rate = (ms: number) => ((2 * macs) / ms / 1e6).toFixed(2).padStart(8)
+  const [{ kernel, grid }] = recipe.dispatches
+  const tile = kernel.key.split('/').slice(0, 3).join(' ')
+  console.log(
+    `${name.padEnd(38)} ${tile.padEnd(26)} ${rate(t.wall)} ${rate(t.cpu)} GFLOP/s wall, cpu` +
+      `  ${t.wall.toFixed(2).padStart(8)} ms  first ${t.first.toFixed(0).padStart(5)} ms  grid ${grid}`,
+  )
+}
+
+const sweepTiles = (process.env['TILES'] ?? '').split(' ').filter(Boolean)
+
+/** `TILES="direct:4x2x8 subgroup:2x4x8"` times these in place of the plan's choice; weight tiles are
+ * cols x lanes x splits with `weight:` or `weightsub:`. */
+function forwardChoices(g: Geometry) {
+  const access = { xAccess: 'read_write', wAccess: 'read', yAccess: 'read_write' } as const
+  const problem = { ...g, ...access, tail: identityTail }
+  const asked = sweepTiles.flatMap((text): Tile[] => {
+    const [schedule, size] = text.split(':')
+    if (schedule !== 'direct' && schedule !== 'subgroup') return []
+    const [rows, cols, lanes] = size.split('x').map(Number)
+    if (schedule === 'subgroup' && !subgroupFits(g.cin, caps.subgroupSize, lanes)) return []
+    return [{ schedule, rows, cols, lanes }]
+  })
+  if (!sweepTiles.length) return [chooseForward(problem, caps)]
+  return asked.map((t) => forwardWith(problem, t, caps))
+}
+
+function weightChoices(g: Geometry) {
+  const access = { xAccess: 'read_write', dyAccess: 'read_write', dwAccess: 'read_write' } as const
+  const problem = { ...g, ...access }
+  const asked = sweepTiles.flatMap((text): WeightTile[] => {
+    const [schedule, size] = text.split(':')
+    if (!schedule.startsWith('weight')) return []
+    const [cols, lanes, splits] = size.split('x').map(Number)
+    return [{ cols, lanes, splits, subgroup: schedule === 'weightsub' ? caps.subgroupSize : 0 }]
+  })
+  const choices = sweepTiles.length
+    ? asked.map((t) => weightGradWith(problem, t, caps))
+    : [chooseWeightGrad(problem, caps)]
+  return choices.map((c) => weightGradRecipeOf(problem, c))
+}
+
+async function time(only: string) {
+  for (const [name, c] of Object.entries(timed)) {
+    const forward = convGeometry(c)
+    const gradient = inputGradGeometry(c)
+    const macs = macsOf(forward)
+    const { x, w, y } = sizesOf(forward)
+    for (const [what, g] of [
+      ['forward', forward],
+      ['dx', gradient],
+    ] as const) {
+      if (!`${name} ${what}`.includes(only)) continue
+      for (const { kernel, params, grid } of forwardChoices(g)) {
+        const buffers = [input(0), input(1), output(0)]
+        const step = { kernel, buffers, params: words(...params), grid }
+        const sizes = sizesOf(g)
+        await timeOne(
+          `${name} ${what}`,
+          macs,
+          { scratch: [], dispatches: [step] },
+          [sizes.x, w],
+          sizes.y,
+        )
+      }
+    }
+    if (!`${name} dw`.includes(only)) continue
+    for (const recipe of weightChoices(forward))
+      await timeOne(`${name} dw`, macs, recipe, [x, y], w)
+  }
+}
+
+const [mode = '', only = ''] = process.argv.slice(2)
+console.log(`${runner.info.description} (${caps.kind}), subgroups of ${caps.subgroupSize}`)
+if (mode !== 'time') await check()
+if (mode !== 'check') await time(only)
+process.exit(wrong || runner.errors() ? 1 : 0)

@@ -1,0 +1,128 @@
+// What all convolution kernels share: the geometry, its uniform block, and the way from an output pixel to the input.
+//
+//   y[n, oy, ox, o] = Σ_{ky,kx,c} x[n, iy, ix, c] · w[ky, kx, c, o]      iy = (oy·mulY + ky·stepY + offY) / divY
+//
+// where iy is an integer inside of [0, h) (ix alike); every other tap is zero.
+//
+//   convolution       mul = stride   step =  dilation   off = −pad   div = 1
+//   its input grad    mul = 1        step = −dilation   off = +pad   div = stride   (x is dy, weights [kh, kw, cout, cin])
+//   matrix product    1×1, n = h = 1, w = rows
+//
+// Division. With div > 1 only every div-th output row sees a given tap, so the output is cut into divY·divX phases,
+// oy = gy·divY + phase. Within a phase
+//
+//   iy = gy + (phase + ky·stepY + offY) / divY
+//
+// and whether the quotient is exact does not depend on gy: one test a tap, uniform over the workgroup, and no
+// multiplication by inserted zeros. workgroup_id.z is the phase then, and the batch entry otherwise.
+//
+// Pixels. m = (n·gh + gy)·gw + gx numbers the pixels of a phase (gh = oh, gw = ow where nothing is divided).
+// Tile t = group.y·groups.x + group.x has column tile t mod columnTiles, so that neighbours share their pixels.
+
+/** Sizes of a gather convolution, in elements. */
+export interface Geometry {
+  readonly n: number
+  readonly h: number
+  readonly w: number
+  readonly cin: number
+  readonly oh: number
+  readonly ow: number
+  readonly cout: number
+  readonly kh: number
+  readonly kw: number
+  readonly mulY: number
+  readonly mulX: number
+  readonly stepY: number
+  readonly stepX: number
+  readonly offY: number
+  readonly offX: number
+  readonly divY: number
+  readonly divX: number
+  /** Matrix products only: how many, and the elements from one to the next. */
+  readonly batch: number
+  readonly xBatch: number
+  readonly wBatch: number
+  readonly yBatch: number
+  /** Elements before the tensor in its binding (y: and in the tail's 'same' operands); multiples of 4 where
+   * the channels are. */
+  readonly xStart: number
+  readonly yStart: number
+}
+
+/** The uniform block. `strip` is read by weight gradients only: output pixels in one split. */
+export const PARAMS = /* wgsl */ `
+struct Params {
+  n: u32, h: u32, w: u32, cin: u32, oh: u32, ow: u32, cout: u32, kh: u32, kw: u32,
+  mulY: i32, mulX: i32, stepY: i32, stepX: i32, offY: i32, offX: i32, divY: i32, divX: i32,
+  xBatch: u32, wBatch: u32, yBatch: u32, xStart: u32, yStart: u32, strip: u32, columnTiles: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;`
+
+/** The words of the uniform block, 24 of them; mul…div (9–16) are i32, the others u32. */
+export function paramsOf(g: Geometry, columnTiles: number, strip = 0): number[] {
+  const { n, h, w, cin, oh, ow, cout, kh, kw, mulY, mulX, stepY, stepX, offY, offX } = g
+  const { divY, divX, xBatch, wBatch, yBatch, xStart, yStart } = g
+  const sizes = [n, h, w, cin, oh, ow, cout, kh, kw]
+  const signed = [mulY, mulX, stepY, stepX, offY, offX, divY, divX]
+  return [...sizes, ...signed, xBatch, wBatch, yBatch, xStart, yStart, strip, columnTiles]
+}
+
+/** Output pixels that one value of workgroup_id.z covers. */
+export const pixelsOf = (g: Geometry) => g.n * Math.ceil(g.oh / g.divY) * Math.ceil(g.ow / g.divX)
+
+/** Text repeated for 0 … count − 1. */
+export const times = (count: number, f: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => f(i)).join('\n')
+
+/** `place(m, z)`: where output pixel m reads and writes. */
+export const place = (divided: boolean) => /* wgsl */ `
+struct Pixel { y: i32, x: i32, rows: u32, at: u32, live: bool }
+fn gridH() -> u32 { return ${divided ? '(p.oh + u32(p.divY) - 1u) / u32(p.divY)' : 'p.oh'}; }
+fn gridW() -> u32 { return ${divided ? '(p.ow + u32(p.divX) - 1u) / u32(p.divX)' : 'p.ow'}; }
+fn place(m: u32, z: u32) -> Pixel {
+  let gw = gridW();
+  let area = gridH() * gw;
+  let total = p.n * area;
+  let q = min(m, total - 1u);
+  let n = q / area;
+  let r = q - n * area;
+  let gy = r / gw;
+  let gx = r - gy * gw;
+  ${
+    divided
+      ? `let phase = z / u32(p.divX);
+  let oy = gy * u32(p.divY) + phase;
+  let ox = gx * u32(p.divX) + z - phase * u32(p.divX);
+  return Pixel(i32(gy), i32(gx), n * p.h, (n * p.oh + oy) * p.ow + ox,
+    m < total && oy < p.oh && ox < p.ow);`
+      : 'return Pixel(i32(gy) * p.mulY, i32(gx) * p.mulX, n * p.h, q, m < total);'
+  }
+}`
+
+/** The two loops over taps. Inside, for row i of the register tile, `b{i}` is where pixel{i} begins in x, in elements
+ * over `unit`, and `v{i}` says whether it is inside; `tap` counts the taps. */
+export function overTaps(spec: {
+  readonly rows: number
+  readonly divided: boolean
+  readonly vecIn: boolean
+  readonly body: string
+}): string {
+  const { rows, divided, vecIn, body } = spec
+  const shift = (axis: 'Y' | 'X', k: string, t: string, phase: string) =>
+    divided
+      ? `let far${axis} = i32(${phase}) + i32(${k}) * p.step${axis} + p.off${axis};
+  if (far${axis} % p.div${axis} != 0) { continue; }
+  let ${t} = far${axis} / p.div${axis};`
+      : `let ${t} = i32(${k}) * p.step${axis} + p.off${axis};`
+  const cin = vecIn ? '(p.cin >> 2u)' : 'p.cin'
+  return /* wgsl */ `
+  for (var ky = 0u; ky < p.kh; ky++) {
+  ${shift('Y', 'ky', 'ty', 'z / u32(p.divX)')}
+  ${times(rows, (i) => `let iy${i} = u32(pixel${i}.y + ty); let vy${i} = iy${i} < p.h; let row${i} = (pixel${i}.rows + iy${i}) * p.w;`)}
+  for (var kx = 0u; kx < p.kw; kx++) {
+  ${shift('X', 'kx', 'tx', 'z % u32(p.divX)')}
+  let tap = ky * p.kw + kx;
+  ${times(rows, (i) => `let ix${i} = u32(pixel${i}.x + tx); let v${i} = vy${i} && ix${i} < p.w; let b${i} = xBase + select(0u, (row${i} + ix${i}) * ${cin}, v${i});`)}
+  ${body}
+  } }`
+}

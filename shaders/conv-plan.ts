@@ -1,0 +1,172 @@
+// Which schedule and tile compute a convolution, from its sizes and the machine. Pure functions; the table at the
+// top is all that a tuner would replace.
+
+import { convDirect, type ForwardSpec } from './conv-direct.ts'
+import { type Geometry, paramsOf, pixelsOf } from './conv-index.ts'
+import { convSubgroup, subgroupFits } from './conv-subgroup.ts'
+import { convWeightGrad, sumParts, weightGradSlots } from './conv-weight.ts'
+import {
+  type Access,
+  type Caps,
+  gridFor,
+  input,
+  type Kernel,
+  output,
+  type Recipe,
+  type Tail,
+  words,
+} from './kernel.ts'
+
+/** A forward tile: pixels × vec4s of channels per invocation, and invocations. */
+export interface Tile {
+  readonly schedule: 'direct' | 'subgroup'
+  readonly rows: number
+  readonly cols: number
+  readonly lanes: number
+}
+
+/** What to run: `params` are the uniform words (see conv-index.ts), negative ones in two's complement. */
+export interface Choice {
+  readonly kernel: Kernel
+  readonly params: readonly number[]
+  readonly grid: readonly [number, number, number]
+}
+
+export interface ForwardProblem extends Geometry {
+  readonly xAccess: Access
+  readonly wAccess: Access
+  readonly yAccess: Access
+  readonly tail: Tail
+}
+
+export interface WeightGradProblem extends Geometry {
+  readonly xAccess: Access
+  readonly dyAccess: Access
+  readonly dwAccess: Access
+}
+
+const software = (caps: Caps) => caps.kind === 'lavapipe' || caps.kind === 'swiftshader'
+
+/** vec4 columns of a tile: no wider than the output, and two accumulate well everywhere. */
+function forwardTile(g: Geometry, caps: Caps): Tile {
+  const quads = Math.ceil(g.cout / 4)
+  const lanes = software(caps) ? Math.max(4, Math.min(8, caps.subgroupSize || 8)) : 64
+  if (software(caps) && subgroupFits(g.cin, caps.subgroupSize, lanes)) {
+    if (caps.kind === 'lavapipe' && quads >= 4)
+      return { schedule: 'subgroup', rows: 2, cols: 4, lanes }
+    return { schedule: 'subgroup', rows: 4, cols: quads === 1 ? 1 : 2, lanes }
+  }
+  return { schedule: 'direct', rows: 4, cols: quads === 1 ? 1 : 2, lanes }
+}
+
+/** The kernel of a convolution with a given tile. */
+export function forwardWith(problem: ForwardProblem, tile: Tile, caps: Caps): Choice {
+  const { cin, cout, divY, divX, mulY, mulX, batch } = problem
+  const divided = divY > 1 || divX > 1
+  if (divided && (mulY !== 1 || mulX !== 1 || batch !== 1))
+    throw new Error('a divided convolution has mul = 1 and no batch')
+  const { rows, cols, lanes, schedule } = tile
+  const { xAccess, wAccess, yAccess, tail } = problem
+  const spec: ForwardSpec = {
+    divided,
+    vecIn: cin % 4 === 0,
+    vecOut: cout % 4 === 0,
+    rows,
+    cols,
+    lanes,
+    ...{ xAccess, wAccess, yAccess, tail },
+  }
+  const kernel =
+    schedule === 'subgroup'
+      ? convSubgroup({ ...spec, subgroup: caps.subgroupSize })
+      : convDirect(spec)
+  const columnTiles = Math.ceil(cout / (4 * cols))
+  const blocks = Math.ceil(pixelsOf(problem) / (rows * lanes))
+  const [x, y] = gridFor(blocks * columnTiles, 1, caps.maxWorkgroupsPerDimension)
+  return {
+    kernel,
+    params: paramsOf(problem, columnTiles),
+    grid: [x, y, divided ? divY * divX : batch],
+  }
+}
+
+/** The kernel, parameters and grid of a convolution, its input gradient or a matrix product. */
+export const chooseForward = (problem: ForwardProblem, caps: Caps): Choice =>
+  forwardWith(problem, forwardTile(problem, caps), caps)
+
+/** Inputs x, w, the tail's operands; outputs those of the tail. */
+export function forwardRecipe(problem: ForwardProblem, caps: Caps): Recipe {
+  const { kernel, params, grid } = chooseForward(problem, caps)
+  const { operands, outputs } = problem.tail
+  const inputs = Array.from({ length: 2 + operands.length }, (_, i) => input(i))
+  const buffers = [...inputs, ...outputs.map((_, i) => output(i))]
+  return { scratch: [], dispatches: [{ kernel, buffers, params: words(...params), grid }] }
+}
+
+export interface WeightTile {
+  readonly cols: number
+  readonly lanes: number
+  readonly subgroup: number
+  readonly splits: number
+}
+
+/** Workgroups that keep a machine busy, and pixels that are worth a strip of their own. */
+const FEW = { groups: 32, pixels: 128 }
+const MANY = { groups: 1024, pixels: 64 }
+
+function weightTile(g: Geometry, caps: Caps): WeightTile {
+  const quads = Math.ceil(g.cout / 4)
+  const cols = quads === 1 ? 1 : 2
+  const small = software(caps)
+  const subgroup = small && [4, 8].includes(caps.subgroupSize) ? caps.subgroupSize : 0
+  const lanes = small ? 8 : 64
+  const tiles = Math.ceil((g.kh * g.kw * Math.ceil(g.cin / 4)) / lanes) * Math.ceil(quads / cols)
+  const want = small ? FEW : MANY
+  const pixels = g.n * g.oh * g.ow
+  const splits = Math.min(Math.ceil(want.groups / tiles), Math.ceil(pixels / want.pixels))
+  return { cols, lanes, subgroup, splits: Math.max(1, splits) }
+}
+
+/** The kernel of a weight gradient with a given tile; its `part` has splits × the elements of dw. */
+export function weightGradWith(
+  problem: WeightGradProblem,
+  tile: WeightTile,
+  caps: Caps,
+): Choice & { readonly splits: number } {
+  const { cin, cout, kh, kw, n, oh, ow, xAccess, dyAccess, dwAccess } = problem
+  const { cols, lanes, subgroup } = tile
+  // Strips of whole subgroups' worth of pixels; rounding up may leave fewer strips than asked for.
+  const pixels = n * oh * ow
+  const strip = Math.ceil(Math.ceil(pixels / tile.splits) / 8) * 8
+  const splits = Math.ceil(pixels / strip)
+  const kernel = convWeightGrad({
+    vecIn: cin % 4 === 0,
+    vecOut: cout % 4 === 0,
+    ...{ cols, lanes, subgroup, xAccess, dyAccess },
+    partAccess: splits > 1 ? 'read_write' : dwAccess,
+  })
+  const columnTiles = Math.ceil(cout / (4 * cols))
+  const blocks = Math.ceil((kh * kw * Math.ceil(cin / 4)) / lanes)
+  const [x, y] = gridFor(blocks * columnTiles, 1, caps.maxWorkgroupsPerDimension)
+  return { kernel, params: paramsOf(problem, columnTiles, strip), grid: [x, y, splits], splits }
+}
+
+/** The kernel, parameters, grid and number of strips of a weight gradient. */
+export const chooseWeightGrad = (problem: WeightGradProblem, caps: Caps) =>
+  weightGradWith(problem, weightTile(problem, caps), caps)
+
+/** Inputs x, dy; output dw. */
+export const weightGradRecipe = (problem: WeightGradProblem, caps: Caps): Recipe =>
+  weightGradRecipeOf(problem, chooseWeightGrad(problem, caps))
+
+/** The same with a kernel that is already chosen. */
+export function weightGradRecipeOf(
+  problem: WeightGradProblem,
+  { kernel, params, grid, splits }: ReturnType<typeof chooseWeightGrad>,
+): Recipe {
+  const size = problem.kh * problem.kw * problem.cin * problem.cout
+  const first = { kernel, buffers: weightGradSlots(splits), params: words(...params), grid }
+  if (splits === 1) return { scratch: [], dispatches: [first] }
+  const sum = sumParts(size, splits, problem.dwAccess)
+  return { scratch: [splits * size * 4], dispatches: [first, sum] }
+}
