@@ -1,7 +1,7 @@
 // Programs: a function, traced and planned once for each set of argument types that it meets.
 
-import { DeviceTensor } from './device-tensor.ts'
 import type { Device } from './device.ts'
+import type { DeviceTensor } from './device-tensor.ts'
 import { type HostArray, showType, type TensorType } from './dtype.ts'
 import { NonFiniteError, OptionError } from './errors.ts'
 import { hostTensor } from './ops/source.ts'
@@ -112,4 +112,3 @@ async function report(watch: Watched, flags: DeviceTensor): Promise<void> {
     'its inputs were finite; look at their range, or lower the learning rate',
   )
 }
-

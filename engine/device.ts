@@ -2,9 +2,16 @@
 
 import { type AdapterOptions, type Caps, openAdapter } from './adapter.ts'
 import { type Buffer, Buffers, Pipelines, usage } from './buffers.ts'
-import { compileProgram, type CompileOptions, type Program } from './compile.ts'
+import { type CompileOptions, compileProgram, type Program } from './compile.ts'
 import { DeviceTensor } from './device-tensor.ts'
-import { bytesOf, type HostArray, hostArray, sizeOf, storageBytes, type TensorType } from './dtype.ts'
+import {
+  bytesOf,
+  type HostArray,
+  hostArray,
+  sizeOf,
+  storageBytes,
+  type TensorType,
+} from './dtype.ts'
 import { DeviceError, DeviceLostError, ShapeError, StaleTensorError } from './errors.ts'
 import { baseOf, graphOf } from './graph.ts'
 import type { TensorLike } from './op.ts'
@@ -76,10 +83,7 @@ export class Device {
 
   /** Compiles a function of tensors. Shapes are taken from the arguments of each run; each new set of shapes is
    * traced and planned once. */
-  compile<R>(
-    fn: (...inputs: Tensor[]) => R,
-    options: CompileOptions = {},
-  ): Program<R> {
+  compile<R>(fn: (...inputs: Tensor[]) => R, options: CompileOptions = {}): Program<R> {
     return compileProgram(this, fn, options)
   }
 
@@ -178,7 +182,8 @@ export class Device {
 
   /** Throws what went wrong on the device since the last call, if anything did. */
   check(): void {
-    if (this.#closed) throw new DeviceError('the device is closed', 'open another with openDevice()')
+    if (this.#closed)
+      throw new DeviceError('the device is closed', 'open another with openDevice()')
     if (this.#lost !== undefined)
       throw new DeviceLostError(
         `the device was lost: ${this.#lost}`,

@@ -35,7 +35,8 @@ export function fuseNothing(graph: Graph): Graph {
   })
 }
 
-const acceptsInlining = (op: Op) => op.kind === 'pointwise' || (op.kind === 'structured' && op.prologue)
+const acceptsInlining = (op: Op) =>
+  op.kind === 'pointwise' || (op.kind === 'structured' && op.prologue)
 
 /** Tensors that are computed inside their readers, by reader. */
 type Inlined = (reader: Node, x: Tensor) => boolean
@@ -87,7 +88,12 @@ const usesIndex = (node: Node, inlined: Inlined): boolean =>
   node.inputs.some((x) => inlined(node, x) && usesIndex(x.node, inlined))
 
 /** A kernel may bind only so many buffers: inputs with most leaves are stored after all until it fits. */
-function limitBuffers(node: Node, everywhere: Set<Node>, inlined: Inlined, maxBuffers: number): void {
+function limitBuffers(
+  node: Node,
+  everywhere: Set<Node>,
+  inlined: Inlined,
+  maxBuffers: number,
+): void {
   while (leavesOf(node, inlined).size + node.types.length > maxBuffers) {
     const parts = node.inputs.filter((x) => everywhere.has(x.node))
     if (!parts.length) return
@@ -107,7 +113,10 @@ function leavesOf(node: Node, inlined: Inlined, into: Set<Tensor> = new Set()): 
 
 function flopsInside(node: Node, inlined: Inlined): number {
   const own = node.op.cost(node.inputs, node.types, node.attrs).flops / sizeOf(node.types[0].shape)
-  return node.inputs.reduce((n, x) => n + (inlined(node, x) ? flopsInside(x.node, inlined) : 0), own)
+  return node.inputs.reduce(
+    (n, x) => n + (inlined(node, x) ? flopsInside(x.node, inlined) : 0),
+    own,
+  )
 }
 
 interface Kernel {
@@ -176,7 +185,9 @@ function joinAssigns(
     const kernel = kernels.get(t.node)
     if (!kernel || users.has(t) || graph.outputs.includes(t)) continue
     const shared = kernel.inputs.filter((x) => sameShape(x.shape, t.shape))
-    const into = shared.map((x) => open.get(x)).find((k) => k && sameShape(k.results[0].shape, t.shape))
+    const into = shared
+      .map((x) => open.get(x))
+      .find((k) => k && sameShape(k.results[0].shape, t.shape))
     const joined = into && joinTwo(into, kernel, inlined, maxBuffers)
     if (into && joined) {
       for (const r of joined.results) kernels.set(r.node, joined)
@@ -212,7 +223,12 @@ function addTails(
     const kernel = readers.length === 1 ? kernels.get(readers[0]) : undefined
     if (!kernel || roots.has(y) || !mayRide(node, kernel, maxBuffers)) continue
     const isLeaf = (x: Tensor) => x !== y && (kernel.inputs.includes(x) || node.inputs.includes(x))
-    const joined = { ...bodyFrom(kernel.results, isLeaf, node), results: kernel.results, at: kernel.at, like: node }
+    const joined = {
+      ...bodyFrom(kernel.results, isLeaf, node),
+      results: kernel.results,
+      at: kernel.at,
+      like: node,
+    }
     kernels.set(kernel.at, joined)
     kernels.set(node, joined)
   }
@@ -223,7 +239,11 @@ function mayRide(node: Node, kernel: Kernel, maxBuffers: number): boolean {
   if (kernel.body.root >= 0 || kernel.results.length !== 1) return false
   const [result] = kernel.results
   if (!sameShape(result.shape, y.shape) || result.dtype !== 'f32') return false
-  if (kernel.body.steps.some((s) => s.op.name === 'assign' || (s.op.kind === 'pointwise' && s.op.indexed)))
+  if (
+    kernel.body.steps.some(
+      (s) => s.op.name === 'assign' || (s.op.kind === 'pointwise' && s.op.indexed),
+    )
+  )
     return false
   const operands = kernel.inputs.filter((x) => x !== y)
   if (node.inputs.length + operands.length + 1 > maxBuffers) return false
@@ -236,7 +256,9 @@ export function tailMode(x: Tensor, y: Tensor): 'same' | 'channel' | 'scalar' | 
   const channels = y.shape[y.shape.length - 1]
   if (sameShape(x.shape, y.shape)) return 'same'
   if (sizeOf(x.shape) === 1) return 'scalar'
-  return sizeOf(x.shape) === channels && x.shape[x.shape.length - 1] === channels ? 'channel' : undefined
+  return sizeOf(x.shape) === channels && x.shape[x.shape.length - 1] === channels
+    ? 'channel'
+    : undefined
 }
 
 function assemble(graph: Graph, kernels: ReadonlyMap<Node, Kernel>): Graph {
@@ -276,5 +298,10 @@ function assemble(graph: Graph, kernels: ReadonlyMap<Node, Kernel>): Graph {
       })
     }
   }
-  return { inputs: graph.inputs, nodes: order, outputs: graph.outputs.map(at), assigns: graph.assigns.map(at) }
+  return {
+    inputs: graph.inputs,
+    nodes: order,
+    outputs: graph.outputs.map(at),
+    assigns: graph.assigns.map(at),
+  }
 }

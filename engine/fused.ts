@@ -1,7 +1,7 @@
 // What a fused node holds: a little graph of its own, run as one kernel.
 
 import type { TensorType } from './dtype.ts'
-import { noCost, none, type Attrs, type FusedOp, type Op } from './op.ts'
+import { type Attrs, type FusedOp, noCost, none, type Op } from './op.ts'
 import { Node, type Tensor } from './tensor.ts'
 
 /** A value inside a body: one of the node's inputs, or an output of an earlier step. */

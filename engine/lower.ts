@@ -5,9 +5,9 @@ import type { Access, Caps, Operand, Recipe, Slot } from '../shaders/kernel.ts'
 import { identityTail, input, output, type Tail } from '../shaders/kernel.ts'
 import { type Mode, type PointwiseInput, pointwise } from '../shaders/pointwise.ts'
 import { plainLoad } from '../shaders/reduce.ts'
-import { sameShape, type Shape, showType, sizeOf, stridesOf, type TensorType } from './dtype.ts'
-import { assignedBy, type Body, bodyOf, type Ref, type Step, typeOf } from './fused.ts'
+import { type Shape, sameShape, showType, sizeOf, stridesOf, type TensorType } from './dtype.ts'
 import { tailMode } from './fuse.ts'
+import { assignedBy, type Body, bodyOf, type Ref, type Step, typeOf } from './fused.ts'
 import type { Bound, LowerContext, Prologue, StructuredOp } from './op.ts'
 import type { Node, Tensor, Variable } from './tensor.ts'
 
@@ -22,9 +22,10 @@ export interface LowerInfo {
 /** The dispatches of a kernel node. Inputs and outputs of the recipe are the node's, in order. */
 export function lower(node: Node, info: LowerInfo): Recipe {
   const { op } = node
-  const bound = node.inputs.map((x): Bound => ({ dtype: x.dtype, shape: x.shape, access: info.access(x) }))
-  if (op.kind === 'structured')
-    return op.lower(plainContext(node, bound, op, info.caps))
+  const bound = node.inputs.map(
+    (x): Bound => ({ dtype: x.dtype, shape: x.shape, access: info.access(x) }),
+  )
+  if (op.kind === 'structured') return op.lower(plainContext(node, bound, op, info.caps))
   const body = bodyOf(node)
   if (body.root < 0) return { scratch: [], dispatches: [lowerPointwise(node, bound, info)] }
   const root = body.steps[body.root]
@@ -111,14 +112,22 @@ function lowerPointwise(node: Node, bound: readonly Bound[], info: LowerInfo) {
   const body = bodyOf(node)
   const shape = node.types[0].shape
   const constants: number[] = []
-  const writes = node.types.map((_, r) => assignedBy(node, r)?.attrs.variable as Variable | undefined)
+  const writes = node.types.map(
+    (_, r) => assignedBy(node, r)?.attrs.variable as Variable | undefined,
+  )
   const inputs = bound.map((b, i): PointwiseInput => {
     const variable = info.variableOf(node.inputs[i])
     const result = variable ? writes.indexOf(variable) : -1
     const how = addressing(b.shape, shape)
     if (result >= 0 && how.mode !== 'same')
       throw new Error(`in-place update of ${variable?.name} from ${showType(b)}`)
-    return { slot: input(i), access: b.access, elem: b.dtype, ...how, ...(result >= 0 && { writes: result }) }
+    return {
+      slot: input(i),
+      access: b.access,
+      elem: b.dtype,
+      ...how,
+      ...(result >= 0 && { writes: result }),
+    }
   })
   const outputs = node.types.map((t, i) => ({
     slot: output(i),
@@ -127,12 +136,24 @@ function lowerPointwise(node: Node, bound: readonly Bound[], info: LowerInfo) {
   }))
   const emit = (names: readonly string[], given: readonly string[], index: string) => {
     let next = 0
-    const { code, name } = emitSteps(body, () => undefined, names, bound, index, () => given[next++])
+    const { code, name } = emitSteps(
+      body,
+      () => undefined,
+      names,
+      bound,
+      index,
+      () => given[next++],
+    )
     return { code, results: body.results.map(name) }
   }
-  for (const s of body.steps) if (s.op.kind === 'pointwise') constants.push(...s.op.constants(s.attrs))
+  for (const s of body.steps)
+    if (s.op.kind === 'pointwise') constants.push(...s.op.constants(s.attrs))
   const names = bound.map((_, i) => `a${i}`)
-  const key = emit(names, constants.map((_, i) => `c${i}`), 'e')
+  const key = emit(
+    names,
+    constants.map((_, i) => `c${i}`),
+    'e',
+  )
   return pointwise({
     count: sizeOf(shape),
     shape,
@@ -152,7 +173,8 @@ function addressing(x: Shape, y: Shape): { mode: Mode; period: number; strides: 
   const full = [...new Array<number>(y.length - x.length).fill(1), ...x]
   const firstReal = full.findIndex((n) => n !== 1)
   const lastReal = full.findLastIndex((n) => n !== 1)
-  const matches = (from: number, to: number) => full.slice(from, to).every((n, i) => n === y[from + i])
+  const matches = (from: number, to: number) =>
+    full.slice(from, to).every((n, i) => n === y[from + i])
   if (matches(firstReal, y.length)) return { mode: 'channel', period: size, strides: [] }
   if (y.slice(0, firstReal).every((n) => n === 1) && matches(firstReal, lastReal + 1))
     return { mode: 'row', period: sizeOf(y) / size, strides: [] }
@@ -177,10 +199,19 @@ function lowerTail(node: Node, bound: readonly Bound[], caps: Caps): Recipe {
   })
   const emit = (value: string, names: readonly string[]) => {
     const byInput = bound.map((_, i) => names[rest.indexOf(i)])
-    const { code, name } = emitSteps(body, (s) => (s === body.root ? value : undefined), byInput, bound, '')
+    const { code, name } = emitSteps(
+      body,
+      (s) => (s === body.root ? value : undefined),
+      byInput,
+      bound,
+      '',
+    )
     return { code, results: body.results.map(name) }
   }
-  const text = emit('v', operands.map((_, i) => `t${i}`))
+  const text = emit(
+    'v',
+    operands.map((_, i) => `t${i}`),
+  )
   const tail: Tail = {
     key: `${text.code}>${text.results}`,
     operands,

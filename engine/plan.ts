@@ -2,8 +2,8 @@
 // what is known of one, and the device then allocates exactly what it says.
 
 import type { Access, Dispatch } from '../shaders/kernel.ts'
-import { bytesOf, showType, storageBytes } from './dtype.ts'
 import type { Caps } from './adapter.ts'
+import { type bytesOf, showType, storageBytes } from './dtype.ts'
 import { OutOfMemoryError } from './errors.ts'
 import { assignedBy } from './fused.ts'
 import { baseOf, type Graph } from './graph.ts'
@@ -108,7 +108,11 @@ export function plan(graph: Graph, caps: Caps): Plan {
       output: (i: number) => placeOf(node.output(i)),
       scratch: (i: number): Place => {
         const value = scratch[step][i]
-        return { kind: 'slab', offset: offsetOf.get(value)!, bytes: Math.max(16, recipe.scratch[i]) }
+        return {
+          kind: 'slab',
+          offset: offsetOf.get(value)!,
+          bytes: Math.max(16, recipe.scratch[i]),
+        }
       },
     }
     const dispatches = recipe.dispatches.map((dispatch) => ({

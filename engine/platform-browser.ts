@@ -8,6 +8,8 @@ import type { AdapterCandidate, AdapterRequest, Platform } from './platform.ts'
 export const browserPlatform: Platform = {
   name: 'browser',
 
+  settle: (promise) => promise,
+
   async requestAdapter({ choice }: AdapterRequest) {
     if (choice === 'lavapipe') {
       throw new DeviceError(

@@ -23,6 +23,8 @@ type Found = { adapter: GPUAdapter; warnings: string[] }
 export const nodePlatform: Platform = {
   name: 'node',
 
+  settle,
+
   async requestAdapter({ choice = environmentChoice(), say }: AdapterRequest): Promise<Found> {
     if (choice === 'swiftshader') return { adapter: await embedded(say), warnings: [] }
     if (choice === 'lavapipe') return { adapter: await lavapipe(), warnings: [] }
@@ -157,4 +159,21 @@ async function dawnAdapters(): Promise<DawnAdapter[]> {
   )
   const lines = message.matchAll(/backend: '([^']*)', name: '([^\n]*)'/g)
   return [...lines].map(([, backend, name]) => ({ backend, name }))
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
+
+/** While a promise is pending, Dawn's binding polls as fast as it can and takes a core from the software driver. A
+ * millisecond asleep between polls gives it back (a third of the time of a long dispatch on two cores). */
+async function settle<T>(promise: Promise<T>): Promise<T> {
+  let pending = true
+  const done = promise.finally(() => {
+    pending = false
+  })
+  done.catch(() => undefined)
+  while (pending) {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (pending) Atomics.wait(sleeper, 0, 0, 1)
+  }
+  return done
 }

@@ -3,11 +3,11 @@
 import type { Caps } from './adapter.ts'
 import { type Buffer, usage } from './buffers.ts'
 import type { Device } from './device.ts'
-import { hostArray, sameType, showType, sizeOf, storageBytes, type TensorType } from './dtype.ts'
-import { DeviceError, NonFiniteError, OptionError } from './errors.ts'
-import type { Place, Plan, PlannedDispatch } from './plan.ts'
 import { DeviceTensor } from './device-tensor.ts'
-import type { HostTensor, Node, Variable } from './tensor.ts'
+import { storageBytes } from './dtype.ts'
+import { DeviceError } from './errors.ts'
+import type { Place, Plan, PlannedDispatch } from './plan.ts'
+import type { HostTensor, Node } from './tensor.ts'
 
 /** One dispatch, ready but for the buffers that may change from run to run. */
 interface Command {
@@ -65,7 +65,11 @@ export class CompiledPlan {
       dispatches.map((d) => device.pipelines.get(d.dispatch.kernel)),
     )
     const { buffers } = device
-    const uniforms = buffers.make(layout.bytes.length * 4, 'uniforms', usage.uniform | usage.copyDst)
+    const uniforms = buffers.make(
+      layout.bytes.length * 4,
+      'uniforms',
+      usage.uniform | usage.copyDst,
+    )
     device.gpu.queue.writeBuffer(uniforms.gpu, 0, layout.bytes)
     const inputs = plan.graph.inputs.map((t, i) => buffers.make(storageBytes(t), `input ${i}`))
     const constants = new Map<HostTensor, Buffer>()
@@ -130,7 +134,12 @@ export class CompiledPlan {
   /** Releases what this program owns; its results live on. */
   dispose(): void {
     const { buffers } = this.#device
-    for (const b of [this.#uniforms, ...this.#inputs, ...this.#constants.values(), ...this.#spare.flat()])
+    for (const b of [
+      this.#uniforms,
+      ...this.#inputs,
+      ...this.#constants.values(),
+      ...this.#spare.flat(),
+    ])
       buffers.free(b)
     for (const list of this.#spare) list.length = 0
   }

@@ -38,7 +38,8 @@ export function separate(graph: Graph): Graph {
   const copies: Node[] = []
   const outputs = apart.outputs.map((t) => {
     const base = baseOf(t)
-    const shared = base.node.op.kind === 'source' || base.node.op.name === 'assign' || returned.has(base)
+    const shared =
+      base.node.op.kind === 'source' || base.node.op.name === 'assign' || returned.has(base)
     returned.add(base)
     if (!shared) return t
     const copy = copyOf(t)
@@ -60,7 +61,8 @@ function lateReads(graph: Graph): Map<Tensor, Set<Node>> {
     versions.set(variable, node.output())
     if (!old) return
     const after = new Set<Node>([node])
-    for (const n of graph.nodes.slice(position)) if (n.inputs.some((x) => after.has(x.node))) after.add(n)
+    for (const n of graph.nodes.slice(position))
+      if (n.inputs.some((x) => after.has(x.node))) after.add(n)
     after.delete(node)
     const readers = new Set([...after].filter((n) => n.inputs.some((x) => baseOf(x) === old)))
     if (readers.size) late.set(old, readers)
@@ -68,10 +70,7 @@ function lateReads(graph: Graph): Map<Tensor, Set<Node>> {
   return late
 }
 
-function replaceLate(
-  graph: Graph,
-  late: Map<Tensor, Set<Node>>,
-): Graph {
+function replaceLate(graph: Graph, late: Map<Tensor, Set<Node>>): Graph {
   const copies = new Map<Tensor, Tensor>()
   return rewrite(graph, (node, inputs) => {
     const swapped = inputs.map((x, i) => {

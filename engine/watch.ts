@@ -2,10 +2,9 @@
 // is not finite can be named. Each value is tested as its node made it, before any later op can hide it.
 
 import { type Graph, graphOf } from './graph.ts'
-import { cast, isFinite } from './ops/arithmetic.ts'
+import { cast, isFinite, sub } from './ops/arithmetic.ts'
 import { max } from './ops/reduce.ts'
 import { concat, reshape } from './ops/shape.ts'
-import { sub } from './ops/arithmetic.ts'
 import type { Node, Tensor } from './tensor.ts'
 
 export interface Watched {

@@ -26,6 +26,7 @@ import {
   type Slot,
   storeVec,
 } from './kernel.ts'
+import { helpersFor } from './random.ts'
 
 export type Mode = 'same' | 'scalar' | 'channel' | 'row' | 'general'
 
@@ -142,7 +143,7 @@ function source(k: PointwiseKernel, vec: boolean, rank: number, paramWords: numb
           : undefined
     if (at) general--
     const lanes = ['e.x', 'e.y', 'e.z', 'e.w'].map((e) =>
-      loadScalarOf(input, `x${i}`, at ? at(e) : dot(e, rank, shapeAt, strides)),
+      loadScalarOf(input, `x${i}`, at ? at(e) : dot(e, rank, strides)),
     )
     return `let ${names[i]} = vec4<${register(input.elem)}>(${lanes.join(', ')});`
   })
@@ -165,7 +166,7 @@ function source(k: PointwiseKernel, vec: boolean, rank: number, paramWords: numb
   const f16 = decls.some((d) => d.includes('f16')) ? 'enable f16;\n' : ''
   return `${f16}@group(0) @binding(0) var<uniform> p: array<vec4u, ${paramWords / 4}>;
 ${decls.join('\n')}
-${rank ? coordinates(rank, shapeAt) : ''}
+${rank ? coordinates(rank, shapeAt) : ''}${helpersFor(code)}
 @compute @workgroup_size(${workgroup})
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * ${workgroup}u + id.x;
@@ -184,7 +185,7 @@ const splat = (name: string, input: PointwiseInput, value: string) =>
   `let ${name} = vec4<${register(input.elem)}>(${value});`
 
 // Row-major coordinates of an element index, last axis first, dotted with an input's strides.
-function dot(e: string, rank: number, shapeAt: number, stridesAt: number): string {
+function dot(e: string, rank: number, stridesAt: number): string {
   const strides = Array.from({ length: rank }, (_, d) => word(stridesAt + d))
   return `at${rank}(${e}, array<u32, ${rank}>(${strides.join(', ')}))`
 }

@@ -1,0 +1,78 @@
+// The engine's main entry, for browsers and everything else: no Node module is reachable from here.
+
+export { type AdapterCandidate, type Caps, listAdapters } from './adapter.ts'
+export type { Argument, CompileOptions, Program } from './compile.ts'
+export { Device, type DeviceOptions, type DeviceStats, openDevice } from './device.ts'
+export { DeviceTensor } from './device-tensor.ts'
+export {
+  type DType,
+  type HostArray,
+  hostArray,
+  type Shape,
+  showType,
+  sizeOf,
+  type TensorType,
+} from './dtype.ts'
+export * from './errors.ts'
+export { grad } from './grad.ts'
+export { graphOf } from './graph.ts'
+export type { Op, TensorLike } from './op.ts'
+export {
+  abs,
+  add,
+  broadcastTo,
+  cast,
+  div,
+  equal,
+  exp,
+  greater,
+  greaterEqual,
+  isFinite,
+  isNaN,
+  less,
+  lessEqual,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  notEqual,
+  relu,
+  rsqrt,
+  sigmoid,
+  sign,
+  sqrt,
+  square,
+  stopGradient,
+  sub,
+  tanh,
+  where,
+} from './ops/arithmetic.ts'
+export { type ConvOptions, conv2d } from './ops/conv.ts'
+export { ops } from './ops/index.ts'
+export { matmul, transpose } from './ops/matmul.ts'
+export { moments, normalize } from './ops/norm.ts'
+export {
+  maxPool2d,
+  maxPool2dWithIndex,
+  type PoolOptions,
+  repeatUpsample,
+  resizeBilinear,
+} from './ops/pool.ts'
+export { dropout, type RandomKey, randomNormal, randomUniform } from './ops/random.ts'
+export { channelSums, max, mean, min, type ReduceOptions, sum } from './ops/reduce.ts'
+export { selectLargest } from './ops/select.ts'
+export {
+  concat,
+  flip,
+  iota,
+  pad,
+  padReflect,
+  permute,
+  reshape,
+  slice,
+} from './ops/shape.ts'
+export { argmax, logSoftmax, softmax, takeLabel } from './ops/softmax.ts'
+export { assign, constant, hostTensor, read, scalar } from './ops/source.ts'
+export { type HostTensor, Tensor, Variable } from './tensor.ts'
+export { collect, scope, tap } from './trace.ts'

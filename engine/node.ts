@@ -1,0 +1,8 @@
+// The engine's entry in Node: the main entry with Node's way of finding an adapter.
+
+import { registerPlatform } from './platform.ts'
+import { nodePlatform } from './platform-node.ts'
+
+registerPlatform(nodePlatform)
+
+export * from './index.ts'

@@ -1,0 +1,273 @@
+// Convolution and its two gradients: a family that is closed under differentiation, since each of the three is linear
+// in each of its operands and the adjoints are the other two.
+//
+//   y  = conv2d(x, w)            y[n,oy,ox,o] = Σ x[n, oy·s + ky·d − top, ox·s + kx·d − left, c] · w[ky,kx,c,o]
+//   dx = conv2dInputGrad(dy, w)
+//   dw = conv2dWeightGrad(x, dy)
+
+import type { Conv } from '../../shaders/conv-geometry.ts'
+import { convGeometry, inputGradGeometry } from '../../shaders/conv-geometry.ts'
+import { forwardRecipe, weightGradRecipe } from '../../shaders/conv-plan.ts'
+import { stridedCopy } from '../../shaders/copy.ts'
+import { input, type Recipe, scratch } from '../../shaders/kernel.ts'
+import { sizeOf, type TensorType } from '../dtype.ts'
+import { OptionError } from '../errors.ts'
+import { apply, type Cost, type Sample, type StructuredOp, sample, type TensorLike } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { toTensor } from './source.ts'
+
+type Pair = readonly [number, number]
+
+/** Fully written out: padding is [top, left, bottom, right]. */
+export type ConvAttrs = {
+  readonly stride: Pair
+  readonly dilation: Pair
+  readonly padding: readonly [number, number, number, number]
+  /** Height and width of x, which the gradient with respect to it cannot know. */
+  readonly size: Pair
+  /** Height and width of w, which the gradient with respect to it cannot know. */
+  readonly kernel: Pair
+}
+
+export interface ConvOptions {
+  /** Step between output pixels; default 1. */
+  readonly stride?: number | Pair
+  /** Step between kernel taps; default 1. */
+  readonly dilation?: number | Pair
+  /** Zeros around x: all sides, [vertical, horizontal], [top, left, bottom, right], or `same`, which gives
+   * ceil(size / stride) outputs with any odd zero at the bottom and right. Default 0. */
+  readonly padding?: number | Pair | readonly [number, number, number, number] | 'same'
+}
+
+type Refuse = (problem: string, hint?: string) => never
+
+const outSize = (n: number, k: number, s: number, d: number, pads: number) =>
+  Math.floor((n + pads - d * (k - 1) - 1) / s) + 1
+
+function outputSize({ stride, dilation, padding, size, kernel }: ConvAttrs): Pair {
+  const [top, left, bottom, right] = padding
+  return [
+    outSize(size[0], kernel[0], stride[0], dilation[0], top + bottom),
+    outSize(size[1], kernel[1], stride[1], dilation[1], left + right),
+  ]
+}
+
+/** The problem that the kernels see, from the types of x, w and y. */
+function problem(x: TensorType, w: TensorType, y: TensorType, a: ConvAttrs): Conv {
+  const [n, h, width, cin] = x.shape
+  return {
+    n,
+    h,
+    w: width,
+    cin,
+    oh: y.shape[1],
+    ow: y.shape[2],
+    cout: y.shape[3],
+    kh: w.shape[0],
+    kw: w.shape[1],
+    strideY: a.stride[0],
+    strideX: a.stride[1],
+    dilationY: a.dilation[0],
+    dilationX: a.dilation[1],
+    padTop: a.padding[0],
+    padLeft: a.padding[1],
+  }
+}
+
+function check(x: TensorType, w: TensorType, refuse: Refuse): void {
+  if (x.shape.length !== 4) refuse('input must be [n, h, w, c]')
+  if (w.shape.length !== 4) refuse('weight must be [kh, kw, in, out]')
+  if (x.dtype !== 'f32' || w.dtype !== 'f32') refuse('f32 is needed', 'use cast()')
+}
+
+const macs = (w: TensorType, y: TensorType): Cost => {
+  const count = sizeOf(y.shape) * w.shape[0] * w.shape[1] * w.shape[2]
+  return { macs: count, flops: 2 * count }
+}
+
+const attrsFor = (x: number[], w: number[], o: ConvOptions): ConvAttrs =>
+  completeOptions({ dtype: 'f32', shape: x }, { dtype: 'f32', shape: w }, o)
+
+const cases: [x: number[], w: number[], options: ConvOptions][] = [
+  [[2, 5, 7, 3], [3, 3, 3, 8], { padding: 1 }],
+  [[1, 6, 5, 8], [3, 3, 8, 12], { padding: 2, dilation: 2 }],
+  [[2, 9, 8, 4], [3, 3, 4, 5], { padding: 1, stride: 2 }],
+  [[1, 4, 5, 16], [1, 1, 16, 8], {}],
+  [[1, 6, 7, 1], [5, 2, 1, 1], { padding: 'same', stride: [3, 1] }],
+  [[1, 3, 4, 4], [3, 3, 4, 4], { padding: 12, dilation: 12 }],
+  [[1, 7, 6, 8], [1, 5, 8, 4], { padding: [0, 1, 0, 3] }],
+]
+
+export const conv2dOp: StructuredOp<ConvAttrs> = {
+  name: 'conv2d',
+  kind: 'structured',
+  infer: ([x, w], attrs, refuse) => {
+    check(x, w, refuse)
+    if (x.shape[3] !== w.shape[2])
+      refuse(
+        'input channels must equal weight channels',
+        'weight is [kh, kw, in, out]; did you load a checkpoint of another width?',
+      )
+    const [oh, ow] = outputSize(attrs)
+    if (oh < 1 || ow < 1) refuse(`the padded input is smaller than the kernel (output ${oh}×${ow})`)
+    return [{ dtype: 'f32', shape: [x.shape[0], oh, ow, w.shape[3]] }]
+  },
+  vjp: ({ inputs: [x, w], attrs }, [dy]) =>
+    dy ? [inputGrad(dy, w, attrs), weightGrad(x, dy, attrs)] : [],
+  cost: ([, w], [y]) => macs(w, y),
+  tail: true,
+  prologue: false,
+  lower: ({ inputs: [x, w], outputs: [y], attrs, caps, tail }) =>
+    forwardRecipe(
+      {
+        ...convGeometry(problem(x, w, y, attrs)),
+        xAccess: x.access,
+        wAccess: w.access,
+        yAccess: 'read_write',
+        tail,
+      },
+      caps,
+    ),
+  samples: cases.map(
+    ([x, w, o]): Sample<ConvAttrs> => ({
+      inputs: [sample(x), sample(w)],
+      attrs: attrsFor(x, w, o),
+    }),
+  ),
+}
+
+export const conv2dInputGradOp: StructuredOp<ConvAttrs> = {
+  name: 'conv2dInputGrad',
+  kind: 'structured',
+  infer: ([dy, w], { size }, refuse) => {
+    check(dy, w, refuse)
+    if (dy.shape[3] !== w.shape[3]) refuse('gradient channels must equal the weight’s outputs')
+    return [{ dtype: 'f32', shape: [dy.shape[0], ...size, w.shape[2]] }]
+  },
+  vjp: ({ inputs: [dy, w], attrs }, [g]) =>
+    g ? [apply(conv2dOp, [g, w], attrs)[0], weightGrad(g, dy, attrs)] : [],
+  cost: ([dy, w]) => macs(w, dy),
+  tail: true,
+  prologue: false,
+  lower: ({ inputs: [dy, w], outputs: [dx], attrs, caps, tail }): Recipe => {
+    const [kh, kw, cin, cout] = w.shape
+    // The gradient convolves with the transposed kernel; weights are small, so they are turned around in memory
+    // once rather than at every load.
+    const turned = stridedCopy({
+      elem: 'f32',
+      inShape: w.shape,
+      outShape: [kh, kw, cout, cin],
+      map: [0, 1, 3, 2].map((from) => ({ from, step: 1, offset: 0 })),
+      access: [w.access],
+    })
+    const main = forwardRecipe(
+      {
+        ...inputGradGeometry(problem(dx, w, dy, attrs)),
+        xAccess: dy.access,
+        wAccess: 'read_write',
+        yAccess: 'read_write',
+        tail,
+      },
+      caps,
+    )
+    const swap = main.dispatches.map((d) => ({
+      ...d,
+      buffers: d.buffers.map((b) => (b.kind === 'input' && b.index === 1 ? scratch(0) : b)),
+    }))
+    const turn = turned.dispatches.map((d) => ({
+      ...d,
+      buffers: d.buffers.map((b) => (b.kind === 'input' ? input(1) : scratch(0))),
+    }))
+    return { scratch: [4 * sizeOf(w.shape)], dispatches: [...turn, ...swap] }
+  },
+  samples: cases.map(([x, w, o]): Sample<ConvAttrs> => {
+    const attrs = attrsFor(x, w, o)
+    return { inputs: [sample([x[0], ...outputSize(attrs), w[3]]), sample(w)], attrs }
+  }),
+}
+
+export const conv2dWeightGradOp: StructuredOp<ConvAttrs> = {
+  name: 'conv2dWeightGrad',
+  kind: 'structured',
+  infer: ([x, dy], { kernel }, refuse) => {
+    check(x, { dtype: dy.dtype, shape: [...kernel, x.shape[3], dy.shape[3]] }, refuse)
+    if (x.shape[0] !== dy.shape[0]) refuse('batches differ')
+    return [{ dtype: 'f32', shape: [...kernel, x.shape[3], dy.shape[3]] }]
+  },
+  vjp: ({ inputs: [x, dy], attrs }, [g]) =>
+    g ? [inputGrad(dy, g, attrs), apply(conv2dOp, [x, g], attrs)[0]] : [],
+  cost: ([, dy], [dw]) => macs(dw, dy),
+  tail: false,
+  prologue: false,
+  lower: ({ inputs: [x, dy], outputs: [dw], attrs, caps }) =>
+    weightGradRecipe(
+      {
+        ...convGeometry(problem(x, dw, dy, attrs)),
+        xAccess: x.access,
+        dyAccess: dy.access,
+        dwAccess: 'read_write',
+      },
+      caps,
+    ),
+  samples: cases.map(([x, w, o]): Sample<ConvAttrs> => {
+    const attrs = attrsFor(x, w, o)
+    return { inputs: [sample(x), sample([x[0], ...outputSize(attrs), w[3]])], attrs }
+  }),
+}
+
+const inputGrad = (dy: Tensor, w: Tensor, attrs: ConvAttrs) =>
+  apply(conv2dInputGradOp, [dy, w], attrs)[0]
+const weightGrad = (x: Tensor, dy: Tensor, attrs: ConvAttrs) =>
+  apply(conv2dWeightGradOp, [x, dy], attrs)[0]
+
+/** Convolution (cross-correlation) of x [n, h, w, in] with w [kh, kw, in, out]: [n, oh, ow, out] with
+ * oh = floor((h + top + bottom − dilation·(kh − 1) − 1) / stride) + 1. Throws ShapeError. */
+export function conv2d(x: TensorLike, w: TensorLike, options: ConvOptions = {}): Tensor {
+  const [a, b] = [toTensor(x), toTensor(w)]
+  return apply(conv2dOp, [a, b], completeOptions(a, b, options))[0]
+}
+
+function completeOptions(x: TensorType, w: TensorType, options: ConvOptions): ConvAttrs {
+  const stride = pair(options.stride ?? 1, 'stride')
+  const dilation = pair(options.dilation ?? 1, 'dilation')
+  const size: Pair = [x.shape[1], x.shape[2]]
+  const kernel: Pair = [w.shape[0], w.shape[1]]
+  const padding = completePadding(options.padding ?? 0, size, kernel, stride, dilation)
+  return { stride, dilation, padding, size, kernel }
+}
+
+function pair(v: number | Pair, name: string): Pair {
+  const p: Pair = typeof v === 'number' ? [v, v] : v
+  if (p.length !== 2 || p.some((n) => !Number.isInteger(n) || n < 1))
+    throw new OptionError(
+      `conv2d: ${name} ${JSON.stringify(v)} is not one or two positive integers`,
+    )
+  return p
+}
+
+function completePadding(
+  padding: NonNullable<ConvOptions['padding']>,
+  size: Pair,
+  kernel: Pair,
+  stride: Pair,
+  dilation: Pair,
+): ConvAttrs['padding'] {
+  if (padding === 'same') {
+    const total = [0, 1].map((a) => {
+      const out = Math.ceil(size[a] / stride[a])
+      return Math.max(0, (out - 1) * stride[a] + dilation[a] * (kernel[a] - 1) + 1 - size[a])
+    })
+    const [top, left] = total.map((n) => Math.floor(n / 2))
+    return [top, left, total[0] - top, total[1] - left]
+  }
+  const p = typeof padding === 'number' ? [padding] : padding
+  if (p.some((n) => !Number.isInteger(n) || n < 0) || ![1, 2, 4].includes(p.length))
+    throw new OptionError(
+      `conv2d: padding ${JSON.stringify(padding)} is not 1, 2 or 4 integers from 0 on`,
+    )
+  if (p.length === 4) return [p[0], p[1], p[2], p[3]]
+  const [y, x] = p.length === 2 ? p : [p[0], p[0]]
+  return [y, x, y, x]
+}
+
+export const convOps = [conv2dOp, conv2dInputGradOp, conv2dWeightGradOp] as const

@@ -1,0 +1,29 @@
+// Every op there is, by name. What runs over all of them (checks, fuzzing, the docs table) starts here.
+
+import type { Op } from '../op.ts'
+import { arithmeticOps, otherPointwiseOps } from './arithmetic.ts'
+import { convOps } from './conv.ts'
+import { matmulOps } from './matmul.ts'
+import { normOps } from './norm.ts'
+import { poolOps } from './pool.ts'
+import { randomOps } from './random.ts'
+import { reduceOps } from './reduce.ts'
+import { selectOps } from './select.ts'
+import { shapeOps } from './shape.ts'
+import { softmaxOps } from './softmax.ts'
+import { assignOp, constantOp, copyOp, inputOp, scalarOp, variableOp } from './source.ts'
+
+export const ops: readonly Op[] = [
+  ...[inputOp, constantOp, variableOp, scalarOp, assignOp, copyOp],
+  ...arithmeticOps,
+  ...otherPointwiseOps,
+  ...shapeOps,
+  ...reduceOps,
+  ...matmulOps,
+  ...convOps,
+  ...normOps,
+  ...poolOps,
+  ...softmaxOps,
+  ...selectOps,
+  ...randomOps,
+] as readonly Op[]

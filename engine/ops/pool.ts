@@ -1,0 +1,272 @@
+// Pooling and the ways back up: max-pool with indices, repetition of entries, bilinear resizing.
+
+import { maxPool, maxPoolGather, maxPoolGrad, type PoolSpec } from '../../shaders/pool.ts'
+import {
+  type ResizeMode,
+  resizeBilinearGrad as resizeGradRecipe,
+  resizeBilinear as resizeRecipe,
+} from '../../shaders/resize.ts'
+import { repeat, repeatGrad } from '../../shaders/unpool.ts'
+import { type Shape, sizeOf, type TensorType } from '../dtype.ts'
+import { OptionError } from '../errors.ts'
+import { apply, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { toTensor } from './source.ts'
+
+type Pair = readonly [number, number]
+type Refuse = (problem: string, hint?: string) => never
+
+const needMap = (x: TensorType, refuse: Refuse) => {
+  if (x.shape.length !== 4 || x.dtype !== 'f32') refuse('an f32 tensor [n, h, w, c] is needed')
+}
+const plainCost = { cost: () => noCost, tail: false, prologue: false } as const
+
+type PoolAttrs = {
+  readonly kernel: Pair
+  readonly stride: Pair
+  readonly dilation: Pair
+  readonly pad: Pair
+  /** Height and width of x and of y. */
+  readonly size: Pair
+  readonly out: Pair
+}
+
+function poolSpec(n: number, c: number, a: PoolAttrs, access: PoolSpec['access']): PoolSpec {
+  return {
+    n,
+    c,
+    h: a.size[0],
+    w: a.size[1],
+    oh: a.out[0],
+    ow: a.out[1],
+    kernel: a.kernel,
+    stride: a.stride,
+    dilation: a.dilation,
+    pad: a.pad,
+    indexElem: indexDtype(a),
+    access,
+  }
+}
+const indexDtype = ({ kernel }: PoolAttrs) => (kernel[0] * kernel[1] <= 255 ? 'u8' : 'u32')
+
+const poolAttrs = (
+  size: Pair,
+  kernel: Pair,
+  stride: Pair,
+  pad: Pair,
+  dilation: Pair,
+  ceil = false,
+) => {
+  const out = [0, 1].map((a) => {
+    const span = size[a] + 2 * pad[a] - dilation[a] * (kernel[a] - 1) - 1
+    const n = (ceil ? Math.ceil : Math.floor)(span / stride[a]) + 1
+    // With ceil the last window must start inside the input or its padding at the top or left.
+    return ceil && (n - 1) * stride[a] >= size[a] + pad[a] ? n - 1 : n
+  })
+  return { kernel, stride, dilation, pad, size, out: [out[0], out[1]] as Pair }
+}
+
+const poolCases: [x: number[], attrs: PoolAttrs][] = [
+  [[2, 4, 6, 4], poolAttrs([4, 6], [2, 2], [2, 2], [0, 0], [1, 1])],
+  [[1, 7, 5, 3], poolAttrs([7, 5], [3, 3], [2, 2], [1, 1], [1, 1])],
+  [[1, 8, 8, 8], poolAttrs([8, 8], [3, 2], [2, 1], [1, 0], [2, 1], true)],
+]
+
+const maxPoolOp: StructuredOp<PoolAttrs> = {
+  name: 'maxPool2d',
+  kind: 'structured',
+  ...plainCost,
+  infer: ([x], attrs, refuse) => {
+    needMap(x, refuse)
+    if (attrs.out[0] < 1 || attrs.out[1] < 1) refuse('the window is larger than the padded input')
+    const shape = [x.shape[0], ...attrs.out, x.shape[3]]
+    return [
+      { dtype: 'f32', shape },
+      { dtype: indexDtype(attrs), shape },
+    ]
+  },
+  vjp: ({ outputs: [, index], attrs }, [dy]) => [dy && apply(maxPoolGradOp, [dy, index], attrs)[0]],
+  lower: ({ inputs: [x], attrs }) => maxPool(poolSpec(x.shape[0], x.shape[3], attrs, [x.access])),
+  samples: poolCases.map(([x, attrs]) => ({ inputs: [sample(x)], attrs })),
+}
+
+const indexSample = (x: number[], a: PoolAttrs) => ({
+  dtype: indexDtype(a) as 'u8' | 'u32',
+  shape: [x[0], ...a.out, x[3]],
+  // Tap 0 is inside the input for these windows only without padding; the middle tap always is.
+  range: [
+    Math.floor((a.kernel[0] * a.kernel[1]) / 2),
+    Math.floor((a.kernel[0] * a.kernel[1]) / 2),
+  ] as Pair,
+})
+
+const maxPoolGradOp: StructuredOp<PoolAttrs> = {
+  name: 'maxPool2dGrad',
+  kind: 'structured',
+  ...plainCost,
+  infer: ([dy], { size }) => [{ dtype: 'f32', shape: [dy.shape[0], ...size, dy.shape[3]] }],
+  vjp: ({ inputs: [, index], attrs }, [g]) => [g && apply(maxPoolGatherOp, [g, index], attrs)[0]],
+  lower: ({ inputs: [dy, index], attrs }) =>
+    maxPoolGrad(poolSpec(dy.shape[0], dy.shape[3], attrs, [dy.access, index.access])),
+  samples: poolCases.slice(0, 2).map(([x, attrs]) => ({
+    inputs: [sample([x[0], ...attrs.out, x[3]]), indexSample(x, attrs)],
+    attrs,
+  })),
+}
+
+const maxPoolGatherOp: StructuredOp<PoolAttrs> = {
+  name: 'maxPool2dGather',
+  kind: 'structured',
+  ...plainCost,
+  infer: ([x], { out }) => [{ dtype: 'f32', shape: [x.shape[0], ...out, x.shape[3]] }],
+  vjp: ({ inputs: [, index], attrs }, [g]) => [g && apply(maxPoolGradOp, [g, index], attrs)[0]],
+  lower: ({ inputs: [x, index], attrs }) =>
+    maxPoolGather(poolSpec(x.shape[0], x.shape[3], attrs, [x.access, index.access])),
+  samples: poolCases.slice(0, 2).map(([x, attrs]) => ({
+    inputs: [sample(x), indexSample(x, attrs)],
+    attrs,
+  })),
+}
+
+export interface PoolOptions {
+  readonly kernel: number | Pair
+  /** Default: the kernel, so that windows do not overlap. */
+  readonly stride?: number | Pair
+  /** Cells of −∞ around the input; default 0. */
+  readonly padding?: number | Pair
+  readonly dilation?: number | Pair
+  /** Round the output size up rather than down. */
+  readonly ceil?: boolean
+}
+
+const pairOf = (v: number | Pair): Pair => (typeof v === 'number' ? [v, v] : v)
+
+/** Largest value of each window of x [n, h, w, c], and which tap of the window it was (row-major; the first one wins).
+ * NaN wins over every number. */
+export function maxPool2dWithIndex(
+  x: TensorLike,
+  options: PoolOptions,
+): { y: Tensor; index: Tensor } {
+  const t = toTensor(x)
+  const kernel = pairOf(options.kernel)
+  const stride = pairOf(options.stride ?? kernel)
+  const pad = pairOf(options.padding ?? 0)
+  const dilation = pairOf(options.dilation ?? 1)
+  const size: Pair = [t.shape[1], t.shape[2]]
+  if ([...kernel, ...stride, ...dilation].some((n) => !Number.isInteger(n) || n < 1))
+    throw new OptionError('maxPool2d: kernel, stride and dilation are positive integers')
+  const [y, index] = apply(
+    maxPoolOp,
+    [t],
+    poolAttrs(size, kernel, stride, pad, dilation, options.ceil),
+  )
+  return { y, index }
+}
+
+/** Largest value of each window of x [n, h, w, c]. */
+export const maxPool2d = (x: TensorLike, options: PoolOptions): Tensor =>
+  maxPool2dWithIndex(x, options).y
+
+type RepeatAttrs = { readonly factor: Pair }
+const repeatSpec = (shape: Shape, { factor }: RepeatAttrs, access: PoolSpec['access']) => {
+  const [n, h, w, c] = shape
+  return { n, h, w, c, fh: factor[0], fw: factor[1], access }
+}
+
+const repeatOp: StructuredOp<RepeatAttrs> = {
+  name: 'repeatUpsample',
+  kind: 'structured',
+  ...plainCost,
+  infer: ([x], { factor: [fh, fw] }, refuse) => {
+    needMap(x, refuse)
+    const [n, h, w, c] = x.shape
+    return [{ dtype: 'f32', shape: [n, h * fh, w * fw, c] }]
+  },
+  vjp: ({ attrs }, [dy]) => [dy && apply(repeatGradOp, [dy], attrs)[0]],
+  lower: ({ inputs: [x], attrs }) => repeat(repeatSpec(x.shape, attrs, [x.access])),
+  samples: [
+    { inputs: [sample([2, 3, 2, 4])], attrs: { factor: [2, 3] } },
+    { inputs: [sample([1, 2, 3, 3])], attrs: { factor: [4, 4] } },
+  ],
+}
+const repeatGradOp: StructuredOp<RepeatAttrs> = {
+  name: 'repeatUpsampleGrad',
+  kind: 'structured',
+  ...plainCost,
+  infer: ([dy], { factor: [fh, fw] }, refuse) => {
+    const [n, h, w, c] = dy.shape
+    if (h % fh || w % fw) refuse(`${h}×${w} is no multiple of ${fh}×${fw}`)
+    return [{ dtype: 'f32', shape: [n, h / fh, w / fw, c] }]
+  },
+  vjp: ({ attrs }, [g]) => [g && apply(repeatOp, [g], attrs)[0]],
+  lower: ({ inputs: [dy], outputs: [dx], attrs }) =>
+    repeatGrad(repeatSpec(dx.shape, attrs, [dy.access])),
+  samples: [
+    { inputs: [sample([2, 6, 6, 4])], attrs: { factor: [2, 3] } },
+    { inputs: [sample([1, 8, 4, 3])], attrs: { factor: [4, 4] } },
+  ],
+}
+
+/** Every entry of x [n, h, w, c] repeated: y[i, j] = x[floor(i / fh), floor(j / fw)]. */
+export const repeatUpsample = (x: TensorLike, factor: Pair): Tensor =>
+  apply(repeatOp, [toTensor(x)], { factor })[0]
+
+type ResizeAttrs = { readonly from: Pair; readonly to: Pair; readonly mode: ResizeMode }
+const resizeSpec = (shape: Shape, { from, to, mode }: ResizeAttrs, access: PoolSpec['access']) => ({
+  n: shape[0],
+  h: from[0],
+  w: from[1],
+  c: shape[3],
+  oh: to[0],
+  ow: to[1],
+  mode,
+  access,
+})
+const resizeCases: [x: number[], to: Pair, mode: ResizeMode][] = [
+  [[2, 3, 4, 4], [6, 8], 'half-pixel'],
+  [[1, 5, 3, 3], [7, 8], 'align-corners'],
+  [[1, 4, 4, 8], [8, 8], 'asymmetric'],
+  [[1, 9, 8, 3], [4, 3], 'half-pixel'],
+]
+const resizeOp: StructuredOp<ResizeAttrs> = {
+  name: 'resizeBilinear',
+  kind: 'structured',
+  ...plainCost,
+  infer: ([x], { to }, refuse) => {
+    needMap(x, refuse)
+    if (to.some((n) => !Number.isInteger(n) || n < 1)) refuse(`${to[0]}×${to[1]} is no size`)
+    return [{ dtype: 'f32', shape: [x.shape[0], ...to, x.shape[3]] }]
+  },
+  vjp: ({ attrs }, [dy]) => [dy && apply(resizeGradOp, [dy], attrs)[0]],
+  cost: (_, [y]) => ({ macs: 0, flops: 8 * sizeOf(y.shape) }),
+  lower: ({ inputs: [x], attrs }) => resizeRecipe(resizeSpec(x.shape, attrs, [x.access])),
+  samples: resizeCases.map(([x, to, mode]) => ({
+    inputs: [sample(x)],
+    attrs: { from: [x[1], x[2]], to, mode },
+  })),
+}
+const resizeGradOp: StructuredOp<ResizeAttrs> = {
+  name: 'resizeBilinearGrad',
+  kind: 'structured',
+  ...plainCost,
+  infer: ([dy], { from }) => [{ dtype: 'f32', shape: [dy.shape[0], ...from, dy.shape[3]] }],
+  vjp: ({ attrs }, [g]) => [g && apply(resizeOp, [g], attrs)[0]],
+  cost: ([dy]) => ({ macs: 0, flops: 8 * sizeOf(dy.shape) }),
+  lower: ({ inputs: [dy], attrs }) => resizeGradRecipe(resizeSpec(dy.shape, attrs, [dy.access])),
+  samples: resizeCases.map(([x, to, mode]) => ({
+    inputs: [sample([x[0], ...to, x[3]])],
+    attrs: { from: [x[1], x[2]], to, mode },
+  })),
+}
+
+/** x [n, h, w, c] at another size. `half-pixel`: src = (dst + ½)·in/out − ½; `align-corners`: the corner samples stay;
+ * `asymmetric`: src = dst·in/out (FRRN's released code). Beyond the edge the edge repeats. No antialiasing. */
+export function resizeBilinear(x: TensorLike, to: Pair, mode: ResizeMode = 'half-pixel'): Tensor {
+  const t = toTensor(x)
+  return apply(resizeOp, [t], { from: [t.shape[1], t.shape[2]], to, mode })[0]
+}
+
+export const poolOps = [
+  ...[maxPoolOp, maxPoolGradOp, maxPoolGatherOp],
+  ...[repeatOp, repeatGradOp, resizeOp, resizeGradOp],
+] as const
