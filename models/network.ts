@@ -1,0 +1,20 @@
+// What every network of this folder is: a module from images to class scores that can say how to build it again.
+
+import type { Tensor } from '../engine/tensor.ts'
+import { type Mode, Module } from '../nn/module.ts'
+
+/** Names a network and its options; JSON all through, so that a checkpoint can hold it. */
+export interface ModelConfig {
+  /** A key of `models`. */
+  readonly name: string
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** Maps RGB images f32 [n, h, w, 3] to class scores (logits). */
+export abstract class Network extends Module<[image: Tensor, mode: Mode]> {
+  /** `buildModel(config)` gives the same network with the same starting values. */
+  abstract readonly config: ModelConfig
+  abstract readonly classes: number
+  /** Height and width of images must be multiples of this. */
+  abstract readonly sizeMultiple: number
+}

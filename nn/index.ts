@@ -1,0 +1,27 @@
+export { type Captured, capture } from './capture.ts'
+export { Conv2d, type Conv2dOptions, Linear, type LinearOptions } from './conv.ts'
+export { Dropout } from './dropout.ts'
+export {
+  filled,
+  type HeOptions,
+  heNormal,
+  heUniform,
+  type Initializer,
+  ones,
+  zeros,
+} from './init.ts'
+export {
+  type BootstrapOptions,
+  bootstrappedCrossEntropy,
+  crossEntropy,
+  type Loss,
+  type LossOptions,
+  type PixelLosses,
+  pixelCrossEntropy,
+  predict,
+} from './losses.ts'
+export { type AnyModule, type Mode, Module, nameVariables } from './module.ts'
+export { nearest, suggest } from './near.ts'
+export { BatchNorm2d, type BatchNormOptions } from './norm.ts'
+export { buffer, isBuffer, parameter } from './parameter.ts'
+export { checkState, countParameters } from './state.ts'

@@ -1,0 +1,122 @@
+// A module is plain data: variables and other modules in its fields. Paths (`encoder.3.conv1`) follow from the names
+// of the fields, and with them the names of variables, of nodes in the graph, and of entries in a checkpoint.
+
+import { AtrousError } from '../engine/errors.ts'
+import type { RandomKey } from '../engine/ops/random.ts'
+import { Tensor, Variable } from '../engine/tensor.ts'
+import { scope, tap } from '../engine/trace.ts'
+import { isBuffer } from './parameter.ts'
+
+/** How a network is applied: always an argument, never a flag that a module remembers. */
+export interface Mode {
+  /** True: dropout drops, and batch norm uses and updates the batch's statistics. */
+  readonly train: boolean
+  /** Which statistics batch norm uses; default: the batch's in training, else the running ones. `running` in training
+   * is the frozen mode of fine-tuning. */
+  readonly statistics?: 'batch' | 'running'
+  /** Fixes the draws of dropout; needed in training where a network has dropout. */
+  readonly random?: RandomKey
+}
+
+/** Any module, whatever it takes and gives. */
+export type AnyModule = Module<never, unknown>
+
+/** A part of a network. A subclass keeps its variables and parts in public fields (arrays are allowed) and says in
+ * `forward` what it computes; callers use `apply`. */
+export abstract class Module<
+  Args extends readonly unknown[] = [x: Tensor, mode: Mode],
+  Result = Tensor,
+> {
+  /** The computation itself, written with ops and with `apply` of this module's parts. */
+  protected abstract forward(...args: Args): Result
+
+  /** Runs `forward` under this module's path and lets `capture` see what it returns. Throws AtrousError when a module
+   * that is not held in a field of the module around it is applied, since its parameters would not be trained. */
+  apply(...args: Args): Result {
+    const parent = current
+    if (!parent) nameVariables(this)
+    const name = parent ? nameWithin(parent, this) : ''
+    current = this
+    try {
+      return scope(name, () => tapAll(this.forward(...args)))
+    } finally {
+      current = parent
+    }
+  }
+
+  /** The trainable variables, each once, in the order of the fields. */
+  parameters(): Variable[] {
+    return [...this.stateDict().values()].filter((v) => !isBuffer(v))
+  }
+
+  /** Running statistics: state that training changes without gradients. */
+  buffers(): Variable[] {
+    return [...this.stateDict().values()].filter(isBuffer)
+  }
+
+  /** All variables by path (`encoder.3.conv1.weight`); one that is held twice has its first path. */
+  stateDict(): Map<string, Variable> {
+    nameVariables(this)
+    return treeOf(this).variables
+  }
+}
+
+let current: AnyModule | undefined
+
+interface Tree {
+  /** Path of every module below the root. */
+  readonly modules: Map<AnyModule, string>
+  readonly variables: Map<string, Variable>
+}
+
+function treeOf(root: AnyModule): Tree {
+  const tree: Tree = { modules: new Map([[root, '']]), variables: new Map() }
+  const seen = new Set<Variable>()
+  const visit = (value: unknown, path: string): void => {
+    if (value instanceof Variable) {
+      if (!seen.has(value)) tree.variables.set(path, value)
+      seen.add(value)
+    } else if (Array.isArray(value)) {
+      value.forEach((v, i) => {
+        visit(v, `${path}.${i}`)
+      })
+    } else if (value instanceof Module && !tree.modules.has(value)) {
+      tree.modules.set(value, path)
+      for (const [name, field] of Object.entries(value)) visit(field, `${path}.${name}`)
+    }
+  }
+  for (const [name, field] of Object.entries(root)) visit(field, name)
+  return tree
+}
+
+/** Gives each variable its path in `root` as its name. A name only ever grows at the front, so that looking at a part
+ * of a model does not rename it, and putting a model into a larger one does. */
+export function nameVariables(root: AnyModule): void {
+  for (const [path, v] of treeOf(root).variables)
+    if (v.name === '' || path.endsWith(`.${v.name}`)) v.name = path
+}
+
+const known = new WeakMap<AnyModule, Map<AnyModule, string>>()
+
+function nameWithin(parent: AnyModule, child: AnyModule): string {
+  const name = known.get(parent)?.get(child)
+  if (name !== undefined) return name
+  const modules = treeOf(parent).modules
+  known.set(parent, modules)
+  return modules.get(child) ?? refuseStray(parent, child)
+}
+
+function refuseStray(parent: AnyModule, child: AnyModule): never {
+  throw new AtrousError(
+    `a ${child.constructor.name} is applied inside a ${parent.constructor.name} that does not hold it`,
+    'keep it in a public field (private # fields cannot be seen), so that its parameters are found',
+  )
+}
+
+function tapAll<R>(result: R): R {
+  if (result instanceof Tensor) tap(result)
+  else if (result && typeof result === 'object')
+    for (const [name, value] of Object.entries(result))
+      if (value instanceof Tensor) scope(name, () => tap(value))
+  return result
+}

@@ -1,0 +1,88 @@
+// Batch normalisation: y = (x − mean) · weight / √(variance + eps) + bias, per channel (Ioffe and Szegedy 2015).
+
+import { sizeOf } from '../engine/dtype.ts'
+import { ShapeError } from '../engine/errors.ts'
+import { add, mul, rsqrt, sub } from '../engine/ops/arithmetic.ts'
+import { moments, normalize } from '../engine/ops/norm.ts'
+import { assign } from '../engine/ops/source.ts'
+import type { Tensor, Variable } from '../engine/tensor.ts'
+import { currentPath } from '../engine/trace.ts'
+import { ones, zeros } from './init.ts'
+import { type Mode, Module } from './module.ts'
+import { buffer, parameter } from './parameter.ts'
+
+export interface BatchNormOptions {
+  /** Added to the variance; default 1e-5. */
+  readonly eps?: number
+  /** Share of the batch in a running average: new = (1 − momentum) · old + momentum · batch; default 0.1. */
+  readonly momentum?: number
+  /** What is averaged beside the mean: the unbiased variance (default, as in torchvision), or 1 / √(biased variance +
+   * eps) as in FRRN's released code. */
+  readonly statistic?: 'variance' | 'inverse-deviation'
+}
+
+/** Normalises each channel of [..., channels]: in training by the statistics of the batch, whose running averages it
+ * updates; otherwise, or with `statistics: 'running'`, by these averages, which makes it a plain affine map. */
+export class BatchNorm2d extends Module {
+  readonly weight: Variable
+  readonly bias: Variable
+  readonly running_mean: Variable
+  /** One of these two, as `statistic` says. */
+  readonly running_var: Variable | undefined
+  readonly running_inv_std: Variable | undefined
+  readonly eps: number
+  readonly momentum: number
+
+  constructor(channels: number, options: BatchNormOptions = {}) {
+    super()
+    const inverse = options.statistic === 'inverse-deviation'
+    this.weight = parameter([channels], ones)
+    this.bias = parameter([channels], zeros)
+    this.running_mean = buffer([channels], zeros)
+    this.running_var = inverse ? undefined : buffer([channels], ones)
+    this.running_inv_std = inverse ? buffer([channels], ones) : undefined
+    this.eps = options.eps ?? 1e-5
+    this.momentum = options.momentum ?? 0.1
+  }
+
+  protected forward(x: Tensor, mode: Mode): Tensor {
+    const batch = (mode.statistics ?? (mode.train ? 'batch' : 'running')) === 'batch'
+    return batch ? this.byBatch(x, mode.train) : this.byAverages(x)
+  }
+
+  private byBatch(x: Tensor, update: boolean): Tensor {
+    const { mean, variance } = moments(x)
+    const inverse = rsqrt(add(variance, this.eps))
+    if (update) {
+      this.average(this.running_mean, mean)
+      if (this.running_inv_std) this.average(this.running_inv_std, inverse)
+      if (this.running_var) this.average(this.running_var, mul(variance, besselFactor(x)))
+    }
+    return normalize(x, mean, mul(this.weight, inverse), this.bias)
+  }
+
+  private average(running: Variable, batch: Tensor): void {
+    assign(running, add(mul(running, 1 - this.momentum), mul(batch, this.momentum)))
+  }
+
+  private byAverages(x: Tensor): Tensor {
+    const inverse = this.running_inv_std ?? rsqrt(add(this.running_var!, this.eps))
+    const scale = mul(this.weight, inverse)
+    // Two channel vectors, so that the map can ride on the convolution before it.
+    return add(mul(x, scale), sub(this.bias, mul(this.running_mean, scale)))
+  }
+}
+
+/** n / (n − 1): from the biased variance of n values to the unbiased one. */
+function besselFactor(x: Tensor): number {
+  const n = sizeOf(x.shape.slice(0, -1))
+  if (n < 2)
+    throw new ShapeError(
+      'batchNorm',
+      'one value per channel has no variance',
+      [`${x.dtype}[${x.shape}]`],
+      currentPath(),
+      'use a larger image or batch, or statistics: running',
+    )
+  return n / (n - 1)
+}
