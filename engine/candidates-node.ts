@@ -36,8 +36,8 @@ function installed(
   const at = accepted.findIndex(({ name }) => name === preferred)
   return accepted.map(({ name, backend }, i) =>
     i === at
-      ? { name, source: backend, status: 'used', reason: 'the first that Dawn prefers' }
-      : { name, source: backend, status: 'available', reason: 'Dawn prefers another' },
+      ? { name, source: backend, status: 'used', reason: 'the fastest by its kind' }
+      : { name, source: backend, status: 'available', reason: 'another is preferred' },
   )
 }
 

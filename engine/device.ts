@@ -59,6 +59,8 @@ export class Device {
   readonly #problems: string[]
   readonly #variables = new Map<Variable, Buffer>()
   #arena: Buffer[] = []
+  /** Read-back buffers at rest. */
+  readonly #spare: Buffer[] = []
   #lost: string | undefined
   #closed = false
 
@@ -150,7 +152,7 @@ export class Device {
     const out = hostArray(type.dtype, sizeOf(type.shape))
     if (!out.byteLength) return out
     const size = Math.ceil(out.byteLength / 4) * 4
-    const staging = this.buffers.make(size, 'read-back', usage.mapRead | usage.copyDst)
+    const staging = this.#staging(size)
     try {
       const encoder = this.gpu.createCommandEncoder()
       encoder.copyBufferToBuffer(from.gpu, 0, staging.gpu, 0, size)
@@ -163,10 +165,18 @@ export class Device {
       this.check()
       throw error
     } finally {
-      this.buffers.free(staging)
+      this.#spare.push(staging)
     }
     this.check()
     return out
+  }
+
+  /** A read-back buffer of at least `size` bytes; few are ever made, since reads of one size follow each other. */
+  #staging(size: number): Buffer {
+    const at = this.#spare.findIndex((b) => b.bytes >= size && b.bytes <= 4 * size + 256)
+    if (at >= 0) return this.#spare.splice(at, 1)[0]
+    while (this.#spare.length >= 8) this.buffers.free(this.#spare.shift()!)
+    return this.buffers.make(size, 'read-back', usage.mapRead | usage.copyDst)
   }
 
   /** Waits for everything submitted so far. */

@@ -94,11 +94,19 @@ export function baseOf(t: Tensor): Tensor {
   return base
 }
 
-export function makeNode(op: Op, inputs: readonly Tensor[], attrs: Attrs, like?: Node): Node {
+export function makeNode(
+  op: Op,
+  inputs: readonly Tensor[],
+  attrs: Attrs,
+  like: { path?: string; source?: Node | undefined } = {},
+): Node {
   const types = op.infer(inputs, attrs, (problem) => {
     throw new Error(`${op.name}: ${problem}`)
   })
-  return new Node(op, inputs, attrs, types, like ?? {})
+  return new Node(op, inputs, attrs, types, {
+    path: like.path ?? '',
+    ...(like.source && { source: like.source }),
+  })
 }
 
 export const copyOf = (t: Tensor): Tensor => makeNode(copyOp as Op, [t], {}).output()

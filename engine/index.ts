@@ -14,8 +14,15 @@ export {
   type TensorType,
 } from './dtype.ts'
 export * from './errors.ts'
+export {
+  defaultCaps,
+  type Explanation,
+  explain,
+  type StageName,
+  stageNames,
+} from './explain.ts'
 export { grad } from './grad.ts'
-export { graphOf } from './graph.ts'
+export { type Graph, graphOf } from './graph.ts'
 export type { Op, TensorLike } from './op.ts'
 export {
   abs,
@@ -74,5 +81,6 @@ export {
 } from './ops/shape.ts'
 export { argmax, logSoftmax, softmax, takeLabel } from './ops/softmax.ts'
 export { assign, constant, hostTensor, read, scalar } from './ops/source.ts'
+export { type PlanSummary, printGraph, printPlan, showBytes, showFlops } from './print.ts'
 export { type HostTensor, Tensor, Variable } from './tensor.ts'
 export { collect, scope, tap } from './trace.ts'

@@ -28,7 +28,7 @@ export const nodePlatform: Platform = {
   async requestAdapter({ choice = environmentChoice(), say }: AdapterRequest): Promise<Found> {
     if (choice === 'swiftshader') return { adapter: await embedded(say), warnings: [] }
     if (choice === 'lavapipe') return { adapter: await lavapipe(), warnings: [] }
-    const adapter = await installed()
+    const adapter = await fastestInstalled()
     if (choice === 'hardware') return { adapter: hardwareOnly(adapter), warnings: [] }
     if (adapter) return { adapter, warnings: [] }
     return { adapter: await embedded(say), warnings: [fasterChoice()] }
@@ -75,6 +75,13 @@ async function installed(): Promise<GPUAdapter | null> {
   return quietly(() => gpu.requestAdapter({ powerPreference: 'high-performance' }))
 }
 
+/** Dawn's preference; but among software drivers it takes the first, and lavapipe is the faster. */
+async function fastestInstalled(): Promise<GPUAdapter | null> {
+  const adapter = await installed()
+  if (!adapter || adapterKind(adapter.info).kind !== 'swiftshader') return adapter
+  return (await installedLavapipe()) ?? adapter
+}
+
 /** On Linux Dawn has only Vulkan, and prints at length when there is no loader for it. */
 async function canAskDawn(): Promise<boolean> {
   return process.platform !== 'linux' || (await systemLoader()) !== null
@@ -90,15 +97,18 @@ function hardwareOnly(adapter: GPUAdapter | null): GPUAdapter {
 }
 
 async function lavapipe(): Promise<GPUAdapter> {
-  if (await canAskDawn()) {
-    const gpu = await instance('lavapipe', ['adapter=llvmpipe'])
-    const adapter = await quietly(() => gpu.requestAdapter()).catch(() => null)
-    if (adapter && adapterKind(adapter.info).kind === 'lavapipe') return adapter
-  }
+  const adapter = await installedLavapipe()
+  if (adapter) return adapter
   throw new DeviceError(
     'lavapipe was asked for and Dawn finds none that it accepts (Mesa 23 or newer)',
     `install it: ${lavapipeCommand()}`,
   )
+}
+
+async function installedLavapipe(): Promise<GPUAdapter | null> {
+  if (!(await canAskDawn())) return null
+  const gpu = await instance('lavapipe', ['adapter=llvmpipe'])
+  return quietly(() => gpu.requestAdapter()).catch(() => null)
 }
 
 async function embedded(say: (sentence: string) => void): Promise<GPUAdapter> {
@@ -142,7 +152,7 @@ async function withDriver<T>(manifest: string, run: () => Promise<T>): Promise<T
 
 async function listAdapters(): Promise<AdapterCandidate[]> {
   const accepted = await dawnAdapters()
-  const adapter = accepted.length ? await installed() : null
+  const adapter = accepted.length ? await fastestInstalled() : null
   // Dawn's list has the driver's name, an adapter a slug of it (`llvmpipe-llvm-15-0-6-256-bits-`).
   const slug = (text: string) => text.toLowerCase().replace(/[^a-z0-9]+/g, '-')
   const used = accepted.find(({ name }) => slug(name) === adapter?.info.device)

@@ -1,13 +1,27 @@
 // Passes that every graph goes through before fusion: equal nodes become one, and the few places where two values may
 // not share memory get a copy.
 
-import { attrKey, baseOf, copyOf, type Graph, outputsOf, rewrite, withInputs } from './graph.ts'
+import { sameType } from './dtype.ts'
+import {
+  attrKey,
+  baseOf,
+  copyOf,
+  type Graph,
+  makeNode,
+  outputsOf,
+  rewrite,
+  withInputs,
+} from './graph.ts'
+import type { Op } from './op.ts'
+import { scalarOp } from './ops/source.ts'
 import type { Node, Tensor, Variable } from './tensor.ts'
 
 /** Common subexpressions once; what nothing needs, not at all. Assignments are never merged. */
 export function simplify(graph: Graph): Graph {
   const known = new Map<string, Node>()
   return rewrite(graph, (node, inputs) => {
+    const folded = fold(node, inputs)
+    if (folded) return [folded]
     const next = withInputs(node, inputs)
     if (node.op.name === 'assign') return outputsOf(next)
     const key = `${node.op.name}(${inputs.map((x) => `${x.node.id}.${x.index}`)})${attrKey(node.attrs)}`
@@ -16,6 +30,42 @@ export function simplify(graph: Graph): Graph {
     known.set(key, next)
     return outputsOf(next)
   })
+}
+
+/** Arithmetic on plain numbers is done now, and a factor of one is no factor. */
+function fold(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
+  const { op, attrs } = node
+  const [type] = node.types
+  if (op.name === 'broadcastTo') {
+    const number = numberOf(inputs[0])
+    return number && number !== inputs[0]
+      ? makeNode(op, [number], attrs, { path: node.path, source: node.source }).output()
+      : undefined
+  }
+  if (op.name === 'mul') {
+    const other = inputs.findIndex((x) => numberOf(x)?.node.attrs.value === 1)
+    const rest = inputs[1 - other]
+    if (other >= 0 && sameType(rest, type)) return rest
+  }
+  if (op.kind !== 'pointwise' || type.dtype !== 'f32' || type.shape.length || !inputs.length)
+    return undefined
+  if (op.name === 'assign' || op.indexed || !inputs.every((x) => x.node.op.name === 'scalar'))
+    return undefined
+  const value = Math.fround(
+    op.reference(
+      inputs.map((x) => x.node.attrs.value as number),
+      attrs,
+      0,
+    ),
+  )
+  return makeNode(scalarOp as Op, [], { value, dtype: 'f32' }, node).output()
+}
+
+/** The number that a tensor repeats in every element, if it is one. */
+function numberOf(x: Tensor): Tensor | undefined {
+  let t = x
+  while (t.node.op.kind === 'view' || t.node.op.name === 'broadcastTo') t = t.node.inputs[0]
+  return t.node.op.name === 'scalar' ? t : undefined
 }
 
 /** Gives memory of its own to what would otherwise share it wrongly:

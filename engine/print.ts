@@ -1,0 +1,194 @@
+// Printing: one line per node or dispatch. The lines are an interface, kept by golden tests.
+
+import { bytesOf, showType, type TensorType } from './dtype.ts'
+import { bodyOf } from './fused.ts'
+import type { Graph } from './graph.ts'
+import type { Plan, PlanStep } from './plan.ts'
+import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
+
+/** `1.5 KB`, `80 MB`: powers of 1000, three figures at most. */
+export const showBytes = (n: number): string => scaled(n, ['B', 'KB', 'MB', 'GB', 'TB'])
+/** `0.23 GF`: floating-point operations. */
+export const showFlops = (n: number): string => scaled(n, ['F', 'KF', 'MF', 'GF', 'TF'])
+
+function scaled(n: number, units: readonly string[]): string {
+  let value = n
+  let unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${unit && value < 100 ? value.toPrecision(2) : Math.round(value)} ${units[unit]}`
+}
+
+/** Numbers nodes in the order of a graph, as every stage prints them. */
+export class Names {
+  readonly #ids = new Map<Node, number>()
+  constructor(nodes: Iterable<Node>) {
+    for (const n of nodes) this.#ids.set(n, this.#ids.size)
+  }
+  /** `%7`, or the op's name for a node that this stage no longer has. */
+  node(n: Node): string {
+    const id = this.#ids.get(n)
+    return id === undefined ? titleOf(n) : `%${id}`
+  }
+  tensor(t: Tensor): string {
+    return this.node(t.node) + (t.node.types.length > 1 ? `.${t.index}` : '')
+  }
+}
+
+/** What ran inside a fused node, or the op's own name. */
+export function titleOf(node: Node): string {
+  if (node.op.kind !== 'fused')
+    return node.op.name === 'rearrange' ? String(node.attrs.as) : node.op.name
+  const { steps } = bodyOf(node)
+  const names = steps.map((s) => s.op.name).filter((n) => n !== 'scalar' && n !== 'broadcastTo')
+  const shown = names.length > 4 ? [...names.slice(0, 3), `${names.length - 3} more`] : names
+  return shown.join('+') || 'fill'
+}
+
+const hidden = new Set(['body', 'type', 'position', 'as', 'size', 'kernel', 'shape', 'version'])
+
+function showAttrs(node: Node): string {
+  if (node.op.kind === 'fused') return ''
+  return Object.entries(node.attrs)
+    .filter(([k]) => !hidden.has(k))
+    .map(([k, v]) => `${k}=${showAttr(k, v)}`)
+    .join(' ')
+}
+
+function showAttr(key: string, v: unknown): string {
+  if (key === 'variable') return (v as Variable).name
+  if (key === 'value' && typeof v === 'object') return showType(v as HostTensor)
+  if (Array.isArray(v))
+    return v.every((x) => x === v[0]) && v.length ? `${show(v[0])}` : `[${v.map(show)}]`
+  return show(v)
+}
+
+const show = (v: unknown): string => {
+  if (v && typeof v === 'object') {
+    const { from, step, offset, divide } = v as Record<string, unknown>
+    return `${from}${step === 1 ? '' : `·${step}`}${offset ? `+${offset}` : ''}${divide ? '÷' : ''}`
+  }
+  return typeof v === 'number' && !Number.isInteger(v) ? v.toPrecision(4) : String(v)
+}
+
+const columns = (cells: readonly string[][], right: ReadonlySet<number>): string[] => {
+  const widths: number[] = []
+  for (const row of cells)
+    row.forEach((c, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, c.length)
+    })
+  return cells.map((row) =>
+    row
+      .map((c, i) => (right.has(i) ? c.padStart(widths[i]) : c.padEnd(widths[i])))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** One line per node: name, op, type, inputs and attributes, cost, bytes, and the module that wrote it; backward nodes
+ * name the forward node that they are the derivative of. */
+export function printGraph(graph: Graph): string {
+  const names = new Names(graph.nodes)
+  const rows = graph.nodes.map((node) => {
+    const { flops } = node.op.cost(node.inputs, node.types, node.attrs)
+    const bytes = node.types.reduce((n, t) => n + bytesOf(t), 0)
+    const owner = node.source ? `∂${names.node(node.source)}` : ''
+    return [
+      names.node(node),
+      titleOf(node),
+      node.types.map(showType).join(' '),
+      [...node.inputs.map((x) => names.tensor(x)), showAttrs(node)].filter(Boolean).join(' '),
+      node.op.kind === 'source' || node.op.kind === 'view' ? '' : showFlops(flops),
+      node.op.kind === 'view' ? '' : showBytes(bytes),
+      [node.path, owner].filter(Boolean).join(' '),
+    ]
+  })
+  const outputs = graph.outputs.map((t) => names.tensor(t)).join(' ')
+  return [...columns(rows, new Set([4, 5])), `return ${outputs}`].join('\n')
+}
+
+/** The plan in figures. */
+export interface PlanSummary {
+  readonly kernels: number
+  readonly dispatches: number
+  readonly pipelines: number
+  readonly macs: number
+  readonly flops: number
+  readonly variableBytes: number
+  readonly inputBytes: number
+  readonly outputBytes: number
+  readonly constantBytes: number
+  readonly activationBytes: number
+  readonly lowerBound: number
+  /** Step at which most bytes are alive. */
+  readonly peakStep: number
+}
+
+export function summarizePlan(plan: Plan): PlanSummary {
+  const costs = plan.steps.map((s) => s.node.op.cost(s.node.inputs, s.node.types, s.node.attrs))
+  const total = (xs: readonly TensorType[]) => xs.reduce((n, t) => n + bytesOf(t), 0)
+  return {
+    kernels: plan.steps.length,
+    dispatches: plan.steps.reduce((n, s) => n + s.dispatches.length, 0),
+    pipelines: plan.kernels.size,
+    macs: costs.reduce((n, c) => n + c.macs, 0),
+    flops: costs.reduce((n, c) => n + c.flops, 0),
+    variableBytes: total(plan.variables),
+    inputBytes: plan.inputBytes,
+    outputBytes: plan.outputBytes,
+    constantBytes: plan.constantBytes,
+    activationBytes: plan.activationBytes,
+    lowerBound: plan.lowerBound,
+    peakStep: plan.steps.reduce((best, s, i) => (s.live > plan.steps[best].live ? i : best), 0),
+  }
+}
+
+/** The plan as a timeline: one line per kernel with its dispatches and a bar of the bytes alive, then the totals. */
+export function printPlan(plan: Plan): string {
+  const most = Math.max(1, plan.lowerBound)
+  const rows = plan.steps.map((s, i) => [
+    String(i),
+    titleOf(s.node),
+    s.node.types.map(showType).join(' '),
+    `${s.dispatches.length}×`,
+    s.dispatches.map((d) => d.dispatch.grid.join('·')).join(' '),
+    showBytes(s.live),
+    '▇'.repeat(Math.round((20 * s.live) / most)).padEnd(20),
+    [s.node.path, s.node.source && `∂${titleOf(s.node.source)}`].filter(Boolean).join(' '),
+  ])
+  return [
+    ...columns(rows, new Set([0, 5])),
+    '',
+    ...printSummary(summarizePlan(plan), plan.steps),
+  ].join('\n')
+}
+
+function printSummary(s: PlanSummary, steps: readonly PlanStep[]): string[] {
+  const peak = steps[s.peakStep]
+  const over = s.lowerBound ? (100 * (s.activationBytes / s.lowerBound - 1)).toFixed(1) : '0.0'
+  return [
+    `${s.kernels} kernels, ${s.dispatches} dispatches, ${s.pipelines} pipelines; ${showFlops(s.flops)} (${(s.macs / 1e9).toPrecision(3)} G multiply-adds)`,
+    `variables ${showBytes(s.variableBytes)}, inputs ${showBytes(s.inputBytes)}, results ${showBytes(s.outputBytes)}, constants ${showBytes(s.constantBytes)}`,
+    `activations ${showBytes(s.activationBytes)}, ${over} % above the least that is alive at once` +
+      (peak
+        ? `; peak at step ${s.peakStep}, ${titleOf(peak.node)}${peak.node.path ? ` in ${peak.node.path}` : ''}`
+        : ''),
+  ]
+}
+
+/** Every distinct kernel's WGSL under its first use. */
+export function printKernels(plan: Plan): string {
+  const seen = new Set<string>()
+  const parts: string[] = []
+  for (const s of plan.steps)
+    for (const { dispatch } of s.dispatches) {
+      if (seen.has(dispatch.kernel.key)) continue
+      seen.add(dispatch.kernel.key)
+      parts.push(
+        `// ${titleOf(s.node)}${s.node.path ? ` in ${s.node.path}` : ''}\n${dispatch.kernel.code.trim()}`,
+      )
+    }
+  return parts.join('\n\n')
+}
