@@ -34,8 +34,9 @@ function installed(
   preferred: string | undefined,
 ): AdapterCandidate[] {
   const at = accepted.findIndex(({ name }) => name === preferred)
-  return accepted.map(({ name, backend }, i) =>
-    i === at
+  const used = accepted.slice(at, at + 1)
+  return [...used, ...accepted.toSpliced(at, 1)].map(({ name, backend }, i) =>
+    i === 0
       ? { name, source: backend, status: 'used', reason: 'the fastest by its kind' }
       : { name, source: backend, status: 'available', reason: 'another is preferred' },
   )

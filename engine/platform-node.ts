@@ -5,6 +5,7 @@
 
 import { adapterKind, adapterName } from './adapter-kind.ts'
 import { type DawnAdapter, explainCandidates } from './candidates-node.ts'
+import { withNativeEnvironment } from './environment-node.ts'
 import { DeviceError, OptionError } from './errors.ts'
 import { lavapipeCommand } from './lavapipe-node.ts'
 import {
@@ -31,7 +32,7 @@ export const nodePlatform: Platform = {
     const adapter = await fastestInstalled()
     if (choice === 'hardware') return { adapter: hardwareOnly(adapter), warnings: [] }
     if (adapter) return { adapter, warnings: [] }
-    return { adapter: await embedded(say), warnings: [fasterChoice()] }
+    return { adapter: await embedded(say), warnings: fasterChoice() }
   },
 
   listAdapters,
@@ -48,11 +49,14 @@ function environmentChoice(): AdapterChoice | undefined {
   )
 }
 
-function fasterChoice(): string {
-  return (
-    'running on the embedded SwiftShader; lavapipe is about three times as fast: ' +
-    lavapipeCommand()
-  )
+let fasterChoiceSaid = false
+
+/** Said once in a process: what would run faster than the embedded driver. */
+function fasterChoice(): string[] {
+  if (fasterChoiceSaid) return []
+  fasterChoiceSaid = true
+  const faster = 'running on the embedded SwiftShader; lavapipe is about three times as fast'
+  return [`${faster}: ${lavapipeCommand()}`]
 }
 
 // Dawn's object must stay reachable for as long as anything made from it lives: once collected, its
@@ -116,7 +120,10 @@ async function embedded(say: (sentence: string) => void): Promise<GPUAdapter> {
   const driver = await embeddedDriver(say)
   if (!(await systemLoader())) await loadGlobal(driver.loader)
   const gpu = await instance('embedded', ['adapter=SwiftShader'])
-  const adapter = await withDriver(driver.manifest, () => quietly(() => gpu.requestAdapter()))
+  // A Vulkan loader reads these when Dawn first enumerates, which is inside requestAdapter. Other
+  // instances, and child processes, see the system as it is.
+  const only = { VK_DRIVER_FILES: driver.manifest, VK_ICD_FILENAMES: driver.manifest }
+  const adapter = await withNativeEnvironment(only, () => quietly(() => gpu.requestAdapter()))
   if (adapter) return adapter
   throw new DeviceError(
     'the embedded SwiftShader did not start',
@@ -133,30 +140,13 @@ function noDriver(): DeviceError {
   return new DeviceError(`no GPU adapter was found (${system})`, hint)
 }
 
-// A Vulkan loader reads these when Dawn first enumerates, which is inside requestAdapter. They are
-// put back so that other instances, and child processes, see the system as it is.
-const loaderVariables = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const
-
-async function withDriver<T>(manifest: string, run: () => Promise<T>): Promise<T> {
-  const before = loaderVariables.map((name) => process.env[name])
-  for (const name of loaderVariables) process.env[name] = manifest
-  try {
-    return await run()
-  } finally {
-    loaderVariables.forEach((name, i) => {
-      if (before[i] === undefined) delete process.env[name]
-      else process.env[name] = before[i]
-    })
-  }
-}
-
 async function listAdapters(): Promise<AdapterCandidate[]> {
   const accepted = await dawnAdapters()
   const adapter = accepted.length ? await fastestInstalled() : null
   // Dawn's list has the driver's name, an adapter a slug of it (`llvmpipe-llvm-15-0-6-256-bits-`).
   const slug = (text: string) => text.toLowerCase().replace(/[^a-z0-9]+/g, '-')
   const used = accepted.find(({ name }) => slug(name) === adapter?.info.device)
-  return explainCandidates(accepted, (adapter && (used ?? accepted[0])?.name) ?? undefined)
+  return explainCandidates(accepted, adapter ? (used ?? accepted[0]).name : undefined)
 }
 
 /** Dawn lists its adapters only in the message that it has none of the name asked for. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import * as assert from 'uvu/assert'
-import { test } from './harness.ts'
+import { skip, test } from './harness.ts'
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..')
 const nodeOnly = [...builtinModules, 'node:*', 'webgpu', 'koffi', 'sharp']
@@ -13,7 +13,7 @@ const nodeOnly = [...builtinModules, 'node:*', 'webgpu', 'koffi', 'sharp']
 for (const room of ['engine', 'nn', 'models', 'train']) {
   test(`bundle: no Node module is reachable from ${room}`, async () => {
     const entry = join(dist, room, 'index.js')
-    if (!existsSync(entry)) return console.log(`${room} has no entry yet`)
+    if (!existsSync(entry)) skip(`${room} has no entry yet`)
     const { size, nodeImports } = await bundle(entry)
     assert.equal(nodeImports, [])
     process.stdout.write(`${room} ${(size / 1024).toFixed(1)} KiB gzipped `)
