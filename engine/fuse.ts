@@ -4,7 +4,8 @@
 //            when reading its inputs again costs no more memory traffic than storing it would. (The second is the free
 //            kind of recomputation: the stored value disappears.) Sums accept such producers too.
 //   tail     may the pointwise kernel that reads a convolution's output ride on the convolution's own store?
-//   together may several assignments that read the same tensors be one kernel? (An optimiser's moments and weights.)
+//   together may two small kernels, or assignments, that read from the same source be one kernel? (An optimiser's
+//            moments and weights; the vectors of a batch normalisation.)
 
 import { sameShape, sizeOf } from './dtype.ts'
 import { type Body, bodyFrom, fusedNode } from './fused.ts'
@@ -152,7 +153,7 @@ function buildKernels(graph: Graph, inlined: Inlined, maxBuffers: number): Map<N
       like: node,
     })
   }
-  joinAssigns(graph, kernels, inlined, maxBuffers)
+  joinNeighbours(graph, kernels, readBy, inlined, maxBuffers)
   addTails(graph, kernels, readBy, maxBuffers)
   return kernels
 }
@@ -172,40 +173,80 @@ function storedNodes(graph: Graph, inlined: Inlined): Set<Node> {
   return stored
 }
 
-/** Assignments whose new values nobody reads in this program, of one shape and with a tensor in common. */
-function joinAssigns(
+/** Largest kernels, in elements, that are joined for the sake of one dispatch less; assignments always are. */
+const smallKernel = 16384
+
+/** Makes one kernel of neighbours of one shape that read from the same source, when nobody reads the first before the
+ * second has run. The joined kernel stands where the second stood. */
+function joinNeighbours(
   graph: Graph,
   kernels: Map<Node, Kernel>,
+  readBy: ReadonlyMap<Tensor, readonly Node[]>,
   inlined: Inlined,
   maxBuffers: number,
 ): void {
-  const users = usersOf(graph)
-  const open = new Map<Tensor, Kernel>()
-  for (const t of graph.assigns) {
-    const kernel = kernels.get(t.node)
-    if (!kernel || users.has(t) || graph.outputs.includes(t)) continue
-    const shared = kernel.inputs.filter((x) => sameShape(x.shape, t.shape))
-    const into = shared
-      .map((x) => open.get(x))
-      .find((k) => k && sameShape(k.results[0].shape, t.shape))
-    const joined = into && joinTwo(into, kernel, inlined, maxBuffers)
-    if (into && joined) {
+  const position = new Map(graph.nodes.map((n, i) => [n, i]))
+  const old = oldVersions(graph)
+  const returned = new Set(graph.outputs)
+  const open = new Map<Node, Kernel>()
+  const readBefore = (t: Tensor, end: Kernel) =>
+    (readBy.get(t) ?? []).some(
+      (r) => position.get(r)! < position.get(end.at)! && !end.results.some((x) => x.node === r),
+    )
+  const readAfter = (t: Tensor | undefined, end: Kernel) =>
+    t !== undefined && (readBy.get(t) ?? []).some((r) => position.get(r)! > position.get(end.at)!)
+  const mayJoin = (first: Kernel, second: Kernel) =>
+    sameShape(first.results[0].shape, second.results[0].shape) &&
+    first.results.every(
+      (t) =>
+        !returned.has(t) &&
+        (t.node.op.name === 'assign' || sizeOf(t.shape) <= smallKernel) &&
+        !readBefore(t, second) &&
+        // An old version that is read later still must be read before its update, which may not wait for that.
+        !readAfter(old.get(t), second),
+    )
+  for (const node of graph.nodes) {
+    let kernel = kernels.get(node)
+    if (!kernel || kernel.at !== node || kernel.body.root >= 0) continue
+    for (const x of kernel.inputs) {
+      const first = open.get(x.node)
+      if (!first || first === kernel || !mayJoin(first, kernel)) continue
+      const joined = joinTwo(first, kernel, inlined, maxBuffers)
+      if (!joined) continue
+      kernel = joined
       for (const r of joined.results) kernels.set(r.node, joined)
-      for (const [x, k] of open) if (k === into) open.set(x, joined)
+      for (const [key, k] of open) if (k === first) open.delete(key)
     }
-    const now = joined ?? kernel
-    for (const x of now.inputs) if (sameShape(x.shape, t.shape)) open.set(x, now)
+    for (const x of kernel.inputs) open.set(x.node, kernel)
+    for (const t of kernel.results) open.set(t.node, kernel)
   }
+}
+
+/** The version of its variable that each assignment replaces. */
+function oldVersions(graph: Graph): Map<Tensor, Tensor> {
+  const current = new Map<unknown, Tensor>()
+  const old = new Map<Tensor, Tensor>()
+  for (const node of graph.nodes) {
+    if (node.op.name !== 'variable' && node.op.name !== 'assign') continue
+    const before = current.get(node.attrs.variable)
+    if (before) old.set(node.output(), before)
+    current.set(node.attrs.variable, node.output())
+  }
+  return old
 }
 
 function joinTwo(a: Kernel, b: Kernel, inlined: Inlined, maxBuffers: number): Kernel | undefined {
   const results = [...a.results, ...b.results]
   const tests = results.map((r) => leafTest(r.node, inlined))
-  const { body, inputs } = bodyFrom(results, (x) => tests.some((isLeaf) => isLeaf(x)))
-  const written = results.map((r) => r.node.attrs.variable)
+  // What one part gives the other is handed over in registers.
+  const isLeaf = (x: Tensor) => !results.includes(x) && tests.some((test) => test(x))
+  const { body, inputs } = bodyFrom(results, isLeaf)
+  const written = results.flatMap((r) =>
+    r.node.op.name === 'assign' ? [r.node.attrs.variable] : [],
+  )
   if (new Set(written).size < written.length) return undefined
-  const extra = written.filter((v) => !inputs.some((x) => x.node.attrs.variable === v))
-  if (inputs.length + extra.length > maxBuffers) return undefined
+  const inPlace = written.filter((v) => inputs.some((x) => x.node.attrs.variable === v)).length
+  if (inputs.length + results.length - inPlace > maxBuffers) return undefined
   return { results, body, inputs, at: b.at, like: b.like }
 }
 
