@@ -26,6 +26,8 @@ export interface Program<R> {
   run(...args: Argument[]): Promise<Mapped<R, DeviceTensor>>
   /** The stages of the plan for arguments of these types. */
   stages(...types: TensorType[]): Stages<R>
+  /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan, in its order. */
+  profile(...args: Argument[]): Promise<number[]>
   /** Releases buffers and plans. Results that are still held live on. */
   dispose(): void
   [Symbol.dispose](): void
@@ -85,6 +87,10 @@ export function compileProgram<R>(
       if (watch) await report(watch, results.pop()!)
       const rest = [...results]
       return mapLeaves(made.result, () => rest.shift()) as Mapped<R, DeviceTensor>
+    },
+    async profile(...args) {
+      const values = args.map((a) => (typeof a === 'number' ? hostTensor(a) : a))
+      return (await entry(values.map(plainType)).compiled).profile(values)
     },
     stages: (...types) => entry(types).stages,
     dispose,

@@ -97,6 +97,20 @@ export class CompiledPlan {
   /** Encodes and submits one run. Resolves once the commands are on their way; the results are device tensors. */
   async run(args: readonly (HostTensor | DeviceTensor)[]): Promise<DeviceTensor[]> {
     const device = this.#device
+    const { bind, outputs } = this.#prepare(args)
+    this.#encode(bind)
+    for (const v of this.plan.assigned) v.version++
+    this.#pending.push(device.gpu.queue.onSubmittedWorkDone())
+    if (this.#pending.length > inFlight) await device.settle(this.#pending.shift()!)
+    return outputs
+  }
+
+  /** Buffers for one run: arguments written, results fresh, every place with its buffer. */
+  #prepare(args: readonly (HostTensor | DeviceTensor)[]): {
+    bind: (p: Place) => { buffer: Buffer; offset: number }
+    outputs: DeviceTensor[]
+  } {
+    const device = this.#device
     device.check()
     const { plan } = this
     const arena = device.arena(plan.activationBytes, plan.slabBytes)
@@ -124,11 +138,54 @@ export class CompiledPlan {
           return { buffer: this.#constants.get(p.value)!, offset: 0 }
       }
     }
-    this.#encode(bind)
-    for (const v of plan.assigned) v.version++
-    this.#pending.push(device.gpu.queue.onSubmittedWorkDone())
-    if (this.#pending.length > inFlight) await device.settle(this.#pending.shift()!)
-    return outputs
+    return { bind, outputs }
+  }
+
+  /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan. Needs the feature
+   * timestamp-query; browsers quantise it. */
+  async profile(args: readonly (HostTensor | DeviceTensor)[]): Promise<number[]> {
+    const device = this.#device
+    const { gpu } = device
+    const count = this.#commands.length
+    const most = 2048
+    const ms: number[] = []
+    const { bind, outputs } = this.#prepare(args)
+    const resolve = device.buffers.make(16 * most, 'timestamps', usage.queryResolve | usage.copySrc)
+    for (let from = 0; from < count; from += most) {
+      const part = this.#commands.slice(from, from + most)
+      const set = gpu.createQuerySet({ type: 'timestamp', count: 2 * part.length })
+      const encoder = gpu.createCommandEncoder()
+      part.forEach((c, i) => {
+        const pass = encoder.beginComputePass({
+          timestampWrites: {
+            querySet: set,
+            beginningOfPassWriteIndex: 2 * i,
+            endOfPassWriteIndex: 2 * i + 1,
+          },
+        })
+        pass.setPipeline(c.pipeline)
+        pass.setBindGroup(0, this.#group(c, bind))
+        pass.dispatchWorkgroups(...c.grid)
+        pass.end()
+      })
+      encoder.resolveQuerySet(set, 0, 2 * part.length, resolve.gpu, 0)
+      gpu.queue.submit([encoder.finish()])
+      const words = await device.readBuffer(resolve, { dtype: 'u32', shape: [4 * part.length] })
+      const ticks = new BigUint64Array(words.buffer, 0, 2 * part.length)
+      part.forEach((_, i) => {
+        ms.push(Number(ticks[2 * i + 1] - ticks[2 * i]) / 1e6)
+      })
+      set.destroy()
+    }
+    device.buffers.free(resolve)
+    for (const o of outputs) o.dispose()
+    for (const v of this.plan.assigned) v.version++
+    let at = 0
+    return this.plan.steps.map((s) => {
+      let sum = 0
+      for (const _ of s.dispatches) sum += ms[at++]
+      return sum
+    })
   }
 
   /** Releases what this program owns; its results live on. */
