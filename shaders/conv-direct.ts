@@ -1,6 +1,6 @@
 // Convolution, schedule `direct`: a register tile without workgroup memory. (conv-index.ts has the mathematics.)
 //
-//   lane l of pixel block b, row i:   m = (b·rows + i)·lanes + l       so that neighbouring lanes read neighbouring pixels
+//   lane l of pixel block b, row i:   m = (b·lanes + l)·rows + i       neighbouring pixels, found by counting on
 //   column tile t:                    outputs 4·cols·t … 4·cols·(t+1) − 1
 //
 // An invocation keeps rows × cols vec4 sums. Each step of the reduction (one channel of one tap) takes one scalar
@@ -84,16 +84,32 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (block * ${rows * lanes}u >= p.n * gridH() * gridW()) { return; }
   let column = (tile - block * p.columnTiles) * ${cols}u;
   let z = group.z;
-  ${times(rows, (i) => `let pixel${i} = place(block * ${rows * lanes}u + ${i * lanes}u + lane, z);`)}
+  let first = place((block * ${lanes}u + lane) * ${rows}u);
+  ${times(rows, (i) => (i ? `let pixel${i} = next(pixel${i - 1});` : 'let pixel0 = first;'))}
   ${times(rows, (i) => times(cols, (j) => `var a${i}_${j} = vec4f();`))}
   ${bases(divided, vecIn, vecOut)}
   let wStep = ${vecOut ? 'p.cout >> 2u' : 'p.cout'};
   ${overTaps({ rows, divided, vecIn, body: parts.body })}
-  ${times(rows, (i) => `if (pixel${i}.live) { ${times(cols, (j) => `finish(yBase, pixel${i}.at, column + ${j}u, a${i}_${j});`)} }`)}
+  ${store(rows, cols)}
 }`
     },
   }
 }
+
+/** All sums through the tail. Copies of the tail for each of them would take longer to compile than the rest, so this
+ * is a loop whose end the compiler cannot know. */
+const store = (rows: number, cols: number) => /* wgsl */ `
+  var sums = array<vec4f, ${rows * cols}>(${times(rows, (i) => times(cols, (j) => `a${i}_${j},`))});
+  let columns = min(${cols}u, ((p.cout + 3u) >> 2u) - column);
+  var pixel = first;
+  for (var i = 0u; i < ${rows}u && pixel.live; i++) {
+    if (inside(pixel, z)) {
+      for (var j = 0u; j < columns; j++) {
+        finish(yBase, at(pixel, z), column + j, sums[i * ${cols}u + j]);
+      }
+    }
+    pixel = next(pixel);
+  }`
 
 /** Where the batch entry begins in x, w (with the column) and y. */
 const bases = (divided: boolean, vecIn: boolean, vecOut: boolean) => {

@@ -74,29 +74,36 @@ export const pixelsOf = (g: Geometry) => g.n * Math.ceil(g.oh / g.divY) * Math.c
 export const times = (count: number, f: (i: number) => string) =>
   Array.from({ length: count }, (_, i) => f(i)).join('\n')
 
-/** `place(m, z)`: where output pixel m reads and writes. */
+/** `place(m)` and `next(pixel)`: a pixel of the phase and the one after it (divisions only in the former); `y` and `x`
+ * are where its tap (0, 0) reads, but for the tap's own shift; `at(pixel, z)` its number in the output. */
 export const place = (divided: boolean) => /* wgsl */ `
-struct Pixel { y: i32, x: i32, rows: u32, at: u32, live: bool }
+struct Pixel { n: u32, gy: u32, gx: u32, live: bool }
 fn gridH() -> u32 { return ${divided ? '(p.oh + u32(p.divY) - 1u) / u32(p.divY)' : 'p.oh'}; }
 fn gridW() -> u32 { return ${divided ? '(p.ow + u32(p.divX) - 1u) / u32(p.divX)' : 'p.ow'}; }
-fn place(m: u32, z: u32) -> Pixel {
-  let gw = gridW();
-  let area = gridH() * gw;
-  let total = p.n * area;
-  let q = min(m, total - 1u);
-  let n = q / area;
-  let r = q - n * area;
-  let gy = r / gw;
-  let gx = r - gy * gw;
-  ${
-    divided
-      ? `let phase = z / u32(p.divX);
-  let oy = gy * u32(p.divY) + phase;
-  let ox = gx * u32(p.divX) + z - phase * u32(p.divX);
-  return Pixel(i32(gy), i32(gx), n * p.h, (n * p.oh + oy) * p.ow + ox,
-    m < total && oy < p.oh && ox < p.ow);`
-      : 'return Pixel(i32(gy) * p.mulY, i32(gx) * p.mulX, n * p.h, q, m < total);'
-  }
+fn place(m: u32) -> Pixel {
+  let row = m / gridW();
+  let n = row / gridH();
+  return Pixel(n, row - n * gridH(), m - row * gridW(), n < p.n);
+}
+fn next(q: Pixel) -> Pixel {
+  let endX = q.gx + 1u == gridW();
+  let endY = endX && q.gy + 1u == gridH();
+  let n = select(q.n, q.n + 1u, endY);
+  let gy = select(select(q.gy, q.gy + 1u, endX), 0u, endY);
+  return Pixel(n, gy, select(q.gx + 1u, 0u, endX), n < p.n);
+}
+fn inputY(q: Pixel) -> i32 { return i32(q.gy)${divided ? '' : ' * p.mulY'}; }
+fn inputX(q: Pixel) -> i32 { return i32(q.gx)${divided ? '' : ' * p.mulX'}; }
+${
+  divided
+    ? `fn outputY(q: Pixel, z: u32) -> u32 { return q.gy * u32(p.divY) + z / u32(p.divX); }
+fn outputX(q: Pixel, z: u32) -> u32 { return q.gx * u32(p.divX) + z % u32(p.divX); }
+fn inside(q: Pixel, z: u32) -> bool {
+  return q.live && outputY(q, z) < p.oh && outputX(q, z) < p.ow;
+}
+fn at(q: Pixel, z: u32) -> u32 { return (q.n * p.oh + outputY(q, z)) * p.ow + outputX(q, z); }`
+    : `fn inside(q: Pixel, z: u32) -> bool { return q.live; }
+fn at(q: Pixel, z: u32) -> u32 { return (q.n * p.oh + q.gy) * p.ow + q.gx; }`
 }`
 
 /** The two loops over taps. Inside, for row i of the register tile, `b{i}` is where pixel{i} begins in x, in elements
@@ -118,11 +125,11 @@ export function overTaps(spec: {
   return /* wgsl */ `
   for (var ky = 0u; ky < p.kh; ky++) {
   ${shift('Y', 'ky', 'ty', 'z / u32(p.divX)')}
-  ${times(rows, (i) => `let iy${i} = u32(pixel${i}.y + ty); let vy${i} = iy${i} < p.h; let row${i} = (pixel${i}.rows + iy${i}) * p.w;`)}
+  ${times(rows, (i) => `let iy${i} = u32(inputY(pixel${i}) + ty); let vy${i} = iy${i} < p.h && pixel${i}.live; let row${i} = (pixel${i}.n * p.h + iy${i}) * p.w;`)}
   for (var kx = 0u; kx < p.kw; kx++) {
   ${shift('X', 'kx', 'tx', 'z % u32(p.divX)')}
   let tap = ky * p.kw + kx;
-  ${times(rows, (i) => `let ix${i} = u32(pixel${i}.x + tx); let v${i} = vy${i} && ix${i} < p.w; let b${i} = xBase + select(0u, (row${i} + ix${i}) * ${cin}, v${i});`)}
+  ${times(rows, (i) => `let ix${i} = u32(inputX(pixel${i}) + tx); let v${i} = vy${i} && ix${i} < p.w; let b${i} = xBase + select(0u, (row${i} + ix${i}) * ${cin}, v${i});`)}
   ${body}
   } }`
 }

@@ -20,7 +20,8 @@ import {
 export interface Ending {
   /** `enable` directives. */
   readonly enable: string
-  /** Declarations and `finish(base, pixel, column, value)`: column counts vec4s, base is y's first element. */
+  /** Declarations and `finish(base, pixel, column, value)`: column counts vec4s and is inside of y,
+   * base is y's first element. */
   readonly functions: string
   /** Names the tail with the types and accesses that it is bound with. */
   readonly key: string
@@ -41,7 +42,6 @@ ${operands.map((o, k) => declare(slot + k, `t${k}`, o.access, o.elem, vecOut && 
 ${outputs.map((e, k) => declare(slot + operands.length + k, `y${k}`, yAccess, e, vecOut)).join('\n')}
 fn finish(base: u32, pixel: u32, column: u32, value: vec4f) {
   let o = 4u * column;
-  if (o >= p.cout) { return; }
   let e = base + pixel * p.cout + o;
   ${operands.map((o, k) => `let v${k} = ${load(o, `t${k}`, vecOut)};`).join('\n  ')}
   ${code}
@@ -67,10 +67,9 @@ function load({ elem, mode }: Operand, name: string, vecOut: boolean): string {
 
 function store(name: string, elem: Elem, value: string, k: number, vecOut: boolean): string {
   if (vecOut) return storeVec(name, elem, 'e >> 2u', value)
-  const one = (lane: number) => {
-    const v = `r${k}[${lane}]`
-    const put = `${name}[e + ${lane}u] = ${elem === 'f16' ? `f16(${v})` : v};`
-    return lane === 0 ? put : `if (o + ${lane}u < p.cout) { ${put} }`
-  }
-  return `let r${k} = ${value};\n  ${[0, 1, 2, 3].map(one).join('\n  ')}`
+  const one = `r${k}[lane]`
+  return /* wgsl */ `let r${k} = ${value};
+  for (var lane = 0u; lane < min(4u, p.cout - o); lane++) {
+    ${name}[e + lane] = ${elem === 'f16' ? `f16(${one})` : one};
+  }`
 }

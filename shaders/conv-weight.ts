@@ -10,8 +10,8 @@
 // Strip s writes its sums to part[s, ky, kx, c, o]; `sumParts` adds them in the order of s. With one strip part is dw.
 // A strip is walked row by row, so that no pixel costs a division; outside of x a lane multiplies by zero.
 //
-// With `subgroup` = s each lane loads dy of another of s pixels and passes it on by subgroupBroadcast, since
-// a software driver pays for every lane's load (see conv-subgroup.ts): s times fewer loads of dy.
+// With `subgroup` = s each lane loads another vec4 of dy and passes it on by subgroupBroadcast, since a software driver pays
+// for every lane's load (see conv-subgroup.ts): s times fewer loads of dy.
 
 import { features } from './conv-direct.ts'
 import { PARAMS, times } from './conv-index.ts'
@@ -122,22 +122,37 @@ const runDirect = (spec: WeightGradSpec) => /* wgsl */ `
       dyAt += dyStep;
     }`
 
-const runBySubgroup = (spec: WeightGradSpec) => /* wgsl */ `
-    for (var r = 0u; r < run; r += ${spec.subgroup}u) {
-      let mine = dyAt + (r + member) * dyStep;
-      ${times(spec.cols, (j) => `let l${j} = select(vec4f(), ${loadDy(spec, 'mine', j)}, r + member < run);`)}
+/** As many pixels at a time as one load per lane brings: their subgroup / cols · cols vec4s are numbered
+ * e = pixel · cols + j, and lane e loads number e. */
+function runBySubgroup(spec: WeightGradSpec): string {
+  const { cols, subgroup, vecOut } = spec
+  const pixels = Math.max(1, Math.floor(subgroup / cols))
+  const loads = Math.ceil((pixels * cols) / subgroup)
+  const e = (q: number) => `(member + ${q * subgroup}u)`
+  const load = (q: number) => /* wgsl */ `
+      let r${q} = r + ${e(q)} / ${cols}u;
+      let at${q} = dyAt + r${q} * dyStep + ${vecOut ? '' : '4u * '}(${e(q)} % ${cols}u);
+      let l${q} = select(vec4f(), ${loadDy(spec, `at${q}`, 0)}, r${q} < run);`
+  const from = (s: number, j: number) => {
+    const number = s * cols + j
+    return `l${Math.floor(number / subgroup)}, ${number % subgroup}u`
+  }
+  return /* wgsl */ `
+    for (var r = 0u; r < run; r += ${pixels}u) {
+      ${times(loads, load)}
       ${times(
-        spec.subgroup,
+        pixels,
         (s) => `{
         let u = ${loadX(spec)};
-        ${times(spec.cols, (j) => `let g${j} = subgroupBroadcast(l${j}, ${s}u);`)}
-        ${multiply(spec.cols, (j) => `g${j}`)}
+        ${times(cols, (j) => `let g${j} = subgroupBroadcast(${from(s, j)});`)}
+        ${multiply(cols, (j) => `g${j}`)}
         ix += p.mulX;
         xAt += u32(p.mulX) * xStep;
       }`,
       )}
     }
     dyAt += run * dyStep;`
+}
 
 const loadX = ({ vecIn }: WeightGradSpec) =>
   `select(vec4f(), ${vecIn ? 'x[xAt]' : `vec4f(${QUAD.map((c) => `x[xAt + ${c}u]`).join(', ')})`}, ix >= 0 && ix < xEnd)`
@@ -148,25 +163,25 @@ const loadDy = ({ vecOut }: WeightGradSpec, at: string, j: number) =>
 const multiply = (cols: number, g: (j: number) => string) =>
   times(4, (c) => times(cols, (j) => `a${c}_${j} = fma(vec4f(u.${XYZW[c]}), ${g(j)}, a${c}_${j});`))
 
-/** Channels past cin and outputs past cout hold sums of whatever was read for them, and are not stored. */
-function storeSums(vecOut: boolean, cols: number): string {
-  const one = (c: number, j: number) => {
-    const o = `4u * (column + ${j}u)`
-    if (vecOut) return `if (${o} < p.cout) { part[to + ${j}u] = a${c}_${j}; }`
-    return QUAD.map(
-      (e) => `if (${o} + ${e}u < p.cout) { part[to + ${4 * j + e}u] = a${c}_${j}.${XYZW[e]}; }`,
-    ).join('\n')
-  }
-  return /* wgsl */ `
-  let row = group.z * p.kh * p.kw * p.cin + tap * p.cin + 4u * quad;
-  ${times(
-    4,
-    (c) => `if (4u * quad + ${c}u < p.cin) {
-    let to = (row + ${c}u) * dyStep + ${vecOut ? 'column' : '4u * column'};
-    ${times(cols, (j) => one(c, j))}
-  }`,
-  )}`
-}
+/** Channels past cin and outputs past cout hold sums of whatever was read for them, and are not stored. Loops that the
+ * compiler cannot unroll: 4 · cols copies would take longer to compile than the rest. */
+const storeSums = (vecOut: boolean, cols: number) => /* wgsl */ `
+  var sums = array<vec4f, ${4 * cols}>(${times(4, (c) => times(cols, (j) => `a${c}_${j},`))});
+  var to = (group.z * p.kh * p.kw * p.cin + tap * p.cin + 4u * quad) * dyStep + ${vecOut ? 'column' : '4u * column'};
+  let columns = min(${cols}u, ((p.cout + 3u) >> 2u) - column);
+  for (var c = 0u; c < min(4u, p.cin - 4u * quad); c++) {
+    for (var j = 0u; j < columns; j++) {
+      let sum = sums[c * ${cols}u + j];
+      ${
+        vecOut
+          ? 'part[to + j] = sum;'
+          : `for (var e = 0u; e < min(4u, p.cout - 4u * (column + j)); e++) {
+        part[to + 4u * j + e] = sum[e];
+      }`
+      }
+    }
+    to += dyStep;
+  }`
 
 /** out[i] = Σ_s part[s, i], in the order of s: scratch 0 to output 0. */
 export function sumParts(size: number, splits: number, access: Access): Dispatch {
