@@ -1,5 +1,6 @@
 // Pooling and unpooling against plain loops.
 
+import { avgPool, avgPoolGrad } from '../shaders/avgpool.ts'
 import { maxPool, maxPoolGather, maxPoolGrad, type PoolSpec } from '../shaders/pool.ts'
 import { repeat, repeatGrad } from '../shaders/unpool.ts'
 import { type Runner, randomOf } from './small-runner.ts'
@@ -92,6 +93,54 @@ async function checkPool(
   )
 }
 
+async function checkAverage(
+  run: Runner,
+  [n, h, w, c]: Shape,
+  { kernel, stride, pad }: Pick<PoolSpec, 'kernel' | 'stride' | 'pad'>,
+) {
+  const size = (n: number, a: 0 | 1) => Math.floor((n + 2 * pad[a] - kernel[a]) / stride[a]) + 1
+  const [oh, ow] = [size(h, 0), size(w, 1)]
+  if (oh < 1 || ow < 1) return
+  const x = floats(n * h * w * c)
+  const dy = floats(n * oh * ow * c)
+  for (const divisor of ['kernel', 'valid'] as const) {
+    const y = new Float64Array(dy.length)
+    const dx = new Float64Array(x.length)
+    for (let e = 0; e < y.length; e++) {
+      const [ch, ox, row] = [e % c, Math.floor(e / c) % ow, Math.floor(e / c / ow)]
+      const taps: number[] = []
+      for (let k = 0; k < kernel[0] * kernel[1]; k++) {
+        const iy = (row % oh) * stride[0] - pad[0] + Math.floor(k / kernel[1])
+        const ix = ox * stride[1] - pad[1] + (k % kernel[1])
+        if (iy >= 0 && iy < h && ix >= 0 && ix < w)
+          taps.push(((Math.floor(row / oh) * h + iy) * w + ix) * c + ch)
+      }
+      const share = 1 / (divisor === 'valid' ? Math.max(1, taps.length) : kernel[0] * kernel[1])
+      for (const at of taps) {
+        y[e] += x[at] * share
+        dx[at] += dy[e] * share
+      }
+    }
+    const spec = { n, h, w, c, oh, ow, kernel, stride, pad, divisor }
+    const text = JSON.stringify(spec)
+    const tolerance = 1e-6
+    await run.check(
+      'avgPool',
+      text,
+      (access) => avgPool({ ...spec, access }),
+      [x],
+      [{ elem: 'f32', values: y, tolerance }],
+    )
+    await run.check(
+      'avgPoolGrad',
+      text,
+      (access) => avgPoolGrad({ ...spec, access }),
+      [dy],
+      [{ elem: 'f32', values: dx, tolerance }],
+    )
+  }
+}
+
 async function checkRepeat(run: Runner, [n, h, w, c]: Shape, fh: number, fw: number) {
   const x = floats(n * h * w * c)
   const big = floats(x.length * fh * fw)
@@ -139,7 +188,10 @@ export async function checkPools(run: Runner) {
     [3, 6, 8, 8],
     [1, 9, 17, 19],
   ] as Shape[])
-    for (const window of windows) await checkPool(run, shape, window)
+    for (const window of windows) {
+      await checkPool(run, shape, window)
+      await checkAverage(run, shape, window)
+    }
   await checkPool(run, [1, 23, 21, 3], { kernel: [17, 19], stride: [2, 3], pad: [8, 9] }, 'u32')
   await checkPool(run, [2, 23, 21, 4], { kernel: [17, 19], stride: [2, 3], pad: [8, 9] }, 'u32')
   // A window without a tap inside.
@@ -199,6 +251,9 @@ export async function checkPools(run: Runner) {
     [x, index],
     [y.byteLength],
   )
+  const a = { ...s, divisor: 'valid' } as const
+  await run.time('avgPool', (access) => avgPool({ ...a, access }), [x], [y.byteLength])
+  await run.time('avgPoolGrad', (access) => avgPoolGrad({ ...a, access }), [y], [x.byteLength])
   const r = { n: 1, h: 16, w: 16, c: 64, fh: 16, fw: 16 }
   await run.time(
     'repeat',

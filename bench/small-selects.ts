@@ -70,6 +70,7 @@ async function checkSelections(run: Runner) {
       [9, 1],
       [2, 8],
       [1, 300],
+      [2, 1024],
       [3, 1021],
     ]) {
       const x = Float32Array.from({ length: rows * m }, value)
@@ -90,6 +91,7 @@ async function checkSelections(run: Runner) {
   for (const [rows, m] of [
     [1, 40001],
     [3, 150007],
+    [2, 40004],
   ]) {
     const all = new Uint8Array(rows * m).fill(1)
     const ks = [1, 255, 8001, 8002, 20000, m - 1, m]

@@ -25,11 +25,13 @@ import {
   input,
   type Kernel,
   loadScalar,
+  loadVec,
   output,
   overIndex,
   perIndex,
   type Recipe,
   scratch,
+  storeVec,
   words,
 } from './kernel.ts'
 
@@ -48,16 +50,18 @@ export interface SelectSpec {
 
 /** Inputs values f32, valid u8, both [rows, m]; outputs mask u8 [rows, m], kept u32 [rows]. */
 export function selectLargest({ rows, m, k, access }: SelectSpec): Recipe {
-  const blocks = blocksOf(rows, m)
-  const size = Math.ceil(m / blocks)
+  const vec = m % 4 === 0
+  const size = 4 * Math.ceil(m / blocksOf(rows, m) / 4)
+  const blocks = Math.ceil(m / size)
   const [values, valid, partial, state] = [input(0), input(1), scratch(0), scratch(1)]
+  const counting = count(access, vec)
   const rounds = [21, 10, 0].flatMap((shift, stage): Dispatch[] => {
     const mask = shift === 0 ? 1023 : BINS - 1
     const known = stage === 0 ? 0 : 2 ** 32 - 2 ** (shift === 10 ? 21 : 10)
     const params = words(m, k, size, blocks, stage, shift, mask, known)
     return [
       {
-        kernel: count(access),
+        kernel: counting,
         buffers: [values, valid, state, partial],
         params,
         grid: [blocks, rows, 1],
@@ -73,11 +77,9 @@ export function selectLargest({ rows, m, k, access }: SelectSpec): Recipe {
     grid: [rows, 1, 1],
   }
   const slots = [values, valid, state, output(0)]
-  const marking = overIndex(mark(access), Math.ceil((rows * m) / 4), slots, m, rows * m)
-  return {
-    scratch: [rows * blocks * BINS * 4, rows * 64],
-    dispatches: [...rounds, searching, marking],
-  }
+  const marking = overIndex(mark(access, vec), Math.ceil((rows * m) / 4), slots, m, rows * m)
+  const bytes = [rows * blocks * BINS * 4, rows * 64]
+  return { scratch: bytes, dispatches: [...rounds, searching, marking] }
 }
 
 /** Enough blocks to fill a GPU, few enough that summing their counts is cheap beside reading the values, and none longer
@@ -87,18 +89,23 @@ function blocksOf(rows: number, m: number): number {
   return Math.max(wanted, Math.ceil(m / (LANES << CHUNK_BITS)))
 }
 
-const KEY = /* wgsl */ `
-fn keyOf(e: u32) -> u32 {
-  let b = values[e];
-  var key = select(b | 0x80000000u, ~b, b >= 0x80000000u);
-  key = select(key, 0x80000000u, b == 0x80000000u);
-  key = select(key, 0xffffffffu, (b & 0x7fffffffu) > 0x7f800000u);
-  return select(0u, key, ${loadScalar('valid', 'u8', 'e')} != 0u);
-}`
+/** Declarations of values and valid and `keyOf(i)`, the key of element i, or the keys of elements 4·i … 4·i+3. Values are
+ * read as their bits, so that no driver touches a NaN or a subnormal on the way. */
+const keys = (access: readonly Access[], vec: boolean) =>
+  `${declare(1, 'values', access[0], 'u32', vec)}
+${declare(2, 'valid', access[1], 'u8', vec)}
+${keyOf(vec)}`
 
-/** Values as their bits, so that no driver touches a NaN or a subnormal on the way. */
-const inputs = (access: readonly Access[]) =>
-  `${declare(1, 'values', access[0], 'u32', false)}\n${declare(2, 'valid', access[1], 'u8', false)}${KEY}`
+const keyOf = (vec: boolean) => {
+  const type = vec ? 'vec4u' : 'u32'
+  return /* wgsl */ `fn keyOf(i: u32) -> ${type} {
+  let b = values[i];
+  var key = select(b | ${type}(0x80000000u), ~b, b >= ${type}(0x80000000u));
+  key = select(key, ${type}(0x80000000u), b == ${type}(0x80000000u));
+  key = select(key, ${type}(0xffffffffu), (b & ${type}(0x7fffffffu)) > ${type}(0x7f800000u));
+  return select(${type}(), key, ${(vec ? loadVec : loadScalar)('valid', 'u8', 'i')} != ${type}());
+}`
+}
 
 const grouped = (key: string, access: readonly Access[], code: string): Kernel => ({
   key: ['selectLargest', key, ...access].join('/'),
@@ -118,24 +125,27 @@ const stateAt = (slot: number) =>
 const MAIN = `@compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32)`
 
-const count = (access: readonly Access[]) =>
+const count = (access: readonly Access[], vec: boolean) =>
   grouped(
-    'count',
+    `count${vec ? 'x4' : ''}`,
     [...access, 'read_write', 'read_write'],
-    /* wgsl */ `${inputs(access)}
+    /* wgsl */ `${keys(access, vec)}
 ${stateAt(3)}
 ${declare(4, 'partial', 'read_write', 'u32', false)}
 var<workgroup> bins: array<atomic<u32>, ${BINS}>;
+fn take(key: u32, prefix: u32) {
+  if (key != 0u && ((key ^ prefix) & p.known) == 0u) {
+    atomicAdd(&bins[(key >> p.shift) & p.mask], 1u);
+  }
+}
 ${MAIN} {
   let row = group.y;
   // Stage 0 knows no digit and must not depend on what the state held before.
   let prefix = select(0u, state[4u * row + max(p.stage, 1u) - 1u].prefix, p.stage > 0u);
-  let end = min((group.x + 1u) * p.size, p.m);
-  for (var j = group.x * p.size + lane; j < end; j += ${LANES}u) {
-    let key = keyOf(row * p.m + j);
-    if (key != 0u && ((key ^ prefix) & p.known) == 0u) {
-      atomicAdd(&bins[(key >> p.shift) & p.mask], 1u);
-    }
+  let end = (row * p.m + min((group.x + 1u) * p.size, p.m))${vec ? ' / 4u' : ''};
+  for (var i = (row * p.m + group.x * p.size)${vec ? ' / 4u' : ''} + lane; i < end; i += ${LANES}u) {
+    let key = keyOf(i);
+    ${vec ? ['x', 'y', 'z', 'w'].map((k) => `take(key.${k}, prefix);`).join(' ') : 'take(key, prefix);'}
   }
   workgroupBarrier();
   let to = (row * p.blocks + group.x) * ${BINS}u;
@@ -205,7 +215,7 @@ const search = (access: readonly Access[]) =>
   grouped(
     'search',
     [...access, 'read_write', 'read_write'],
-    /* wgsl */ `${inputs(access)}
+    /* wgsl */ `${keys(access, false)}
 ${declare(3, 'partial', 'read_write', 'u32', false)}
 ${stateAt(4)}
 var<workgroup> chunks: array<atomic<u32>, ${LANES}>;
@@ -257,21 +267,30 @@ ${MAIN} {
 }`,
   )
 
-/** Rows need not be whole words of the mask, so an invocation may mark in two rows or more. */
-const mark = (access: readonly Access[]) =>
+/** Where m is no multiple of 4, an invocation may mark in two rows or more. */
+const mark = (access: readonly Access[], vec: boolean): Kernel =>
   perIndex({
     key: 'selectLargest/mark',
     params: 'm: u32, total: u32',
     bindings: [
-      { name: 'values', access: access[0], elem: 'u32' },
-      { name: 'valid', access: access[1], elem: 'u8' },
+      { name: 'values', access: access[0], elem: 'u32', vec },
+      { name: 'valid', access: access[1], elem: 'u8', vec },
       { name: 'state', access: 'read_write', elem: 'u32' },
-      { name: 'mask', access: 'read_write', elem: 'u8' },
+      { name: 'mask', access: 'read_write', elem: 'u8', vec },
     ],
-    functions: KEY,
+    functions: keyOf(vec),
     body: /* wgsl */ `
   var row = 4u * i / p.m;
   var j = 4u * i - row * p.m;
+  ${
+    vec
+      ? /* wgsl */ `
+  let key = keyOf(i);
+  let threshold = vec4u(state[16u * row + 8u]);
+  let early = (vec4u(j) + vec4u(0u, 1u, 2u, 3u)) < vec4u(state[16u * row + 15u]);
+  let keep = (key > threshold) | ((key == threshold) & early);
+  ${storeVec('mask', 'u8', 'i', 'select(vec4u(), vec4u(1u), keep)')}`
+      : /* wgsl */ `
   var packed = 0u;
   for (var b = 0u; b < min(4u, p.total - 4u * i); b++) {
     let key = keyOf(4u * i + b);
@@ -281,5 +300,6 @@ const mark = (access: readonly Access[]) =>
     j++;
     if (j == p.m) { j = 0u; row++; }
   }
-  mask[i] = packed;`,
+  mask[i] = packed;`
+  }`,
   })
