@@ -72,7 +72,7 @@ export function pointwise(k: PointwiseKernel): Dispatch {
   )
   const fresh = k.outputs.filter((o) => !o.inPlace)
   const layout = k.inputs
-    .map((i) => `${i.elem}${i.mode[0]}${i.writes ?? ''}${i.access === 'read' ? 'r' : ''}`)
+    .map((i) => `${i.elem} ${i.mode}${i.writes ?? ''}${i.access === 'read' ? 'r' : ''}`)
     .join(',')
   const outs = k.outputs.map((o) => o.elem + (o.inPlace ? '!' : '')).join(',')
   const rank = k.inputs.some((i) => i.mode === 'general') ? k.shape.length : 0

@@ -16,6 +16,7 @@ import {
   type Caps,
   type Dispatch,
   declare,
+  f32,
   gridFor,
   loadScalar,
   loadVec,
@@ -56,10 +57,11 @@ const combine = (fold: Fold, a: string, b: string) =>
   fold === 'sum'
     ? step.sum(a, b)
     : `select(${wins(fold, a, b)}, ${a}, (bitcast<vec4u>(${a}) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u))`
-const start: Record<Fold, string> = {
-  sum: 'vec4f()',
-  max: 'bitcast<vec4f>(vec4u(0xff800000u))',
-  min: 'bitcast<vec4f>(vec4u(0x7f800000u))',
+/** A run-time value, since WGSL refuses to write infinities. */
+const start: Record<Fold, number> = {
+  sum: 0,
+  max: Number.NEGATIVE_INFINITY,
+  min: Number.POSITIVE_INFINITY,
 }
 
 /** Rows per strip: few on a GPU, which needs many invocations; more where a dispatch is dear. */
@@ -112,7 +114,7 @@ function foldOnce(
   const lanes = inner % 4 === 0 ? 'columns' : inner === 1 && reduce % 4 === 0 ? 'rows' : 'single'
   const columns = lanes === 'columns' ? inner / 4 : inner
   const rows = lanes === 'rows' ? reduce / 4 : reduce
-  const layout = load.operands.map((o) => `${o.elem}${o.mode[0]}${o.access === 'read' ? 'r' : ''}`)
+  const layout = load.operands.map((o) => `${o.elem} ${o.mode}${o.access === 'read' ? 'r' : ''}`)
   const n = load.operands.length
   return {
     kernel: {
@@ -123,7 +125,7 @@ function foldOnce(
       access: [...load.operands.map((o) => o.access), ...to.map(() => 'read_write' as const)],
     },
     buffers: [...from.slice(0, n), ...to],
-    params: words(outer, rows, columns, strips),
+    params: words(outer, rows, columns, strips, f32(start[fold])),
     grid: gridFor(outer * strips * columns, workgroup),
   }
 }
@@ -161,7 +163,7 @@ function foldSource(
     fold === 'sum' || lanes !== 'rows'
       ? ''
       : `fn fold2(a: vec4f) -> f32 { let b = a.yxwz; let c = ${combine(fold, 'a', 'b')}; return c.x; }`
-  return `struct Params { outer: u32, rows: u32, columns: u32, strips: u32 }
+  return `struct Params { outer: u32, rows: u32, columns: u32, strips: u32, start: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 ${decls.join('\n')}
 ${each((v) => `@group(0) @binding(${load.operands.length + 1 + v}) var<storage, read_write> y${v}: array<${outType}>;`)}
@@ -174,7 +176,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let rest = i / p.columns;
   let strip = rest % p.strips;
   let o = rest / p.strips;
-  ${each((v) => `var a${v} = ${start[fold]};`)}
+  ${each((v) => `var a${v} = vec4f(p.start);`)}
   for (var r = strip; r < p.rows; r += p.strips) {
     let at = (o * p.rows + r) * p.columns + column;
     ${loads.join('\n    ')}
