@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert'
 import { type Browser, callInPage, openBrowser } from './browser.ts'
 import type { Smoke } from './browser-smoke.ts'
 import { test } from './harness.ts'
+import type { Tiny } from './tiny.ts'
 
 const module = 'test/browser-smoke.js'
 
@@ -11,6 +12,15 @@ test('browser: a page opens a device and runs a kernel', () =>
     assert.equal(doubled, [2, 4, 6, 8])
     assert.is(kind, 'swiftshader', line)
     assert.is(adapters, 1)
+    assert.equal(browser.errors, [])
+  }))
+
+test('browser: the tiny test runs on the same built files', () =>
+  withBrowser(async (browser) => {
+    const t = await callInPage<Tiny>(browser, 'test/tiny.js', 'tiny')
+    assert.ok(t.losses[5] < 0.9 * t.losses[0], `losses fall: ${t.losses}`)
+    assert.is(t.arenaBytes, t.plannedBytes)
+    assert.is(t.lazy, 1)
     assert.equal(browser.errors, [])
   }))
 
