@@ -191,11 +191,33 @@ const GATHERS: Gathered[] = [
   { outShape: [1, 6], inShape: [2, 6], map: [shift(0, 4), straight(1)], fill: 3 },
 ]
 
+/** Up to four axes in any order, each whole, cut, shifted, flipped or spread. */
+function anyGather(): Gathered {
+  const rank = 1 + below(4)
+  const border = (['constant', 'reflect', 'wrap'] as const)[below(3)]
+  const order = Array.from({ length: rank }, (_, k) => k)
+  if (below(2)) order.sort(() => random() - 0.5)
+  const inShape = order.map(() => [1, 2, 3, 4, 8, 16][below(6)])
+  const outShape: number[] = []
+  const map = order.map((from, a): AxisMap => {
+    const n = inShape[a]
+    outShape[from] = n
+    const kind = below(7)
+    if (kind < 3) return straight(from)
+    if (kind === 3) return flip(from, n)
+    outShape[from] = [1, 4, 8, 12, 3][below(5)]
+    if (kind === 4) return shift(from, [0, 4, -4, 1, -3][below(5)])
+    const step = [1, 2, -2, 3][below(4)]
+    return { from, step, offset: below(9) - 4, divide: kind === 5 }
+  })
+  return { outShape, inShape, map, border, fill: below(3) }
+}
+
 export async function checkCopies(run: Runner) {
   for (const elem of ['f32', 'i32', 'u8', 'f16'] as const) {
     for (const parts of [[1], [3, 1, 2], [4, 8], [16, 32], [5, 16, 19], [2, 2]])
       for (const rows of [1, 2, 7, 33]) await checkBlock(run, elem, rows, parts)
-    for (const g of GATHERS) {
+    for (const g of [...GATHERS, ...Array.from({ length: 60 }, anyGather)]) {
       const x = dataOf(
         elem,
         g.inShape.reduce((a, b) => a * b, 1),
