@@ -5,7 +5,14 @@ import type { Caps } from './adapter.ts'
 import { OutOfMemoryError } from './errors.ts'
 
 // WebGPU's flags as numbers: Node has no such globals, and the library puts nothing on the global object.
-export const usage = { mapRead: 1, copySrc: 4, copyDst: 8, uniform: 64, storage: 128, queryResolve: 512 } as const
+export const usage = {
+  mapRead: 1,
+  copySrc: 4,
+  copyDst: 8,
+  uniform: 64,
+  storage: 128,
+  queryResolve: 512,
+} as const
 const compute = 4
 
 let nextId = 1

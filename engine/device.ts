@@ -12,11 +12,18 @@ import {
   storageBytes,
   type TensorType,
 } from './dtype.ts'
-import { DeviceError, DeviceLostError, ShapeError, StaleTensorError } from './errors.ts'
+import {
+  DeviceError,
+  DeviceLostError,
+  OutOfMemoryError,
+  ShapeError,
+  StaleTensorError,
+} from './errors.ts'
 import { baseOf, graphOf } from './graph.ts'
 import type { TensorLike } from './op.ts'
 import { hostTensor } from './ops/source.ts'
 import { platform } from './platform.ts'
+import { showBytes } from './print.ts'
 import { writePadded } from './program.ts'
 import { type Tensor, Variable } from './tensor.ts'
 
@@ -201,6 +208,26 @@ export class Device {
       )
     const [problem] = this.#problems.splice(0)
     if (problem) throw new DeviceError(`WebGPU refused a command: ${problem}`)
+  }
+
+  /** Catches what WebGPU says about the commands up to `popScopes`. */
+  pushScopes(): void {
+    this.gpu.pushErrorScope('validation')
+    this.gpu.pushErrorScope('out-of-memory')
+  }
+
+  /** Throws what was caught since `pushScopes`. `needs` says what was asked of the device. */
+  async popScopes(needs: () => string): Promise<void> {
+    const [memory, validation] = await Promise.all([
+      this.gpu.popErrorScope(),
+      this.gpu.popErrorScope(),
+    ])
+    if (memory)
+      throw new OutOfMemoryError(
+        `${this.caps.name} has not enough memory: ${needs()}, ${showBytes(this.buffers.bytes)} are allocated in all (${memory.message})`,
+        'use a smaller batch or crop',
+      )
+    if (validation) throw new DeviceError(`WebGPU refused a command: ${validation.message}`)
   }
 
   stats(): DeviceStats {

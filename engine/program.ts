@@ -7,6 +7,7 @@ import { DeviceTensor } from './device-tensor.ts'
 import { storageBytes } from './dtype.ts'
 import { DeviceError } from './errors.ts'
 import type { Place, Plan, PlannedDispatch } from './plan.ts'
+import { showBytes, titleOf } from './print.ts'
 import type { HostTensor, Node } from './tensor.ts'
 
 /** One dispatch, ready but for the buffers that may change from run to run. */
@@ -39,6 +40,7 @@ export class CompiledPlan {
   readonly #constants: ReadonlyMap<HostTensor, Buffer>
   readonly #spare: Buffer[][]
   readonly #pending: Promise<unknown>[] = []
+  #ran = false
 
   private constructor(
     device: Device,
@@ -97,8 +99,12 @@ export class CompiledPlan {
   /** Encodes and submits one run. Resolves once the commands are on their way; the results are device tensors. */
   async run(args: readonly (HostTensor | DeviceTensor)[]): Promise<DeviceTensor[]> {
     const device = this.#device
+    const first = !this.#ran
+    this.#ran = true
+    if (first) device.pushScopes()
     const { bind, outputs } = this.#prepare(args)
     this.#encode(bind)
+    if (first) await device.popScopes(() => this.#needs())
     for (const v of this.plan.assigned) v.version++
     this.#pending.push(device.gpu.queue.onSubmittedWorkDone())
     if (this.#pending.length > inFlight) await device.settle(this.#pending.shift()!)
@@ -199,6 +205,14 @@ export class CompiledPlan {
     ])
       buffers.free(b)
     for (const list of this.#spare) list.length = 0
+  }
+
+  /** What the plan asked for, for the message when there is not enough. */
+  #needs(): string {
+    const { activationBytes, steps } = this.plan
+    const peak = steps.reduce((a, b) => (b.live > a.live ? b : a))
+    const where = peak.node.path ? ` in ${peak.node.path}` : ''
+    return `the plan needs ${showBytes(activationBytes)} of activations (most at ${titleOf(peak.node)}${where})`
   }
 
   #giveBack(output: number, buffer: Buffer): void {

@@ -32,11 +32,13 @@ export function interpret(
   return graph.outputs.map((t) => values.get(t)!.data)
 }
 
-/** The value of every tensor of a graph. Variables are read from `state`, which stays as it is. */
+/** The value of every tensor of a graph. Variables are read from `state`, which stays as it is.
+ * `disturb` may change what a node gave before others read it. */
 export function interpretAll(
   graph: Graph,
   inputs: readonly Given[] = [],
   state: State = new Map(),
+  disturb: (node: Node, outputs: Value[]) => Value[] = (_, outputs) => outputs,
 ): Map<Tensor, Value> {
   const values = new Map<Tensor, Value>()
   for (const node of graph.nodes) {
@@ -44,7 +46,7 @@ export function interpretAll(
     const outputs =
       node.op.kind === 'source'
         ? [{ ...node.types[0], data: given(node, inputs, state) }]
-        : evaluate(node.op, args, node.attrs, node.types)
+        : disturb(node, evaluate(node.op, args, node.attrs, node.types))
     outputs.forEach((v, i) => {
       values.set(node.output(i), v)
     })

@@ -1,0 +1,63 @@
+// How far rounding alone can carry the results of a graph, found by experiment: the interpreter runs again with every
+// computed value disturbed by a random amount as large as its op's own rounding error, and what arrives at the outputs
+// is the measure (stochastic arithmetic, after Vignes). Unlike a bound it knows how each op passes errors on.
+
+import { isFloat } from '../dtype.ts'
+import type { Graph } from '../graph.ts'
+import type { Node, Tensor } from '../tensor.ts'
+import { randomFrom } from './draw.ts'
+import { type Given, interpretAll, type State } from './interpret.ts'
+import { sizeOfValues, tolerance } from './tolerance.ts'
+import type { Value } from './value.ts'
+
+const experiments = 3
+/** A few random experiments reach about a third of the largest error; the rest is margin for long chains. */
+const margin = 8
+
+/** Ops that only move or choose values, or give whole numbers: they round nothing, and disturbing their results would
+ * undo the equality of a maximum with its element. */
+const exact = new Set([
+  ...['scalar', 'iota', 'assign', 'copy', 'broadcastTo', 'stopGradient', 'cast', 'where', 'relu'],
+  ...['maximum', 'minimum', 'neg', 'abs', 'sign', 'max', 'min', 'reshape', 'rearrange', 'concat'],
+  ...['padReflect', 'maxPool2d', 'maxPool2dGather', 'repeatUpsample', 'takeLabel', 'scatterLabel'],
+  ...['randomUniform'],
+])
+
+/** For each output of a graph, the largest difference from the interpreter that rounding to f32 explains. */
+export function roundingErrors(
+  graph: Graph,
+  inputs: readonly Given[] = [],
+  state: State = new Map(),
+): Map<Tensor, number> {
+  const wanted = [...graph.outputs, ...graph.assigns]
+  const plain = interpretAll(graph, inputs, state)
+  const errors = new Map(
+    wanted.map((t) => [t, 4 * 2 ** -24 * Math.max(1e-3, sizeOfValues(plain.get(t)!.data))]),
+  )
+  for (let seed = 1; seed <= experiments; seed++) {
+    const random = randomFrom(seed)
+    const disturbed = interpretAll(graph, inputs, state, (node, outputs) =>
+      disturb(node, outputs, random),
+    )
+    for (const t of wanted) {
+      const [a, b] = [plain.get(t)!.data, disturbed.get(t)!.data]
+      const most = a.reduce((m, x, i) => Math.max(m, finite(Math.abs(x - b[i]))), 0)
+      errors.set(t, Math.max(errors.get(t)!, isFloat(t.dtype) ? margin * most : 0))
+    }
+  }
+  for (const t of wanted) if (!isFloat(t.dtype)) errors.set(t, 0)
+  return errors
+}
+
+const finite = (x: number) => (Number.isFinite(x) ? x : 0)
+
+function disturb(node: Node, outputs: Value[], random: () => number): Value[] {
+  if (exact.has(node.op.name)) return outputs
+  return outputs.map((v) => {
+    if (!isFloat(v.dtype)) return v
+    // The error of one element goes with the size of the terms that it is made of, which neighbours show.
+    const size = sizeOfValues(v.data)
+    const most = tolerance(node.op, node.inputs, node.types, node.attrs, size) / Math.max(1, size)
+    return { ...v, data: v.data.map((x) => x + (2 * random() - 1) * most * size) }
+  })
+}
