@@ -36,6 +36,9 @@ export function fuseNothing(graph: Graph): Graph {
   })
 }
 
+/** Ops that exist to put a value in memory. */
+const mustStore: ReadonlySet<string> = new Set(['assign', 'copy'])
+
 const acceptsInlining = (op: Op) =>
   op.kind === 'pointwise' || (op.kind === 'structured' && op.prologue)
 
@@ -53,7 +56,7 @@ function chooseInlined(
     acceptsInlining(reader.op) && (x.node.op.name === 'scalar' || everywhere.has(x.node))
   for (const node of graph.nodes) {
     if (acceptsInlining(node.op)) limitBuffers(node, everywhere, inlined, maxBuffers)
-    if (node.op.kind !== 'pointwise' || roots.has(node) || node.op.name === 'assign') continue
+    if (node.op.kind !== 'pointwise' || roots.has(node) || mustStore.has(node.op.name)) continue
     const readers = users.get(node.output()) ?? []
     if (!readers.every((r) => mayEnter(node, r, inlined))) continue
     const n = readers.length
