@@ -190,6 +190,7 @@ function joinNeighbours(
 ): void {
   const position = new Map(graph.nodes.map((n, i) => [n, i]))
   const old = oldVersions(graph)
+  const next = new Map([...old].map(([after, before]) => [before, after]))
   const returned = new Set(graph.outputs)
   const open = new Map<Node, Kernel>()
   const readBefore = (t: Tensor, end: Kernel) =>
@@ -198,7 +199,19 @@ function joinNeighbours(
     )
   const readAfter = (t: Tensor | undefined, end: Kernel) =>
     t !== undefined && (readBy.get(t) ?? []).some((r) => position.get(r)! > position.get(end.at)!)
+  // What reads an old version must stay before the update, unless it is part of it.
+  const overtakes = (first: Kernel, second: Kernel) =>
+    first.inputs.some((x) => {
+      const update = next.get(x)
+      return (
+        update !== undefined &&
+        position.get(update.node)! < position.get(second.at)! &&
+        !first.results.includes(update) &&
+        !second.results.includes(update)
+      )
+    })
   const mayJoin = (first: Kernel, second: Kernel) =>
+    !overtakes(first, second) &&
     sameShape(first.results[0].shape, second.results[0].shape) &&
     first.results.every(
       (t) =>
