@@ -1,6 +1,13 @@
 // Arithmetic on elements, with broadcasting. A JS number takes the dtype of the tensor beside it.
 
-import { broadcastShapes, isFloat, type Shape, sameShape, type TensorType } from '../dtype.ts'
+import {
+  broadcastShapes,
+  type DType,
+  isFloat,
+  type Shape,
+  sameShape,
+  type TensorType,
+} from '../dtype.ts'
 import { apply, none, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { binary, pointwise, unary } from './pointwise.ts'
@@ -76,9 +83,11 @@ export const div = two(divDef.of)
 export const maximum = two(maximumDef.of)
 export const minimum = two(minimumDef.of)
 
+const isUnsigned = (dtype: DType) => dtype === 'u8' || dtype === 'u32'
 const negDef = unary('neg', {
   rule: 'number',
-  wgsl: (x) => `(-${x})`,
+  // WGSL has no minus and no sign() for unsigned numbers.
+  wgsl: (x, { out }) => (isUnsigned(out) ? `(vec4u() - ${x})` : `(-${x})`),
   reference: (x) => -x,
   vjp: (_, [dy]) => [dy && neg(dy)],
 })
@@ -91,7 +100,7 @@ const absDef = unary('abs', {
 })
 const signDef = unary('sign', {
   rule: 'number',
-  wgsl: (x) => `sign(${x})`,
+  wgsl: (x, { out }) => (isUnsigned(out) ? `min(${x}, vec4u(1u))` : `sign(${x})`),
   reference: Math.sign,
   range: [0.1, 1],
   vjp: none('sign is piecewise constant'),

@@ -3,6 +3,7 @@
 import {
   type DType,
   type HostArray,
+  isFloat,
   type Shape,
   sameType,
   showType,
@@ -52,12 +53,15 @@ export const scalarOp: PointwiseOp<{ value: number; dtype: DType }> = {
   infer: (_, { dtype }) => [{ dtype, shape: [] }],
   vjp: none('it has no inputs'),
   cost: () => noCost,
-  constants: ({ value }) => [value],
+  // Run-time values are f32, which holds 24 bits: a whole number travels as its two halves.
+  constants: ({ value, dtype }) =>
+    isFloat(dtype) ? [value] : [(value >>> 0) >>> 16, (value >>> 0) & 0xffff],
   indexed: false,
-  wgsl: (_, { constants, out }) =>
-    out === 'f32' || out === 'f16'
-      ? constants[0]
-      : `vec4${out === 'i32' ? 'i' : 'u'}(${constants[0]})`,
+  wgsl: (_, { constants: [high, low], out }) => {
+    if (isFloat(out)) return high
+    const bits = `(vec4u(${high}) * 65536u + vec4u(${low}))`
+    return out === 'i32' ? `bitcast<vec4i>(${bits})` : bits
+  },
   reference: (_, { value }) => value,
   samples: [{ inputs: [], attrs: { value: 1.5, dtype: 'f32' } }],
 }
