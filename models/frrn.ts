@@ -36,36 +36,20 @@ export interface FrrnOptions {
 
 type Variant = 'a' | 'b'
 
-/** Table 1: units and width (in `base`) of each stage, at 1/2, 1/4, … on the way down and back up to 1/2. */
-const tables: Record<Variant, Record<'encoder' | 'decoder', [units: number, width: number][]>> = {
-  a: {
-    encoder: [
-      [3, 2],
-      [4, 4],
-      [2, 8],
-      [2, 8],
-    ],
-    decoder: [
-      [2, 4],
-      [2, 4],
-      [2, 2],
-    ],
-  },
-  b: {
-    encoder: [
-      [3, 2],
-      [4, 4],
-      [2, 8],
-      [2, 8],
-      [2, 8],
-    ],
-    decoder: [
-      [2, 4],
-      [2, 4],
-      [2, 4],
-      [2, 2],
-    ],
-  },
+/** A stage of Table 1: how many FRRUs, and their width in `base`. */
+type Row = readonly [units: number, width: number]
+
+/** At 1/2, 1/4, 1/8, 1/16 on the way down, and at 1/8, 1/4, 1/2 on the way up. B has one pooling more. */
+// biome-ignore format: a stage a row takes more lines than the table
+const down: readonly Row[] = [[3, 2], [4, 4], [2, 8], [2, 8]]
+// biome-ignore format: as above
+const up: readonly Row[] = [[2, 4], [2, 4], [2, 2]]
+const tables: Record<
+  Variant,
+  { readonly encoder: readonly Row[]; readonly decoder: readonly Row[] }
+> = {
+  a: { encoder: down, decoder: up },
+  b: { encoder: [...down, [2, 8]], decoder: [[2, 4], ...up] },
 }
 
 const defaults = {
@@ -114,7 +98,7 @@ export class Frrn extends Network {
     this.split = plainConv(base, lanes, 1, unit, 1)
     this.splitBn = full.splitBatchNorm ? new BatchNorm2d(lanes, full) : undefined
     let inputs = base
-    const stage = ([units, times]: [number, number], factor: number): Stage => {
+    const stage = ([units, times]: Row, factor: number): Stage => {
       const made = new Stage(inputs, { units, width: base * times, factor }, lanes, unit)
       inputs = base * times
       return made

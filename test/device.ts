@@ -1,0 +1,14 @@
+// One device for all tests of a process, opened as if offsets had to be multiples of 256: lavapipe's own 16 would hide
+// mistakes that every GPU finds.
+
+import type { Device } from '../engine/device.ts'
+import { openDevice } from '../engine/node.ts'
+import { skip } from './harness.ts'
+
+let opened: Promise<Device> | undefined
+
+/** The device that tests share; the running test is skipped where there is none. */
+export function testDevice(): Promise<Device> {
+  opened ??= openDevice({ alignment: 256 })
+  return opened.catch((error) => skip(`no device opens: ${error.message}`, 'adapter'))
+}
