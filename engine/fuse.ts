@@ -20,10 +20,39 @@ export interface FuseOptions {
 
 /** Every pointwise node of the result is part of a fused node. */
 export function fuse(graph: Graph, { maxBuffers }: FuseOptions): Graph {
-  const users = usersOf(graph)
-  const inlined = chooseInlined(graph, users, maxBuffers)
-  const kernels = buildKernels(graph, inlined, maxBuffers)
+  const versions = new Versions(graph)
+  const inlined = chooseInlined(graph, versions, maxBuffers)
+  const kernels = buildKernels(graph, versions, inlined, maxBuffers)
   return assemble(graph, kernels)
+}
+
+/** Which version of a variable follows which. Fusion moves work to a later place; a read of an old version must not
+ * be moved past the update. */
+class Versions {
+  readonly position: ReadonlyMap<Node, number>
+  /** The version that an assignment replaces, by the new one. */
+  readonly before = new Map<Tensor, Tensor>()
+  readonly #after = new Map<Tensor, Tensor>()
+  constructor(graph: Graph) {
+    this.position = new Map(graph.nodes.map((n, i) => [n, i]))
+    const current = new Map<unknown, Tensor>()
+    for (const node of graph.nodes) {
+      if (node.op.name !== 'variable' && node.op.name !== 'assign') continue
+      const old = current.get(node.attrs.variable)
+      if (old) {
+        this.before.set(node.output(), old)
+        this.#after.set(old, node.output())
+      }
+      current.set(node.attrs.variable, node.output())
+    }
+  }
+
+  /** Whether `x` is a version whose update, other than the updates in `parts`, stands before `at`. */
+  readonly overwritten = (x: Tensor, at: Node, parts: readonly Tensor[] = []): boolean => {
+    const update = this.#after.get(baseOf(x))
+    if (!update || parts.includes(update)) return false
+    return this.position.get(update.node)! < this.position.get(at)!
+  }
 }
 
 /** Every pointwise node as a kernel of its own; for the NaN watch, which must see each value. */
@@ -45,11 +74,8 @@ const acceptsInlining = (op: Op) =>
 /** Tensors that are computed inside their readers, by reader. */
 type Inlined = (reader: Node, x: Tensor) => boolean
 
-function chooseInlined(
-  graph: Graph,
-  users: ReadonlyMap<Tensor, readonly Node[]>,
-  maxBuffers: number,
-): Inlined {
+function chooseInlined(graph: Graph, versions: Versions, maxBuffers: number): Inlined {
+  const users = usersOf(graph)
   const roots = new Set([...graph.outputs, ...graph.assigns].map((t) => t.node))
   const everywhere = new Set<Node>()
   const inlined: Inlined = (reader, x) =>
@@ -59,8 +85,10 @@ function chooseInlined(
     if (node.op.kind !== 'pointwise' || roots.has(node) || mustStore.has(node.op.name)) continue
     const readers = users.get(node.output()) ?? []
     if (!readers.every((r) => mayEnter(node, r, inlined))) continue
+    const read = [...leavesOf(node, inlined)]
+    if (readers.some((r) => read.some((x) => versions.overwritten(x, r)))) continue
     const n = readers.length
-    const leaves = leavesOf(node, inlined).size
+    const leaves = read.length
     const free = node.op.name === 'broadcastTo' || leaves === 0
     if (n === 1 || free || (n * leaves <= leaves + 1 + n && flopsInside(node, inlined) <= 24))
       everywhere.add(node)
@@ -134,7 +162,12 @@ interface Kernel {
   readonly like: Node
 }
 
-function buildKernels(graph: Graph, inlined: Inlined, maxBuffers: number): Map<Node, Kernel> {
+function buildKernels(
+  graph: Graph,
+  versions: Versions,
+  inlined: Inlined,
+  maxBuffers: number,
+): Map<Node, Kernel> {
   const kernels = new Map<Node, Kernel>()
   const readBy = new Map<Tensor, Node[]>()
   const note = (node: Node) => {
@@ -156,8 +189,8 @@ function buildKernels(graph: Graph, inlined: Inlined, maxBuffers: number): Map<N
       like: node,
     })
   }
-  joinNeighbours(graph, kernels, readBy, inlined, maxBuffers)
-  addTails(graph, kernels, readBy, maxBuffers)
+  joinNeighbours(graph, versions, kernels, readBy, inlined, maxBuffers)
+  addTails(graph, versions, kernels, readBy, maxBuffers)
   return kernels
 }
 
@@ -183,14 +216,12 @@ const smallKernel = 16384
  * second has run. The joined kernel stands where the second stood. */
 function joinNeighbours(
   graph: Graph,
+  { position, before, overwritten }: Versions,
   kernels: Map<Node, Kernel>,
   readBy: ReadonlyMap<Tensor, readonly Node[]>,
   inlined: Inlined,
   maxBuffers: number,
 ): void {
-  const position = new Map(graph.nodes.map((n, i) => [n, i]))
-  const old = oldVersions(graph)
-  const next = new Map([...old].map(([after, before]) => [before, after]))
   const returned = new Set(graph.outputs)
   const open = new Map<Node, Kernel>()
   const readBefore = (t: Tensor, end: Kernel) =>
@@ -201,15 +232,7 @@ function joinNeighbours(
     t !== undefined && (readBy.get(t) ?? []).some((r) => position.get(r)! > position.get(end.at)!)
   // What reads an old version must stay before the update, unless it is part of it.
   const overtakes = (first: Kernel, second: Kernel) =>
-    first.inputs.some((x) => {
-      const update = next.get(x)
-      return (
-        update !== undefined &&
-        position.get(update.node)! < position.get(second.at)! &&
-        !first.results.includes(update) &&
-        !second.results.includes(update)
-      )
-    })
+    first.inputs.some((x) => overwritten(x, second.at, [...first.results, ...second.results]))
   const mayJoin = (first: Kernel, second: Kernel) =>
     !overtakes(first, second) &&
     sameShape(first.results[0].shape, second.results[0].shape) &&
@@ -219,7 +242,7 @@ function joinNeighbours(
         (t.node.op.name === 'assign' || sizeOf(t.shape) <= smallKernel) &&
         !readBefore(t, second) &&
         // An old version that is read later still must be read before its update, which may not wait for that.
-        !readAfter(old.get(t), second),
+        !readAfter(before.get(t), second),
     )
   for (const node of graph.nodes) {
     let kernel = kernels.get(node)
@@ -236,19 +259,6 @@ function joinNeighbours(
     for (const x of kernel.inputs) open.set(x.node, kernel)
     for (const t of kernel.results) open.set(t.node, kernel)
   }
-}
-
-/** The version of its variable that each assignment replaces. */
-function oldVersions(graph: Graph): Map<Tensor, Tensor> {
-  const current = new Map<unknown, Tensor>()
-  const old = new Map<Tensor, Tensor>()
-  for (const node of graph.nodes) {
-    if (node.op.name !== 'variable' && node.op.name !== 'assign') continue
-    const before = current.get(node.attrs.variable)
-    if (before) old.set(node.output(), before)
-    current.set(node.attrs.variable, node.output())
-  }
-  return old
 }
 
 function joinTwo(a: Kernel, b: Kernel, inlined: Inlined, maxBuffers: number): Kernel | undefined {
@@ -268,6 +278,7 @@ function joinTwo(a: Kernel, b: Kernel, inlined: Inlined, maxBuffers: number): Ke
 
 function addTails(
   graph: Graph,
+  versions: Versions,
   kernels: Map<Node, Kernel>,
   readBy: ReadonlyMap<Tensor, readonly Node[]>,
   maxBuffers: number,
@@ -279,6 +290,7 @@ function addTails(
     const readers = readBy.get(y) ?? []
     const kernel = readers.length === 1 ? kernels.get(readers[0]) : undefined
     if (!kernel || roots.has(y) || !mayRide(node, kernel, maxBuffers)) continue
+    if (node.inputs.some((x) => versions.overwritten(x, kernel.at))) continue
     const isLeaf = (x: Tensor) => x !== y && (kernel.inputs.includes(x) || node.inputs.includes(x))
     const joined = {
       ...bodyFrom(kernel.results, isLeaf, node),
