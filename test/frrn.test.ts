@@ -203,3 +203,21 @@ test('golden network frrn_a_b8_train: the losses of four SGD steps', async () =>
   c.check('loss_trajectory', losses)
   step.dispose()
 })
+
+test('frrn: with the 1×1 convolutions to it at zero, the residual stream passes through unchanged', async () => {
+  const device = await testDevice()
+  const model = buildModel({ name: 'frrn-a', options: { classes: 3, base: 4, lanes: 3, seed: 5 } })
+  for (const [name, v] of model.stateDict())
+    if (name.includes('.residual.')) device.write(v, new Float32Array(v.initial().length))
+  const program = device.compile((image: Tensor) => {
+    const { values } = capture(model, ['splitBn', 'decoder.2.z'])(image, { train: true })
+    return values
+  })
+  const image = hostTensor(
+    Float32Array.from({ length: 16 * 32 * 3 }, (_, i) => Math.sin(i * i)),
+    [1, 16, 32, 3],
+  )
+  const out = await program.run(image)
+  assert.deepEqual(await out['decoder.2.z'].read(), await out['splitBn'].read())
+  program.dispose()
+})
