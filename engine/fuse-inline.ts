@@ -31,11 +31,19 @@ export function chooseInlined(graph: Graph, versions: Versions, maxBuffers: numb
     const n = readers.length
     const leaves = read.length
     const free = node.op.name === 'broadcastTo' || leaves === 0
+    // Where it can ride on a kernel's own store, storing it costs nothing more.
+    if (n > 1 && read.some((x) => couldRide(x, node, users))) continue
     if (n === 1 || free || (n * leaves <= leaves + 1 + n && flopsInside(node, inlined) <= 24))
       everywhere.add(node)
   }
   return inlined
 }
+
+const couldRide = (x: Tensor, node: Node, users: ReadonlyMap<Tensor, readonly Node[]>) =>
+  x.node.op.kind === 'structured' &&
+  x.node.op.tail &&
+  sameShape(x.shape, node.types[0].shape) &&
+  users.get(x)?.length === 1
 
 /** Whether `reader` can compute `node` where it would read it. */
 function mayEnter(node: Node, reader: Node, inlined: Inlined): boolean {

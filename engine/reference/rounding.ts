@@ -53,11 +53,15 @@ const finite = (x: number) => (Number.isFinite(x) ? x : 0)
 
 function disturb(node: Node, outputs: Value[], random: () => number): Value[] {
   if (exact.has(node.op.name)) return outputs
+  const signed = () => 2 * random() - 1
   return outputs.map((v) => {
     if (!isFloat(v.dtype)) return v
-    // The error of one element goes with the size of the terms that it is made of, which neighbours show.
     const size = sizeOfValues(v.data)
     const most = tolerance(node.op, node.inputs, node.types, node.attrs, size) / Math.max(1, size)
-    return { ...v, data: v.data.map((x) => x + (2 * random() - 1) * most * size) }
+    // A pointwise op errs in proportion to its result; a sum to the terms that it is made of, which neighbours show.
+    // What is exactly 0 is so because its terms are.
+    const pointwise = node.op.kind === 'pointwise'
+    const error = (x: number) => signed() * most * (pointwise ? Math.abs(x) : size)
+    return { ...v, data: v.data.map((x) => (x === 0 ? 0 : x + error(x))) }
   })
 }
