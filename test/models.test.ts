@@ -65,6 +65,13 @@ for (const [key, make, encoders] of [
       for (const { name, shape } of stages) assert.deepEqual(values[name].shape, shape, name)
     })
 
+test('frrn: the published numbers of parameters', () => {
+  const count = (make: typeof frrnA, splitBatchNorm: boolean) =>
+    countParameters(make({ classes: 19, splitBatchNorm }))
+  assert.deepEqual([count(frrnA, true), count(frrnA, false)], [17_746_803, 17_746_739])
+  assert.deepEqual([count(frrnB, true), count(frrnB, false)], [24_755_699, 24_755_635])
+})
+
 test('models: a stored configuration builds the same network, with the same starting values', () => {
   const model = frrnA({ classes: 5, base: 4, lanes: 3, seed: 11 })
   const again = buildModel(JSON.parse(JSON.stringify(model.config)))
