@@ -104,6 +104,11 @@ const tiles: Tile[] = [
   { schedule: 'direct', rows: 1, cols: 1, lanes: 64 },
   { schedule: 'direct', rows: 4, cols: 2, lanes: 8 },
 ]
+const blockTiles: Tile[] = [
+  { schedule: 'tile', rows: 4, cols: 1, lanes: 64, across: 4, depth: 16 },
+  { schedule: 'tile', rows: 8, cols: 2, lanes: 96, across: 6, depth: 16 },
+  { schedule: 'tile', rows: 8, cols: 2, lanes: 32, across: 4, depth: 8 },
+]
 const subgroupTiles: Tile[] = [
   { schedule: 'subgroup', rows: 2, cols: 4, lanes: caps.subgroupSize },
   { schedule: 'subgroup', rows: 4, cols: 1, lanes: 2 * caps.subgroupSize },
@@ -153,7 +158,7 @@ async function checkForward(name: string, geometry: Geometry) {
   const fits = subgroupFits(g.cin, caps.subgroupSize, caps.subgroupSize)
   const inputs = [shifted(data[0], 8), data[1]]
   const plain = { ...problem, ...g, tail: identityTail }
-  const all = [...tiles, ...(fits ? subgroupTiles : [])]
+  const all = [...tiles, ...(fits ? subgroupTiles : []), ...(g.cin % 4 ? [] : blockTiles)]
   const choices = all.map((t) => forwardWith(plain, t, caps))
   for (const { kernel, params, grid } of [...choices, chooseForward(plain, caps)]) {
     const buffers = [input(0), input(1), output(0)]
@@ -252,15 +257,17 @@ async function timeOne(name: string, macs: number, recipe: Recipe, sizes: number
 
 const sweepTiles = (process.env['TILES'] ?? '').split(' ').filter(Boolean)
 
-/** `TILES="direct:4x2x8 subgroup:2x4x8"` times these in place of the plan's choice; weight tiles are
- * cols x lanes x splits with `weight:` or `weightsub:`. */
+/** `TILES="direct:4x2x8 subgroup:2x4x8 tile:8x2x64x8x16"` times these in place of the plan's choice; weight tiles
+ * are cols x lanes x splits with `weight:` or `weightsub:`. */
 function forwardChoices(g: Geometry) {
   const access = { xAccess: 'read_write', wAccess: 'read', yAccess: 'read_write' } as const
   const problem = { ...g, ...access, tail: identityTail }
   const asked = sweepTiles.flatMap((text): Tile[] => {
     const [schedule, size] = text.split(':')
+    const [rows, cols, lanes, across, depth] = (size ?? '').split('x').map(Number)
+    if (schedule === 'tile')
+      return g.cin % 4 ? [] : [{ schedule, rows, cols, lanes, across, depth }]
     if (schedule !== 'direct' && schedule !== 'subgroup') return []
-    const [rows, cols, lanes] = size.split('x').map(Number)
     if (schedule === 'subgroup' && !subgroupFits(g.cin, caps.subgroupSize, lanes)) return []
     return [{ schedule, rows, cols, lanes }]
   })

@@ -1,9 +1,11 @@
 // Which schedule and tile compute a convolution, from its sizes and the machine. Pure functions; the table at the
 // top is all that a tuner would replace.
 
-import { convDirect, type ForwardSpec } from './conv-direct.ts'
+import { convDirect } from './conv-direct.ts'
+import type { ForwardSpec } from './conv-frame.ts'
 import { type Geometry, paramsOf, pixelsOf } from './conv-index.ts'
 import { convSubgroup, subgroupFits } from './conv-subgroup.ts'
+import { type Block, convTile, tileFits } from './conv-tile.ts'
 import { convWeightGrad, sumParts, weightGradSlots } from './conv-weight.ts'
 import {
   type Access,
@@ -18,12 +20,14 @@ import {
 } from './kernel.ts'
 
 /** A forward tile: pixels × vec4s of channels per invocation, and invocations. */
-export interface Tile {
-  readonly schedule: 'direct' | 'subgroup'
-  readonly rows: number
-  readonly cols: number
-  readonly lanes: number
-}
+export type Tile =
+  | {
+      readonly schedule: 'direct' | 'subgroup'
+      readonly rows: number
+      readonly cols: number
+      readonly lanes: number
+    }
+  | ({ readonly schedule: 'tile' } & Block)
 
 /** What to run: `params` are the uniform words (see conv-index.ts), negative ones in two's complement. */
 export interface Choice {
@@ -47,16 +51,48 @@ export interface WeightGradProblem extends Geometry {
 
 const software = (caps: Caps) => caps.kind === 'lavapipe' || caps.kind === 'swiftshader'
 
-/** vec4 columns of a tile: no wider than the output, and two accumulate well everywhere. */
+/** On software drivers by vec4s of output channels: 1, 2 or 3, more. Wider than the output wastes work; more than 12 sums
+ * leave the registers of AVX-512, more than 8 those of SwiftShader. */
+const SOFTWARE = {
+  lavapipe: ['4x1', '4x2', '3x4'],
+  swiftshader: ['4x1', '4x2', '4x2'],
+} as const
+
+/** On GPUs: the smallest block that covers the output channels, down to half of one. 48, 96, … channels have their own
+ * width (FRRN's), as 64 wide tiles would waste a quarter. */
+const block = (rows: number, cols: number, across: number, lanes: number): Tile => ({
+  schedule: 'tile',
+  rows,
+  cols,
+  lanes,
+  across,
+  depth: 16,
+})
+const NARROW = block(4, 1, 4, 64) // 64 pixels × 16 channels
+const MIDDLE = block(8, 2, 4, 64) // 128 × 32
+const WIDE = block(8, 2, 8, 64) // 64 × 64
+const FORTY8 = block(8, 2, 6, 96) // 128 × 48
+
+function blockFor(cout: number): Tile {
+  if (cout <= 16) return NARROW
+  if (cout <= 32) return MIDDLE
+  return Math.ceil(cout / 48) * 48 < Math.ceil(cout / 64) * 64 ? FORTY8 : WIDE
+}
+
 function forwardTile(g: Geometry, caps: Caps): Tile {
   const quads = Math.ceil(g.cout / 4)
-  const lanes = software(caps) ? Math.max(4, Math.min(8, caps.subgroupSize || 8)) : 64
-  if (software(caps) && subgroupFits(g.cin, caps.subgroupSize, lanes)) {
-    if (caps.kind === 'lavapipe' && quads >= 4)
-      return { schedule: 'subgroup', rows: 2, cols: 4, lanes }
-    return { schedule: 'subgroup', rows: 4, cols: quads === 1 ? 1 : 2, lanes }
+  const width = quads === 1 ? 0 : quads < 4 ? 1 : 2
+  if (caps.kind === 'lavapipe' || caps.kind === 'swiftshader') {
+    const fits = subgroupFits(g.cin, caps.subgroupSize, 8)
+    const [rows, cols] = fits
+      ? SOFTWARE[caps.kind][width].split('x').map(Number)
+      : [4, width ? 2 : 1]
+    return { schedule: fits ? 'subgroup' : 'direct', rows, cols, lanes: 8 }
   }
-  return { schedule: 'direct', rows: 4, cols: quads === 1 ? 1 : 2, lanes }
+  const tile = blockFor(g.cout)
+  if (tile.schedule === 'tile' && g.cin >= 8)
+    if (tileFits(g.cin, tile, caps.maxWorkgroupStorage, caps.maxInvocations)) return tile
+  return { schedule: 'direct', rows: 4, cols: width ? 2 : 1, lanes: 64 }
 }
 
 /** The kernel of a convolution with a given tile. */
@@ -65,29 +101,28 @@ export function forwardWith(problem: ForwardProblem, tile: Tile, caps: Caps): Ch
   const divided = divY > 1 || divX > 1
   if (divided && (mulY !== 1 || mulX !== 1 || batch !== 1))
     throw new Error('a divided convolution has mul = 1 and no batch')
-  const { rows, cols, lanes, schedule } = tile
+  const { rows, cols, lanes } = tile
   const { xAccess, wAccess, yAccess, tail } = problem
   const spec: ForwardSpec = {
     divided,
     vecIn: cin % 4 === 0,
     vecOut: cout % 4 === 0,
-    rows,
-    cols,
-    lanes,
-    ...{ xAccess, wAccess, yAccess, tail },
+    ...{ rows, cols, lanes, xAccess, wAccess, yAccess, tail },
   }
-  const kernel =
-    schedule === 'subgroup'
-      ? convSubgroup({ ...spec, subgroup: caps.subgroupSize })
-      : convDirect(spec)
-  const columnTiles = Math.ceil(cout / (4 * cols))
-  const blocks = Math.ceil(pixelsOf(problem) / (rows * lanes))
+  const across = tile.schedule === 'tile' ? tile.across : 1
+  const columnTiles = Math.ceil(cout / (4 * cols * across))
+  const blocks = Math.ceil(pixelsOf(problem) / (rows * (lanes / across)))
   const [x, y] = gridFor(blocks * columnTiles, 1, caps.maxWorkgroupsPerDimension)
   return {
-    kernel,
+    kernel: kernelOf(spec, tile, caps),
     params: paramsOf(problem, columnTiles),
     grid: [x, y, divided ? divY * divX : batch],
   }
+}
+
+function kernelOf(spec: ForwardSpec, tile: Tile, caps: Caps): Kernel {
+  if (tile.schedule === 'tile') return convTile(spec, tile)
+  return tile.schedule === 'subgroup' ? convSubgroup(spec, caps.subgroupSize) : convDirect(spec)
 }
 
 /** The kernel, parameters and grid of a convolution, its input gradient or a matrix product. */
@@ -116,7 +151,7 @@ const MANY = { groups: 1024, pixels: 64 }
 
 function weightTile(g: Geometry, caps: Caps): WeightTile {
   const quads = Math.ceil(g.cout / 4)
-  const cols = quads === 1 ? 1 : 2
+  const cols = quads === 1 ? 1 : quads < 4 ? 2 : 4
   const small = software(caps)
   const subgroup = small && [4, 8].includes(caps.subgroupSize) ? caps.subgroupSize : 0
   const lanes = small ? 8 : 64

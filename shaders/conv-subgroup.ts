@@ -10,7 +10,8 @@
 // doubles the rate of `direct` and, since each load in the text costs it 50–150 ms of compilation, halves that.
 // Sums run in the order of `direct`, and give the same bits. Needs vecIn and subgroups of exactly s lanes.
 
-import { type ForwardSpec, gather } from './conv-direct.ts'
+import { registerTile } from './conv-direct.ts'
+import { columnAt, type ForwardSpec, weight } from './conv-frame.ts'
 import { times } from './conv-index.ts'
 import type { Kernel } from './kernel.ts'
 
@@ -19,8 +20,8 @@ export const subgroupFits = (cin: number, subgroup: number, lanes: number) =>
   [4, 8, 16].includes(subgroup) && cin % 4 === 0 && lanes % subgroup === 0
 
 /** Bindings as `convDirect`. */
-export function convSubgroup(spec: ForwardSpec & { readonly subgroup: number }): Kernel {
-  const { rows, cols, vecOut, subgroup } = spec
+export function convSubgroup(spec: ForwardSpec, subgroup: number): Kernel {
+  const { rows, cols, vecOut } = spec
   const loads = Math.ceil((4 * cols) / subgroup)
   const xyzw = ['x', 'y', 'z', 'w']
   const products = (k: number, j: number) => {
@@ -29,22 +30,18 @@ export function convSubgroup(spec: ForwardSpec & { readonly subgroup: number }):
     return /* wgsl */ `{ let w = subgroupBroadcast(${from});
     ${times(rows, (i) => `a${i}_${j} = fma(vec4f(u${i}.${xyzw[k]}), w, a${i}_${j});`)} }`
   }
-  return gather('subgroup', spec, {
-    enable: 'enable subgroups;',
-    builtins: ', @builtin(subgroup_invocation_id) member: u32',
+  return registerTile(`subgroup${subgroup}`, spec, {
+    subgroups: true,
     body: /* wgsl */ `
   ${times(loads, (q) => {
     // Lanes past the last number repeat it.
     const e = `min(member + ${q * subgroup}u, ${4 * cols - 1}u)`
-    return `var at${q} = wBase + (tap * p.cin + ${e} / ${cols}u) * wStep + ${vecOut ? '' : '4u * '}(${e} % ${cols}u);`
+    return `var at${q} = wBase + (tap * p.cin + ${e} / ${cols}u) * wStep + ${columnAt(vecOut, `column + ${e} % ${cols}u`)};`
   })}
   for (var c = 0u; c < (p.cin >> 2u); c++) {
-    ${times(loads, (q) => `let l${q} = ${mine(vecOut, `at${q}`)}; at${q} += 4u * wStep;`)}
+    ${times(loads, (q) => `let l${q} = ${weight(vecOut, `at${q}`, 0)}; at${q} += 4u * wStep;`)}
     ${times(rows, (i) => `let u${i} = select(vec4f(), x[b${i} + c], v${i});`)}
     ${times(4, (k) => times(cols, (j) => products(k, j)))}
   }`,
   })
 }
-
-const mine = (vecOut: boolean, at: string) =>
-  vecOut ? `w[${at}]` : `vec4f(w[${at}], w[${at} + 1u], w[${at} + 2u], w[${at} + 3u])`

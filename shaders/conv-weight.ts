@@ -13,7 +13,7 @@
 // With `subgroup` = s each lane loads another vec4 of dy and passes it on by subgroupBroadcast, since a software driver pays
 // for every lane's load (see conv-subgroup.ts): s times fewer loads of dy.
 
-import { features } from './conv-direct.ts'
+import { features } from './conv-frame.ts'
 import { PARAMS, times } from './conv-index.ts'
 import {
   type Access,
