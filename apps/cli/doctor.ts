@@ -1,0 +1,188 @@
+// `doctor`: what there is to run on, whether it computes what it should, and how fast it may be expected to be.
+
+import { createRequire } from 'node:module'
+import { AtrousError } from '../../engine/errors.ts'
+import { conv2d, type Device, listAdapters, openDevice, type Tensor } from '../../engine/node.ts'
+import { hostTensor } from '../../engine/ops/source.ts'
+import { showBytes } from '../../engine/print.ts'
+import { type Args, aligned, type Command, helpOption, jsonOption } from './command.ts'
+
+interface Finding {
+  readonly name: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
+async function run(args: Args): Promise<number> {
+  args.expect()
+  const versions = readVersions()
+  const adapters = await listAdapters()
+  const opened = await open()
+  const device = 'device' in opened ? opened.device : undefined
+  try {
+    const checks = device ? await checkDevice(device) : []
+    const speed = device ? await measureSpeed(device) : undefined
+    const problems = [
+      ...('problem' in opened ? [opened.problem] : []),
+      ...checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`),
+    ]
+    const caps = device?.caps
+    const warnings = device?.warnings ?? []
+    const result = {
+      versions,
+      adapters,
+      device: device?.line,
+      caps,
+      warnings,
+      checks,
+      speed,
+      problems,
+    }
+    console.log(args.has('json') ? JSON.stringify(result, null, 2) : asText(result))
+    return problems.length ? 1 : 0
+  } finally {
+    device?.close()
+  }
+}
+
+async function open(): Promise<{ device: Device } | { problem: string }> {
+  try {
+    return { device: await openDevice({ say: (sentence) => console.error(sentence) }) }
+  } catch (error) {
+    if (error instanceof AtrousError) return { problem: error.message }
+    throw error
+  }
+}
+
+const packages = ['webgpu', 'koffi', 'sharp'] as const
+
+/** Versions of what matters; loading sharp shows that its binary is there. */
+function readVersions(): Record<string, string> {
+  const require = createRequire(import.meta.url)
+  const found: Record<string, string> = {
+    node: process.versions.node,
+    system: `${process.platform} ${process.arch}`,
+  }
+  for (const name of packages)
+    try {
+      found[name] = require(`${name}/package.json`).version
+    } catch {
+      found[name] = 'installed, version unknown'
+      try {
+        require.resolve(name)
+      } catch {
+        found[name] = 'missing'
+      }
+    }
+  return found
+}
+
+async function checkDevice(_: Device): Promise<Finding[]> {
+  return []
+}
+
+interface Speed {
+  readonly gflops: number
+  readonly klass: string
+}
+
+const classes: readonly (readonly [least: number, klass: string])[] = [
+  [3000, 'a fast GPU: paper-sized networks train at full resolution'],
+  [300, 'a GPU: paper-sized networks train at reduced resolution'],
+  [30, 'a small GPU or a fast processor: narrow networks train in minutes'],
+  [
+    0,
+    'a processor: the narrow network at 48x64 learns in minutes, CamVid at 96x128 in a quarter of an hour',
+  ],
+]
+
+/** A 3×3 convolution of 32 channels, timed over about half a second. */
+async function measureSpeed(device: Device): Promise<Speed> {
+  const [h, w, c] = [64, 64, 32]
+  const draw = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i))
+  const x = hostTensor(draw(h * w * c), [1, h, w, c])
+  const k = hostTensor(draw(9 * c * c), [3, 3, c, c])
+  const layers = 4
+  using program = device.compile((image: Tensor, weight: Tensor) => {
+    let y = image
+    for (let i = 0; i < layers; i++) y = conv2d(y, weight, { padding: 1 })
+    return y
+  })
+  ;(await program.run(x, k)).dispose()
+  await device.idle()
+  const begun = performance.now()
+  let runs = 0
+  while (performance.now() - begun < 500) {
+    ;(await program.run(x, k)).dispose()
+    runs++
+  }
+  await device.idle()
+  const seconds = (performance.now() - begun) / 1000
+  const gflops = (runs * layers * 2 * 9 * h * w * c * c) / seconds / 1e9
+  return { gflops: +gflops.toPrecision(3), klass: classes.find(([least]) => gflops >= least)![1] }
+}
+
+interface Result {
+  readonly versions: Readonly<Record<string, string>>
+  readonly adapters: Awaited<ReturnType<typeof listAdapters>>
+  readonly device: string | undefined
+  readonly caps: Device['caps'] | undefined
+  readonly warnings: readonly string[]
+  readonly checks: readonly Finding[]
+  readonly speed: Speed | undefined
+  readonly problems: readonly string[]
+}
+
+function asText({
+  versions,
+  adapters,
+  device,
+  caps,
+  warnings,
+  checks,
+  speed,
+  problems,
+}: Result): string {
+  const lines = ['versions', ...aligned(Object.entries(versions)), '', 'adapters']
+  lines.push(
+    ...aligned(adapters.map((a) => [`${a.name} (${a.source})`, `${a.status}: ${a.reason}`])),
+  )
+  lines.push('', 'device', `  ${device ?? 'none could be opened'}`)
+  if (caps)
+    lines.push(
+      ...aligned([
+        ['workgroup memory', showBytes(caps.maxWorkgroupStorage)],
+        ['invocations in a workgroup', `${caps.maxInvocations}`],
+        ['storage buffers', `${caps.maxStorageBuffers}`],
+        ['largest binding', showBytes(caps.maxBindingBytes)],
+        ['largest buffer', showBytes(caps.maxBufferBytes)],
+        ['offset alignment', `${caps.alignment}`],
+        ['subgroups', caps.subgroupSize ? `of ${caps.subgroupSize}` : 'none'],
+        ['f16', caps.f16 ? 'yes' : 'no'],
+        ['timestamps', caps.timestamps ? 'yes' : 'no'],
+      ]),
+    )
+  lines.push(...warnings.map((w) => `  note: ${w}`))
+  if (checks.length) {
+    lines.push('', 'self-test, each kernel family against the reference')
+    lines.push(
+      ...aligned(checks.map(({ name, ok, detail }) => [name, ok ? detail : `WRONG: ${detail}`])),
+    )
+  }
+  if (speed)
+    lines.push('', 'speed', `  ${speed.gflops} GFLOP/s in 3x3 convolutions: ${speed.klass}`)
+  lines.push('', problems.length ? `found wrong:\n  ${problems.join('\n  ')}` : 'nothing wrong')
+  return lines.join('\n')
+}
+
+export const doctor: Command = {
+  name: 'doctor',
+  summary: 'look at the adapters, test the kernels, and say what speed to expect',
+  usage: '[options]',
+  options: { json: jsonOption, help: helpOption },
+  examples: [
+    ['atrous doctor', 'all of it; exit code 1 where something is wrong'],
+    ['ATROUS_ADAPTER=swiftshader atrous doctor', 'the same on another adapter'],
+  ],
+  run,
+}

@@ -1,0 +1,184 @@
+// One training session: a recipe, a run folder and a device, from the first step to the report.
+
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { DataError, OptionError } from '../../engine/errors.ts'
+import type { Device } from '../../engine/node.ts'
+import { buildModel, type Network } from '../../models/index.ts'
+import type { BatchStream } from '../../train/batches.ts'
+import {
+  type Checkpoint,
+  checkpointModel,
+  encodeCheckpoint,
+  loadModel,
+  loadOptimizer,
+} from '../../train/checkpoint.ts'
+import { readCheckpoint, writeCheckpoint } from '../../train/checkpoint-files.ts'
+import { evaluate } from '../../train/evaluate.ts'
+import type { EndEvent, TrainEvent } from '../../train/events.ts'
+import { train } from '../../train/loop.ts'
+import { Predictor } from '../../train/predict.ts'
+import type { Progress } from '../../train/progress.ts'
+import {
+  type Recipe,
+  recipeBatches,
+  recipeLoss,
+  recipeOptimizer,
+  recipeRate,
+} from '../../train/recipe.ts'
+import { createRun, openRun, type RunFolder } from '../../train/runs.ts'
+import { openSplits, readAll, type Splits } from '../../train/sources.ts'
+import type { Args } from './command.ts'
+import { openSaying } from './open.ts'
+import type { TerminalProgress } from './progress.ts'
+import { type Outcome, report } from './report.ts'
+import { newRecipe, resumedRecipe } from './settings.ts'
+
+interface Prepared {
+  readonly recipe: Recipe
+  readonly splits: Splits
+  readonly model: Network
+  readonly batches: BatchStream
+  readonly run: RunFolder
+  readonly checkpoint: Checkpoint | undefined
+}
+
+/** Everything that can be refused without a GPU is refused before it is opened and before a folder is made. */
+async function prepare(args: Args): Promise<Prepared> {
+  const folder = args.text('resume')
+  const run = folder === undefined ? undefined : await openRun(folder)
+  const checkpoint = run && (await readCheckpoint(run.folder, 'last'))
+  const recipe = checkpoint ? resumedRecipe(args, recipeOf(checkpoint)) : newRecipe(args)
+  recipeRate(recipe)
+  const step = checkpoint?.info.progress.step ?? 0
+  if (recipe.steps !== undefined && step >= recipe.steps)
+    throw new OptionError(
+      `${run?.folder} has done its ${step} steps`,
+      `to go on, ask for more: --steps ${2 * step}`,
+    )
+  const splits = await openSplits(recipe.data)
+  const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
+  const batches = recipeBatches(recipe, splits.train, model)
+  if (run) await run.truncateMetrics(step)
+  return {
+    recipe,
+    splits,
+    model,
+    batches,
+    run: run ?? (await createRun(splits.train.name, { out: args.text('out') })),
+    checkpoint,
+  }
+}
+
+function recipeOf({ file, info }: Checkpoint): Recipe {
+  const recipe = info.recipe as Recipe | undefined
+  if (recipe?.data?.kind && recipe.batch) return recipe
+  throw new DataError(file, 'does not say how it was trained', 'start a new run')
+}
+
+/** Trains, then scores the test split and writes the report. Undefined where it was stopped. */
+export async function trainSession(
+  args: Args,
+  progress: TerminalProgress,
+  signal: AbortSignal,
+): Promise<{
+  readonly run: RunFolder
+  readonly outcome: Outcome | undefined
+  readonly step: number
+}> {
+  const prepared = await prepare(args)
+  const { run, checkpoint, recipe, splits } = prepared
+  let device: Device | undefined
+  try {
+    device = await openSaying((line) => progress.say(line))
+    progress.say(`run folder: ${run.folder}`)
+    if (recipe.data.kind !== 'street')
+      await readAll(
+        Object.values(splits),
+        (done, of) => progress.passing(`reading ${done} of ${of} images`),
+        signal,
+      )
+    progress.clear()
+    if (!checkpoint) await run.writeConfig({ recipe, device: device.line })
+    const end = await runLoop(prepared, device, progress, signal, args.has('watch-nan'))
+    if (end.reason === 'stopped') return { run, outcome: undefined, step: end.step }
+    const outcome = await report(device, run, splits.test, progress, signal)
+    return { run, outcome, step: end.step }
+  } catch (error) {
+    // A run that never came to a checkpoint is of no use to anyone, unless its losses tell why it diverged.
+    const started =
+      existsSync(run.path('metrics.jsonl')) || existsSync(run.path('checkpoint.safetensors'))
+    if (!checkpoint && !started) await rm(run.folder, { recursive: true, force: true })
+    throw error
+  } finally {
+    device?.close()
+  }
+}
+
+async function runLoop(
+  { recipe, splits, model, batches, run, checkpoint }: Prepared,
+  device: Device,
+  progress: TerminalProgress,
+  signal: AbortSignal,
+  watch: boolean,
+): Promise<EndEvent> {
+  const optimizer = recipeOptimizer(recipe, model)
+  if (checkpoint) {
+    loadModel(device, model, checkpoint)
+    loadOptimizer(device, optimizer, checkpoint)
+  }
+  using predictor = new Predictor(device, model)
+  const size = [splits.train, await splits.train.get(0)] as const
+  const info = {
+    classes: splits.train.classes,
+    size: [size[1].height, size[1].width] as const,
+    recipe,
+  }
+  const events = train({
+    device,
+    model,
+    optimizer,
+    loss: recipeLoss(recipe),
+    batch: (step) => batches.batch(step),
+    rate: recipeRate(recipe),
+    steps: recipe.steps,
+    minutes: recipe.minutes,
+    validateEvery: recipe.validateEvery,
+    seed: recipe.seed,
+    from: checkpoint?.info.progress,
+    signal,
+    watch,
+    validate: async () => {
+      const onProgress = (done: number, of: number) =>
+        progress.passing(`validating ${done} of ${of}`)
+      return (await evaluate(predictor, splits.val, { signal, onProgress })).scores
+    },
+    save: async (which, at: Progress) => {
+      const encoded = await encodeCheckpoint(device, model, optimizer, { ...info, progress: at })
+      await writeCheckpoint(run, which, encoded)
+    },
+  })
+  for await (const event of events) {
+    record(run, event)
+    progress.on(event)
+    if (event.kind === 'end') return event
+  }
+  throw new Error('training ended without saying so')
+}
+
+function record(run: RunFolder, event: TrainEvent): void {
+  if (event.kind === 'step')
+    for (const { step, value: loss } of event.losses)
+      run.appendMetrics({
+        step,
+        loss,
+        lr: event.lr,
+        imagesPerSecond: +event.imagesPerSecond.toPrecision(4),
+      })
+  if (event.kind === 'validation') {
+    const { step, scores, seconds } = event
+    const { meanIoU, pixelAccuracy, meanAccuracy } = scores
+    const ious = Object.fromEntries(scores.perClass.map(({ name, iou }) => [name, iou]))
+    run.appendMetrics({ step, validation: { meanIoU, pixelAccuracy, meanAccuracy, seconds, ious } })
+  }
+}

@@ -1,0 +1,127 @@
+// From arguments to a recipe: the options of training, their defaults, and what a resumed run may still change.
+
+import { resolve } from 'node:path'
+import { OptionError } from '../../engine/errors.ts'
+import { type ModelConfig, models } from '../../models/index.ts'
+import { NO_AUGMENTATION } from '../../train/augment.ts'
+import { CAMVID_CLASSES } from '../../train/camvid.ts'
+import {
+  type DataSource,
+  frrnAugmentation,
+  type Recipe,
+  scheduleNames,
+} from '../../train/recipe.ts'
+import { STREET_CLASSES } from '../../train/street.ts'
+import { type Args, helpOption, jsonOption, type Options } from './command.ts'
+
+export const trainOptions: Options = {
+  data: {
+    value: 'FOLDER',
+    help: "a folder as CamVid is published, or 'street' (default): drawn scenes",
+  },
+  size: { value: 'HxW', help: 'size that images are trained at; street 48x64, CamVid 96x128' },
+  minutes: { value: 'N', help: 'time for training; street 1.8, CamVid 15' },
+  steps: { value: 'N', help: 'number of steps instead; such a run repeats to the bit' },
+  batch: { value: 'N', help: 'images in a batch' },
+  model: { value: 'NAME', help: `${Object.keys(models).join(' or ')}; default frrn-a` },
+  base: { value: 'N', help: "channels at full resolution; 48 is the paper's" },
+  lanes: { value: 'N', help: "channels of the residual stream; 32 is the paper's" },
+  lr: { value: 'RATE', help: "Adam's first learning rate" },
+  schedule: { value: 'NAME', help: `how it falls: ${scheduleNames.join(', ')}` },
+  keep: { value: 'SHARE', help: 'share of the pixels that bootstrapping keeps; 1 keeps all' },
+  seed: { value: 'N', help: 'of starting values, order and augmentation; default 1' },
+  'eval-every': { value: 'STEPS', help: 'steps between validations; else four in a run' },
+  out: { value: 'FOLDER', help: 'run folder, new or empty; default runs/street-1, -2, …' },
+  resume: { value: 'RUN', help: 'go on with a run that was stopped, from its last checkpoint' },
+  'watch-nan': { help: 'name the first value that is not finite; slow' },
+  json: jsonOption,
+  help: helpOption,
+}
+
+/** What may change when a run goes on; anything else would make it another run. */
+const resumable = new Set(['resume', 'steps', 'minutes', 'eval-every', 'data', 'watch-nan', 'json'])
+
+const defaults = {
+  street: { size: [48, 64], minutes: 1.8, batch: 4, base: 8, lanes: 8, lr: 4e-3, keep: 1 },
+  camvid: { size: [96, 128], minutes: 15, batch: 4, base: 8, lanes: 8, lr: 4e-3, keep: 0.25 },
+} as const
+
+/** The recipe of a new run. */
+export function newRecipe(args: Args): Recipe {
+  args.expect()
+  const folder = args.text('data') ?? 'street'
+  const kind = folder === 'street' ? 'street' : 'camvid'
+  const d = defaults[kind]
+  const [height, width] = args.size('size') ?? d.size
+  const seed = args.whole('seed', 0) ?? 1
+  const data: DataSource =
+    kind === 'street'
+      ? { kind, seed, height, width }
+      : { kind, folder: resolve(folder), height, width }
+  const steps = args.whole('steps')
+  const minutes = args.positive('minutes')
+  refuseBoth(steps, minutes)
+  const classes = kind === 'street' ? STREET_CLASSES.length : CAMVID_CLASSES.length
+  return {
+    data,
+    model: modelConfig(args, { classes, base: d.base, lanes: d.lanes, seed }),
+    lr: args.positive('lr') ?? d.lr,
+    schedule: args.choice('schedule', scheduleNames) ?? 'linear',
+    keep: share(args) ?? d.keep,
+    // Drawn scenes never repeat within a short run.
+    augmentation: kind === 'street' ? NO_AUGMENTATION : frrnAugmentation(width),
+    batch: args.whole('batch') ?? d.batch,
+    seed,
+    ...(steps === undefined ? { minutes: minutes ?? d.minutes } : { steps }),
+    validateEvery: args.whole('eval-every'),
+  }
+}
+
+/** The recipe of a stopped run, with what the arguments change in it. */
+export function resumedRecipe(args: Args, recipe: Recipe): Recipe {
+  args.expect()
+  const fixed = args.given.find((name) => !resumable.has(name))
+  if (fixed)
+    throw new OptionError(
+      `--${fixed} cannot change when a run goes on`,
+      'leave it out, or start a new run without --resume',
+    )
+  const steps = args.whole('steps')
+  const minutes = args.positive('minutes')
+  refuseBoth(steps, minutes)
+  const folder = args.text('data')
+  if (folder !== undefined && recipe.data.kind !== 'camvid')
+    throw new OptionError(`--data cannot change: this run trains on ${recipe.data.kind}`)
+  return {
+    ...recipe,
+    ...(folder !== undefined && {
+      data: { ...recipe.data, folder: resolve(folder) } as DataSource,
+    }),
+    ...(steps !== undefined && { steps, minutes: undefined }),
+    ...(minutes !== undefined && { minutes, steps: undefined }),
+    validateEvery: args.whole('eval-every') ?? recipe.validateEvery,
+  }
+}
+
+/** A model by its options; a name that does not exist is refused when it is built. */
+export function modelConfig(args: Args, given: Readonly<Record<string, unknown>>): ModelConfig {
+  const names = Object.keys(models)
+  const chosen = { ...given }
+  for (const name of ['base', 'lanes']) {
+    const value = args.whole(name)
+    if (value !== undefined) chosen[name] = value
+  }
+  return { name: args.choice('model', names) ?? 'frrn-a', options: chosen }
+}
+
+function refuseBoth(steps: number | undefined, minutes: number | undefined): void {
+  if (steps === undefined || minutes === undefined) return
+  throw new OptionError('--steps and --minutes exclude each other', 'give one of them')
+}
+
+function share(args: Args): number | undefined {
+  const value = args.positive('keep')
+  if (value !== undefined && value > 1)
+    throw new OptionError(`--keep cannot be ${value}`, 'give a share of the pixels, such as 0.25')
+  return value
+}

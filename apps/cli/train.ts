@@ -1,0 +1,86 @@
+// `start` and `train`: one command under two names, the first for somebody who has just cloned this.
+
+import type { Args, Command } from './command.ts'
+import { TerminalProgress } from './progress.ts'
+import { type Outcome, scoresText } from './report.ts'
+import { trainSession } from './session.ts'
+import { trainOptions } from './settings.ts'
+
+const interrupted = 130
+
+async function run(args: Args): Promise<number> {
+  const progress = new TerminalProgress()
+  const stop = new AbortController()
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(interrupted)
+    stop.abort()
+    progress.say('stopping after this step; press Ctrl-C again to quit at once')
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  try {
+    const { run, outcome, step } = await trainSession(args, progress, stop.signal)
+    if (!outcome) {
+      const line = `stopped after step ${step}; to go on: npm run atrous -- train --resume ${run.folder}`
+      if (args.has('json')) console.log(JSON.stringify({ run: run.folder, stopped: true, step }))
+      else console.log(line)
+      return interrupted
+    }
+    console.log(
+      args.has('json') ? resultJson(run.folder, outcome) : resultText(run.folder, outcome),
+    )
+    return 0
+  } finally {
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+}
+
+const resultJson = (folder: string, { evaluation, step, dataset }: Outcome): string => {
+  const { scores, baseline, images } = evaluation
+  const { split } = dataset
+  return JSON.stringify({ run: folder, split, images, step, scores, baseline }, null, 2)
+}
+
+const resultText = (folder: string, { evaluation, step, dataset }: Outcome): string =>
+  [
+    '',
+    scoresText(evaluation, `${dataset.name}, ${dataset.split} split, weights of step ${step}`),
+    '',
+    `in ${folder}:`,
+    '  overlays.png, overlays/   input, truth, prediction and errors beside each other',
+    '  loss.svg, metrics.jsonl   the loss of every step, and the validations',
+    '  scores.json, config.json  the figures above, and what was asked for',
+    '  checkpoint*.safetensors   the last weights and the best ones, each described in a .json',
+    '',
+    `try it on a picture of yours: npm run atrous -- predict ${folder} photo.jpg --out masks`,
+  ].join('\n')
+
+export const start: Command = {
+  name: 'start',
+  summary: 'train a small segmentation network and look at what it learnt (default: three minutes)',
+  usage: '[options]',
+  options: trainOptions,
+  examples: [
+    ['npm start', 'drawn street scenes, nothing to download'],
+    ['npm start -- --data camvid', 'a CamVid folder, 15 minutes at 96x128'],
+    ['npm start -- --minutes 10 --base 16', 'longer and wider'],
+    ['npm start -- --resume runs/street-1', 'go on after Ctrl-C'],
+  ],
+  run,
+}
+
+export const train: Command = {
+  name: 'train',
+  summary: 'train a network on a data set, or go on with a run',
+  usage: '[--data FOLDER] [options]',
+  options: trainOptions,
+  examples: [
+    ['atrous train --data camvid --minutes 60', 'train for an hour'],
+    ['atrous train --data camvid --size 180x240 --base 24 --batch 3', 'another size and width'],
+    ['atrous train --steps 500 --seed 7', 'a run that repeats to the bit'],
+    ['atrous train --resume runs/camvid-1', 'go on with a run that was stopped'],
+    ['atrous train --resume runs/camvid-1 --minutes 120', 'and for longer than it was meant to'],
+  ],
+  run,
+}

@@ -1,0 +1,71 @@
+// What a training run tells: one stream of plain records. A terminal bar, a file of metrics and a web page are
+// listeners; the library itself prints nothing.
+
+import type { Point } from './chart.ts'
+import type { Scores } from './metrics.ts'
+
+/** The first step has run: everything is compiled and in place. */
+export interface StartEvent {
+  readonly kind: 'start'
+  /** Steps done before this run, 0 unless it is resumed. */
+  readonly step: number
+  /** Trainable values. */
+  readonly parameters: number
+  /** Memory of the training program's activations, in bytes, as planned and allocated. */
+  readonly activationBytes: number
+  readonly pipelines: number
+  /** From the call to the end of the first step: tracing, planning, compiling. */
+  readonly seconds: number
+}
+
+/** Some steps have run since the last such event, and their losses have arrived. */
+export interface StepEvent {
+  readonly kind: 'step'
+  /** Steps done. */
+  readonly step: number
+  /** Steps to do; undefined where time is the limit. */
+  readonly of: number | undefined
+  /** 0..1 of the way to the limit. */
+  readonly progress: number
+  /** Mean over the steps since the last event. */
+  readonly loss: number
+  /** Loss of each of these steps; a point's step is the number of steps done with it. */
+  readonly losses: readonly Point[]
+  readonly lr: number
+  /** Milliseconds a step. */
+  readonly ms: number
+  readonly imagesPerSecond: number
+  /** Device memory allocated now, pools included. */
+  readonly bytes: number
+  /** Seconds left, as it looks now. */
+  readonly eta: number
+  /** Labels since the last event that were neither a class nor void. They did not count. */
+  readonly outOfRange: number
+}
+
+export interface ValidationEvent {
+  readonly kind: 'validation'
+  readonly step: number
+  readonly scores: Scores
+  /** The best mean IoU so far. */
+  readonly best: boolean
+  readonly seconds: number
+}
+
+export interface CheckpointEvent {
+  readonly kind: 'checkpoint'
+  readonly step: number
+  readonly which: 'last' | 'best'
+}
+
+export interface EndEvent {
+  readonly kind: 'end'
+  readonly step: number
+  /** `stopped`: the signal was aborted. */
+  readonly reason: 'steps' | 'minutes' | 'stopped'
+  /** Trained in this run and in those that it resumes. */
+  readonly seconds: number
+  readonly best: { readonly step: number; readonly meanIoU: number } | undefined
+}
+
+export type TrainEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent

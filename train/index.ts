@@ -1,0 +1,31 @@
+// Training, for browsers and everything else: no Node module is reachable from here.
+
+export * from './augment.ts'
+export * from './batches.ts'
+export * from './chart.ts'
+export {
+  CHECKPOINT_FORMAT,
+  type Checkpoint,
+  type CheckpointInfo,
+  checkpointModel,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  loadModel,
+  loadOptimizer,
+} from './checkpoint.ts'
+export * from './dataset.ts'
+export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
+export type * from './events.ts'
+export { type TrainOptions, train } from './loop.ts'
+export * from './metrics.ts'
+export * from './optimizers.ts'
+export { crop, padReflect, padVoid, roundUp } from './pad.ts'
+export * from './picture.ts'
+export { Predictor } from './predict.ts'
+export type { Progress } from './progress.ts'
+export { Random } from './random.ts'
+export * from './recipe.ts'
+export { resizeLabels } from './resize-labels.ts'
+export { readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.ts'
+export * from './schedules.ts'
+export { STREET_CLASSES, type StreetOptions, streetPainter, streetScenes } from './street.ts'

@@ -1,0 +1,175 @@
+// The training loop: batches in, events out. It owns no files and prints nothing; what a step computes is one compiled
+// program, a few steps are in flight, and the host looks at losses only now and then.
+
+import type { Program } from '../engine/compile.ts'
+import type { Device } from '../engine/device.ts'
+import { NonFiniteError, OptionError } from '../engine/errors.ts'
+import { hostTensor } from '../engine/ops/source.ts'
+import type { Tensor } from '../engine/tensor.ts'
+import type { Network } from '../models/network.ts'
+import type { Loss } from '../nn/losses.ts'
+import { countParameters } from '../nn/state.ts'
+import type { Batch } from './batches.ts'
+import { Clock } from './clock.ts'
+import type { TrainEvent } from './events.ts'
+import { History, RING } from './history.ts'
+import { Meter } from './meter.ts'
+import type { Scores } from './metrics.ts'
+import type { Optimizer } from './optimizers.ts'
+import type { Progress } from './progress.ts'
+
+export interface TrainOptions {
+  readonly device: Device
+  readonly model: Network
+  readonly optimizer: Optimizer
+  readonly loss: (logits: Tensor, labels: Tensor) => Loss
+  /** The batch of a step, 0, 1, …: a function of the step alone, or resuming gives other bits. */
+  readonly batch: (step: number) => Promise<Batch>
+  /** Learning rate of a step, and how far the run is, 0..1. */
+  readonly rate: (step: number, progress: number) => number
+  /** Steps in all, those of earlier runs included. */
+  readonly steps?: number | undefined
+  /** Minutes in all, compiling and validating included; instead of `steps`. A run under the clock never repeats to the
+   * bit, since its learning rate and its end come from the clock. */
+  readonly minutes?: number | undefined
+  /** Where to go on: the variables of the model and the optimiser must hold that state. */
+  readonly from?: Progress | undefined
+  /** Scores on held-out data. */
+  readonly validate?: () => Promise<Scores>
+  /** Steps between validations; left out, there are four in a run. Always one at the end. */
+  readonly validateEvery?: number | undefined
+  /** Keeps a checkpoint: `last` after each validation and when stopped, `best` whenever the mean IoU was best. */
+  readonly save?: (which: 'last' | 'best', progress: Progress) => Promise<void>
+  /** Ends the run after the step that is running, with a checkpoint. */
+  readonly signal?: AbortSignal
+  /** Seed of random ops in the network. */
+  readonly seed?: number
+  /** Looks at every value for NaN and infinity; slow. */
+  readonly watch?: boolean
+  /** Seconds between looks at the losses; default 0.5. */
+  readonly readEvery?: number
+}
+
+/** Trains until the limit or the signal; an event for whatever happens. Throws NonFiniteError naming the step when a
+ * loss is not finite, and leaves the last checkpoint as it was. */
+export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> {
+  const { device, signal, from } = options
+  checkLimits(options)
+  const clock = new Clock(options)
+  const history = new History()
+  const program = compileStep(options, history)
+  const meter = new Meter(options, clock, history)
+  let best = from?.best
+  const first = from?.step ?? 0
+  let step = first
+  let validated = first
+  let nextValidation = clock.nextValidation(step)
+  const progress = (): Progress => ({ step, seconds: clock.seconds(), best })
+
+  try {
+    while (!clock.over(step) && !signal?.aborted) {
+      const batch = await options.batch(step)
+      const rate = options.rate(step, clock.progress(step))
+      await runStep(program, options, batch, step, rate)
+      step++
+      if (step === first + 1) {
+        await device.idle()
+        const { arenaBytes: activationBytes, pipelines } = device.stats()
+        const parameters = countParameters(options.model)
+        const seconds = clock.sinceStart()
+        yield { kind: 'start', step: first, parameters, activationBytes, pipelines, seconds }
+        meter.begin(first, step)
+      }
+      const due = clock.due(step, nextValidation)
+      for (const event of await meter.after(step, rate, batch.names.length, due)) yield event
+      if (!due || signal?.aborted) continue
+      yield* validation()
+      nextValidation = clock.nextValidation(step)
+    }
+    for (const event of await meter.drain()) yield event
+    if (!signal?.aborted && validated < step) yield* validation()
+    if (signal?.aborted && options.save) {
+      await options.save('last', progress())
+      yield { kind: 'checkpoint', step, which: 'last' }
+    }
+    const limit = options.steps === undefined ? 'minutes' : 'steps'
+    const reason = signal?.aborted ? 'stopped' : limit
+    yield { kind: 'end', step, reason, seconds: clock.seconds(), best }
+  } finally {
+    program.dispose()
+  }
+
+  async function* validation(): AsyncGenerator<TrainEvent> {
+    for (const event of await meter.drain()) yield event
+    validated = step
+    if (options.validate) {
+      const begun = performance.now()
+      const scores = await options.validate()
+      // Scores of a validation that was cut short count for nothing.
+      if (signal?.aborted) return
+      const isBest = !best || scores.meanIoU > best.meanIoU
+      if (isBest) best = { step, meanIoU: scores.meanIoU }
+      const seconds = (performance.now() - begun) / 1000
+      yield { kind: 'validation', step, scores, best: isBest, seconds }
+      if (isBest && options.save) {
+        await options.save('best', progress())
+        yield { kind: 'checkpoint', step, which: 'best' }
+      }
+    }
+    if (options.save) {
+      await options.save('last', progress())
+      yield { kind: 'checkpoint', step, which: 'last' }
+    }
+    meter.begin(step)
+  }
+}
+
+function checkLimits({ steps, minutes, validateEvery }: TrainOptions): void {
+  if ((steps === undefined) === (minutes === undefined))
+    throw new OptionError('a run is limited by steps or by minutes, by one of them')
+  if (steps !== undefined && !(Number.isInteger(steps) && steps > 0))
+    throw new OptionError(`steps: ${steps} is no number of steps`, 'use a whole number from 1')
+  if (minutes !== undefined && !(minutes > 0))
+    throw new OptionError(`minutes: ${minutes} is no time`, 'use a number above 0')
+  if (validateEvery !== undefined && !(Number.isInteger(validateEvery) && validateEvery > 0))
+    throw new OptionError(`validateEvery: ${validateEvery} is no number of steps`)
+}
+
+type StepProgram = Program<void>
+
+function compileStep(options: TrainOptions, history: History): StepProgram {
+  const { device, model, optimizer, watch } = options
+  return device.compile(
+    (image, labels, rate, slot, seed, step) => {
+      const logits = model.apply(image, { train: true, random: { seed, step } })
+      const { loss, outOfRange } = options.loss(logits, labels)
+      optimizer.minimize(loss, rate)
+      history.record(slot, loss, outOfRange)
+    },
+    { watch },
+  )
+}
+
+async function runStep(
+  program: StepProgram,
+  { seed = 0 }: TrainOptions,
+  { image, labels, names, height, width }: Batch,
+  step: number,
+  rate: number,
+): Promise<void> {
+  const n = names.length
+  try {
+    await program.run(
+      hostTensor(image, [n, height, width, 3]),
+      hostTensor(labels, [n, height, width]),
+      rate,
+      step % RING,
+      hostTensor(Uint32Array.of(seed), []),
+      hostTensor(Uint32Array.of(step), []),
+    )
+  } catch (error) {
+    if (!(error instanceof NonFiniteError)) throw error
+    const [what] = error.message.split('\n')
+    throw new NonFiniteError(`step ${step + 1}: ${what}`, error.hint)
+  }
+}

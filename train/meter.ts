@@ -1,0 +1,109 @@
+// Step events: the losses of some steps, read from the device while later steps run.
+
+import type { Device } from '../engine/device.ts'
+import { NonFiniteError } from '../engine/errors.ts'
+import type { Clock } from './clock.ts'
+import type { StepEvent } from './events.ts'
+import { type History, type Recorded, RING } from './history.ts'
+
+export interface MeterOptions {
+  readonly device: Device
+  readonly steps?: number | undefined
+  readonly readEvery?: number | undefined
+}
+
+/** Reads the ring of losses every so often, one reading in flight, and makes step events of it. */
+export class Meter {
+  readonly #options: MeterOptions
+  readonly #clock: Clock
+  readonly #history: History
+  #pending: Promise<StepEvent> | undefined
+  /** Steps whose losses have been asked for, and when that was. */
+  #read = 0
+  /** The stopwatch: since when, and how many steps had been done then. */
+  #readAt = 0
+  #timedFrom = 0
+  #step = 0
+  #rate = 0
+  #images = 1
+
+  constructor(options: MeterOptions, clock: Clock, history: History) {
+    this.#options = options
+    this.#clock = clock
+    this.#history = history
+  }
+
+  /** Restarts the stopwatch, after compiling or validating. */
+  begin(read: number, timedFrom = read): void {
+    this.#read = read
+    this.#readAt = performance.now()
+    this.#timedFrom = timedFrom
+  }
+
+  /** After each step: what has arrived. With `all`, whatever has run. */
+  async after(step: number, rate: number, images: number, all: boolean): Promise<StepEvent[]> {
+    this.#step = step
+    this.#rate = rate
+    this.#images = images
+    if (all) return this.drain()
+    const every = 1000 * (this.#options.readEvery ?? 0.5)
+    const ring = step - this.#read >= RING
+    if (!ring && performance.now() - this.#readAt < every) return []
+    const arrived = await this.#collect()
+    this.#ask()
+    return arrived
+  }
+
+  async drain(): Promise<StepEvent[]> {
+    const arrived = await this.#collect()
+    if (this.#step <= this.#read) return arrived
+    this.#ask()
+    return [...arrived, ...(await this.#collect())]
+  }
+
+  async #collect(): Promise<StepEvent[]> {
+    if (!this.#pending) return []
+    const event = await this.#pending
+    this.#pending = undefined
+    return [event]
+  }
+
+  #ask(): void {
+    const from = this.#read
+    const to = this.#step
+    const rate = this.#rate
+    const ms = (performance.now() - this.#readAt) / Math.max(1, to - this.#timedFrom)
+    this.begin(to)
+    this.#pending = this.#history
+      .read(this.#options.device, from, to)
+      .then((recorded) => this.#event(from, to, recorded, rate, ms))
+    // Seen when it is collected; a run that fails first has no use for it.
+    this.#pending.catch(() => {})
+  }
+
+  #event(from: number, to: number, recorded: Recorded[], lr: number, ms: number): StepEvent {
+    const losses = recorded.map(({ loss }, i) => ({ step: from + i + 1, value: loss }))
+    const bad = losses.find(({ value }) => !Number.isFinite(value))
+    if (bad) throw diverged(bad.step, bad.value)
+    return {
+      kind: 'step',
+      step: to,
+      of: this.#options.steps,
+      progress: this.#clock.progress(to),
+      loss: losses.reduce((sum, { value }) => sum + value, 0) / losses.length,
+      losses,
+      lr,
+      ms,
+      imagesPerSecond: (1000 * this.#images) / ms,
+      bytes: this.#options.device.stats().allocatedBytes,
+      eta: this.#clock.eta(to, ms),
+      outOfRange: recorded.reduce((sum, r) => sum + r.outOfRange, 0),
+    }
+  }
+}
+
+const diverged = (step: number, loss: number): NonFiniteError =>
+  new NonFiniteError(
+    `the loss of step ${step} is ${loss}`,
+    'lower the learning rate; to see which value broke first, resume from the last checkpoint and watch for NaN (--watch-nan)',
+  )

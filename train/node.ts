@@ -1,0 +1,18 @@
+// Training in Node: the entry for browsers, Node's way of finding an adapter, and everything that touches files.
+
+import '../engine/node.ts'
+
+export { CAMVID_CLASSES, type CamvidOptions, openCamvid } from './camvid.ts'
+export { readCheckpoint, type Which, writeCheckpoint } from './checkpoint-files.ts'
+export {
+  decodeImage,
+  imageSize,
+  readImage,
+  readLabels,
+  resizeImage,
+  writeLabelsPng,
+  writePng,
+} from './images.ts'
+export * from './index.ts'
+export { createRun, type MetricsRecord, openRun, RunFolder } from './runs.ts'
+export { openSplits, readAll, type Splits } from './sources.ts'

@@ -1,0 +1,43 @@
+// From images to class masks: padding to what the network's strides divide, the likeliest class chosen on the device,
+// padding cut off again.
+
+import type { Device } from '../engine/device.ts'
+import type { DeviceTensor } from '../engine/device-tensor.ts'
+import { hostTensor } from '../engine/ops/source.ts'
+import type { Network } from '../models/network.ts'
+import { predict } from '../nn/losses.ts'
+import { crop, padReflect, roundUp } from './pad.ts'
+import type { Picture } from './picture.ts'
+
+/** A model compiled for prediction; one plan per image size, and no new kernels for a new size. */
+export class Predictor {
+  readonly model: Network
+  readonly #program
+
+  constructor(device: Device, model: Network) {
+    this.model = model
+    this.#program = device.compile((image) => predict(model.apply(image, { train: false })))
+  }
+
+  /** Classes u8 [n, h, w] of images f32 [n, h, w, 3] in [0, 1], whose sizes the model accepts; they stay on the device. */
+  batch(image: Float32Array, n: number, height: number, width: number): Promise<DeviceTensor> {
+    return this.#program.run(hostTensor(image, [n, height, width, 3]))
+  }
+
+  /** The class of each pixel, [height, width], of a picture of any size. */
+  async picture({ data, height, width }: Picture): Promise<Uint8Array> {
+    const multiple = this.model.sizeMultiple
+    const [h, w] = [roundUp(height, multiple), roundUp(width, multiple)]
+    const image = Float32Array.from(padReflect(data, height, width, 3, h, w), (v) => v / 255)
+    using classes = await this.batch(image, 1, h, w)
+    return crop((await classes.read()) as Uint8Array, w, 1, height, width)
+  }
+
+  dispose(): void {
+    this.#program.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}

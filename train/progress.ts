@@ -1,0 +1,9 @@
+// Where a run stands; a checkpoint holds it beside the variables.
+
+export interface Progress {
+  /** Steps done. */
+  readonly step: number
+  /** Seconds spent. */
+  readonly seconds: number
+  readonly best?: { readonly step: number; readonly meanIoU: number } | undefined
+}

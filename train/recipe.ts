@@ -1,0 +1,97 @@
+// A recipe: all that decides what a run learns, as JSON. A checkpoint and a run folder hold it, and from it come the
+// optimiser, the loss, the learning rate and the batches, the same ones each time.
+
+import { OptionError } from '../engine/errors.ts'
+import type { Tensor } from '../engine/tensor.ts'
+import type { ModelConfig, Network } from '../models/index.ts'
+import { bootstrappedCrossEntropy, crossEntropy, type Loss } from '../nn/losses.ts'
+import { suggest } from '../nn/near.ts'
+import type { Augmentation } from './augment.ts'
+import { BatchStream } from './batches.ts'
+import type { Dataset } from './dataset.ts'
+import { Adam, type Optimizer } from './optimizers.ts'
+import { constantRate, droppedRate, linearRate, type Schedule } from './schedules.ts'
+
+/** Which data set; `street` is drawn, `camvid` a folder. */
+export type DataSource =
+  | {
+      readonly kind: 'street'
+      readonly seed: number
+      readonly height: number
+      readonly width: number
+    }
+  | {
+      readonly kind: 'camvid'
+      readonly folder: string
+      /** Size that images are brought to; without it, their own. */
+      readonly height?: number | undefined
+      readonly width?: number | undefined
+    }
+
+const schedules = {
+  constant: constantRate,
+  drop: (base: number, steps: number) => droppedRate(base, steps),
+  linear: linearRate,
+} as const satisfies Record<string, (base: number, steps: number) => Schedule>
+
+export type ScheduleName = keyof typeof schedules
+
+export const scheduleNames = Object.keys(schedules) as ScheduleName[]
+
+export interface Recipe {
+  readonly data: DataSource
+  readonly model: ModelConfig
+  /** Adam's first learning rate, and how it falls. */
+  readonly lr: number
+  readonly schedule: ScheduleName
+  /** Share of an image's pixels that bootstrapping keeps, the hardest; 1 keeps all. */
+  readonly keep: number
+  readonly augmentation: Augmentation
+  /** Images in a batch. */
+  readonly batch: number
+  readonly seed: number
+  /** One of these two. */
+  readonly steps?: number | undefined
+  readonly minutes?: number | undefined
+  readonly validateEvery?: number | undefined
+}
+
+/** FRRN's translation, 120 pixels of 2048 columns, at another width; and its gamma. */
+export const frrnAugmentation = (width: number): Augmentation => ({
+  translate: Math.round((120 / 2048) * width),
+  gamma: 0.05,
+})
+
+export const recipeOptimizer = (_: Recipe, model: Network): Optimizer =>
+  new Adam(model.parameters())
+
+/** Bootstrapped cross entropy per image (FRRN's, with K a share of the pixels), or the plain mean. */
+export const recipeLoss =
+  ({ keep }: Recipe) =>
+  (logits: Tensor, labels: Tensor): Loss => {
+    if (keep === 1) return crossEntropy(logits, labels)
+    const [, h, w] = labels.shape
+    return bootstrappedCrossEntropy(logits, labels, { keep: Math.max(1, Math.round(keep * h * w)) })
+  }
+
+/** Steps that a schedule is divided into where the clock is the limit. */
+const TICKS = 10_000
+
+/** The learning rate of a step; under a time limit, of the share of time that has passed. */
+export function recipeRate(recipe: Recipe): (step: number, progress: number) => number {
+  if (!Object.hasOwn(schedules, recipe.schedule))
+    throw new OptionError(
+      `there is no schedule ${recipe.schedule}`,
+      suggest(recipe.schedule, scheduleNames),
+    )
+  const rate = schedules[recipe.schedule](recipe.lr, recipe.steps ?? TICKS)
+  return recipe.steps === undefined
+    ? (_, progress) => rate(Math.floor(progress * (TICKS - 1)))
+    : (step) => rate(step)
+}
+
+/** The batches of a recipe over its training split. */
+export function recipeBatches(recipe: Recipe, dataset: Dataset, model: Network): BatchStream {
+  const { batch: count, seed, augmentation } = recipe
+  return new BatchStream(dataset, { count, seed, augmentation, multiple: model.sizeMultiple })
+}
