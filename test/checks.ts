@@ -9,21 +9,21 @@ import { type Attrs, apply, type Op, type Sample } from '../engine/op.ts'
 import { inputOp } from '../engine/ops/source.ts'
 import { drawInput, largestDifference, randomFrom } from '../engine/reference/index.ts'
 import { tracing } from '../engine/trace.ts'
+import { skip } from './harness.ts'
 
-const opened = new Map<string, Promise<Device>>()
-
-/** A device for all tests of a file; opened at first use. */
-export function device(options: DeviceOptions = {}): Promise<Device> {
-  const key = JSON.stringify(options)
-  const known = opened.get(key) ?? openDevice({ ...options, say: () => {} })
-  opened.set(key, known)
-  return known
-}
-
-/** Closes what `device` opened. A file's last test calls it. */
-export async function closeDevices(): Promise<void> {
-  for (const d of opened.values()) (await d).close()
-  opened.clear()
+/** A device with other options than the one that all tests share; closed when `use` ends. */
+export async function withDevice(
+  options: DeviceOptions,
+  use: (d: Device) => Promise<void>,
+): Promise<void> {
+  const d = await openDevice({ ...options, say: () => {} }).catch((error) =>
+    skip(`no device opens: ${error.message}`, 'adapter'),
+  )
+  try {
+    await use(d)
+  } finally {
+    d.close()
+  }
 }
 
 /** The graph of a function as traced, with the tensors of its arguments. */

@@ -45,7 +45,7 @@ import {
 } from '../engine/index.ts'
 import { apply, type Op } from '../engine/op.ts'
 import { interpret } from '../engine/reference/index.ts'
-import { closeDevices, device } from './checks.ts'
+import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 
 const f32 = (...values: number[]) => constant(Float32Array.from(values))
@@ -54,7 +54,7 @@ const { NaN: nan, POSITIVE_INFINITY: inf } = Number
 /** The device and the interpreter both give exactly this. */
 async function gives(t: Tensor, ...expected: number[]): Promise<void> {
   assert.equal(Array.from(interpret([t])[0]), expected, 'interpreter')
-  assert.equal(Array.from(await (await device()).read(t)), expected, 'device')
+  assert.equal(Array.from(await (await testDevice()).read(t)), expected, 'device')
 }
 
 test('relu, maximum and minimum let NaN through', async () => {
@@ -114,7 +114,7 @@ for (const data of integers) {
   const kind = data.constructor.name
   test(`integer arithmetic wraps as memory does: ${kind}`, async () => {
     const x = constant(data)
-    const d = await device()
+    const d = await testDevice()
     const results = [add(x, 3), sub(x, 3), mul(x, 2), maximum(x, 4), minimum(x, 4), relu(x)]
     for (const y of [...results, where(constant(new Uint8Array(7).fill(1)), x, 0)]) {
       const expected = interpret([y])[0]
@@ -124,7 +124,7 @@ for (const data of integers) {
 
   test(`neg, abs, sign and square of integers: ${kind}`, async () => {
     const x = constant(data)
-    const d = await device()
+    const d = await testDevice()
     for (const name of ['neg', 'abs', 'sign', 'square']) {
       const op = ops.find((o) => o.name === name) as Op
       const y = attempt(() => apply(op, [x], {})[0])
@@ -260,5 +260,3 @@ test('rules: scalars of every dtype reach the device as they are', async () => {
   await gives(scalar(4294967295, 'u32'), 4294967295)
   await gives(neg(abs(scalar(-0.5))), -0.5)
 })
-
-test('rules: the devices of this file close', closeDevices)

@@ -19,17 +19,8 @@ import {
   tolerance,
 } from '../engine/reference/index.ts'
 import { stages } from '../engine/stages.ts'
-import {
-  close,
-  closeDevices,
-  device,
-  drawSample,
-  readAll,
-  split,
-  title,
-  traceOf,
-  wrtOf,
-} from './checks.ts'
+import { close, drawSample, readAll, split, title, traceOf, wrtOf } from './checks.ts'
+import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 
 const cases = ops.filter((op) => op.samples.length)
@@ -68,7 +59,7 @@ for (const op of cases.filter((o) => o.kind === 'structured')) {
 }
 
 async function compare(op: Op, prepare: (x: Tensor) => Tensor): Promise<void> {
-  const d = await device()
+  const d = await testDevice()
   const program = d.compile(allSamples(op, prepare))
   const drawn = samplesOf(op).map((s, i) => drawSample(s, 100 + i))
   const got = await readAll(await program.run(...drawn.flat()))
@@ -162,7 +153,7 @@ function checkSlope(
 for (const op of cases.filter((o) => gradients(o).length)) {
   test(`${op.name}: its gradient is the slope, and the device agrees`, async () => {
     const all = gradients(op)
-    const d = await device()
+    const d = await testDevice()
     const program = d.compile((...args: Tensor[]) =>
       split(
         args,
@@ -220,7 +211,7 @@ function checkSecond({ op, sample, types, build }: Gradient): void {
 }
 
 test('ops: kernels with equal keys have equal code', async () => {
-  const { caps } = await device()
+  const { caps } = await testDevice()
   const codes = new Map<string, string>()
   for (const op of cases)
     for (const prepare of [copyOf, (x: Tensor) => x])
@@ -236,5 +227,3 @@ const sizes = (types: readonly TensorType[]) => types.reduce((n, t) => n + sizeO
 test('ops: samples are small', () => {
   for (const op of cases) assert.ok(sizes(typesOf(op)) < 60000, op.name)
 })
-
-test('ops: the devices of this file close', closeDevices)

@@ -1,0 +1,160 @@
+// What a plan promises: no two values alive together share memory, every offset is aligned, the peak is near the
+// least possible and is what the device allocates; and that a program keeps these promises however often it runs.
+
+import * as assert from 'uvu/assert'
+import { defaultCaps } from '../engine/explain.ts'
+import type { Tensor } from '../engine/index.ts'
+import type { Place, Plan } from '../engine/plan.ts'
+import { stages } from '../engine/stages.ts'
+import { agree } from './agree.ts'
+import { readAll, withDevice } from './checks.ts'
+import { testDevice } from './device.ts'
+import { test } from './harness.ts'
+import { batch, network, types } from './small-network.ts'
+
+type Slab = Extract<Place, { kind: 'slab' }>
+
+/** Slab ranges that each step writes or reads. */
+const rangesOf = (plan: Plan) =>
+  plan.steps.map((s) =>
+    s.dispatches
+      .flatMap((d) => d.dispatch.buffers.map((slot, i) => ({ slot, place: d.places[i] as Slab })))
+      .filter(({ place }) => place.kind === 'slab'),
+  )
+
+/** Replays a plan on a list of who wrote each 16 bytes last: whoever reads must find its own value there. */
+function checkMemory(plan: Plan): void {
+  const owner = new Map<number, string>()
+  const written = new Map<string, string>()
+  const units = ({ offset, bytes }: Slab) =>
+    Array.from({ length: Math.ceil(bytes / 16) }, (_, i) => offset / 16 + i)
+  rangesOf(plan).forEach((ranges, step) => {
+    const { node } = plan.steps[step]
+    const nameOf = (t: Tensor): string => {
+      let base = t
+      while (base.node.op.kind === 'view') base = base.node.inputs[0]
+      return `${base.node.id}.${base.index}`
+    }
+    for (const { slot, place } of ranges) {
+      if (slot.kind !== 'input') continue
+      const name = nameOf(node.inputs[slot.index])
+      assert.is(written.get(name), `${place.offset}+${place.bytes}`, `step ${step} reads ${name}`)
+      for (const u of units(place))
+        assert.is(owner.get(u), name, `step ${step} (${node.op.name}) finds its input ${name}`)
+    }
+    const made = ranges.filter(({ slot }) => slot.kind !== 'input')
+    const mine = new Set<string>()
+    for (const { slot, place } of made) {
+      const name =
+        slot.kind === 'output' ? `${node.id}.${slot.index}` : `scratch ${step}.${slot.index}`
+      mine.add(name)
+      written.set(name, `${place.offset}+${place.bytes}`)
+      for (const u of units(place)) {
+        assert.ok(
+          !mine.has(owner.get(u) ?? '') || owner.get(u) === name,
+          `step ${step} overlaps itself`,
+        )
+        owner.set(u, name)
+      }
+    }
+    // Outputs and scratch of a step must not lie on what it reads.
+    for (const { slot, place } of ranges)
+      if (slot.kind === 'input')
+        for (const u of units(place))
+          assert.is(
+            owner.get(u),
+            nameOf(node.inputs[slot.index]),
+            `step ${step} overwrites its input`,
+          )
+  })
+}
+
+for (const [h, w] of [
+  [8, 8],
+  [10, 14],
+  [7, 9],
+] as const) {
+  test(`plan: values alive together do not overlap, ${h}×${w}`, () => {
+    const plan = stages(network().step, types(h, w), defaultCaps).plan
+    checkMemory(plan)
+    for (const ranges of rangesOf(plan))
+      for (const { place } of ranges) assert.is(place.offset % 256, 0)
+    assert.ok(plan.activationBytes <= 1.05 * plan.lowerBound, `${plan.activationBytes} bytes`)
+  })
+}
+
+test('plan: values alive together do not overlap when memory comes in many slabs', () => {
+  const caps = { ...defaultCaps, maxBufferBytes: 20000 }
+  const plan = stages(network().step, types(8, 8), caps).plan
+  checkMemory(plan)
+  for (const ranges of rangesOf(plan))
+    for (const { place } of ranges) {
+      const first = Math.floor(place.offset / plan.slabBytes)
+      assert.is(Math.floor((place.offset + place.bytes - 1) / plan.slabBytes), first)
+    }
+})
+
+test('plan: a training step agrees with the interpreter, weights included', async () => {
+  await agree(network().step, batch(6, 10))
+})
+
+test('plan: default limits and no optional feature run a training step', () =>
+  withDevice({ defaultLimits: true }, async (device) => {
+    await agree(network().step, batch(6, 10), { device })
+  }))
+
+test('plan: a second image size compiles no new pipeline', async () => {
+  const d = await testDevice()
+  const program = d.compile(network().step)
+  await readAll(await program.run(...batch(8, 8)))
+  const { pipelines } = d.stats()
+  await readAll(await program.run(...batch(6, 10)))
+  assert.is(d.stats().pipelines, pipelines)
+  program.dispose()
+})
+
+// A sum that is long enough to be split has a second pass, whose kernel a shorter one does not have.
+test('plan: from tiny to large images only second passes of sums are new', () => {
+  const { step } = network()
+  const kernels = (h: number, w: number) => stages(step, types(h, w), defaultCaps).plan.kernels
+  const added = (from: Set<string>, to: Set<string>) => [...to].filter((key) => !from.has(key))
+  const [tiny, middle, large] = [kernels(8, 8), kernels(48, 64), kernels(96, 160)].map(
+    (keys) => new Set(keys),
+  )
+  assert.equal(added(middle, large), [])
+  assert.ok(added(tiny, middle).every((key) => /^(sumParts|reduce sum)/.test(key)))
+})
+
+test('plan: 200 runs make no buffer after the second', async () => {
+  const d = await testDevice()
+  const program = d.compile(network(4, 4).step)
+  const args = batch(4, 4)
+  for (let i = 0; i < 2; i++) await readAll(await program.run(...args))
+  const { buffersMade, allocatedBytes } = d.stats()
+  for (let i = 0; i < 200; i++) for (const r of await program.run(...args)) r.dispose()
+  assert.is(d.stats().buffersMade, buffersMade)
+  assert.is(d.stats().allocatedBytes, allocatedBytes)
+  program.dispose()
+})
+
+test('plan: the activation memory is what the plan says', () =>
+  withDevice({ alignment: 256 }, async (d) => {
+    const program = d.compile(network().step)
+    await readAll(await program.run(...batch(8, 8)))
+    assert.is(d.stats().arenaBytes, program.stages(...types(8, 8)).plan.activationBytes)
+  }))
+
+test('plan: the same program gives the same bits, run by run and compiled anew', async () => {
+  const d = await testDevice()
+  const runs: Uint8Array[][] = []
+  for (let i = 0; i < 2; i++) {
+    const { step, weights } = network()
+    const program = d.compile(step)
+    const loss = []
+    for (let k = 0; k < 3; k++) loss.push(...(await readAll(await program.run(...batch(7, 9)))))
+    const data = [...loss, ...(await Promise.all(weights.map((w) => d.read(w))))]
+    runs.push(data.map((x) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength)))
+    program.dispose()
+  }
+  assert.equal(runs[0], runs[1])
+})
