@@ -19,7 +19,15 @@ import {
   weightGradWith,
 } from '../shaders/conv-plan.ts'
 import { subgroupFits } from '../shaders/conv-subgroup.ts'
-import { identityTail, input, output, type Recipe, type Tail, words } from '../shaders/kernel.ts'
+import {
+  type Caps,
+  identityTail,
+  input,
+  output,
+  type Recipe,
+  type Tail,
+  words,
+} from '../shaders/kernel.ts'
 import { gather, macsOf, type Reference, sizesOf, weightGrad } from './conv-reference.ts'
 import { openConvRunner } from './conv-runner.ts'
 
@@ -81,6 +89,13 @@ const tail: Tail = {
   }),
 }
 
+/** The machine at hand, one with the table of a GPU, and one whose small limit folds the grid. */
+const machines: Caps[] = [
+  caps,
+  { ...caps, kind: 'discrete' },
+  { ...caps, maxWorkgroupsPerDimension: 2 },
+]
+
 /** All shapes that are checked, with the schedules that can compute them. */
 const shapes: Record<string, Conv> = {
   '1×1 map, 1→1': conv([1, 1, 1], [1, 1], [1, 1]),
@@ -114,10 +129,18 @@ const subgroupTiles: Tile[] = [
   { schedule: 'subgroup', rows: 4, cols: 1, lanes: 2 * caps.subgroupSize },
 ]
 const weightTiles: WeightTile[] = [
-  { cols: 1, lanes: 64, subgroup: 0, splits: 1 },
-  { cols: 2, lanes: 8, subgroup: 0, splits: 5 },
+  { schedule: 'registers', cols: 1, lanes: 64, subgroup: 0, splits: 1 },
+  { schedule: 'registers', cols: 2, lanes: 8, subgroup: 0, splits: 5 },
   ...(caps.subgroupSize >= 4 && caps.subgroupSize <= 8
-    ? [{ cols: 2, lanes: 8, subgroup: caps.subgroupSize, splits: 3 }]
+    ? [
+        {
+          schedule: 'registers' as const,
+          cols: 4,
+          lanes: 8,
+          subgroup: caps.subgroupSize,
+          splits: 3,
+        },
+      ]
     : []),
 ]
 
@@ -160,7 +183,8 @@ async function checkForward(name: string, geometry: Geometry) {
   const plain = { ...problem, ...g, tail: identityTail }
   const all = [...tiles, ...(fits ? subgroupTiles : []), ...(g.cin % 4 ? [] : blockTiles)]
   const choices = all.map((t) => forwardWith(plain, t, caps))
-  for (const { kernel, params, grid } of [...choices, chooseForward(plain, caps)]) {
+  choices.push(...machines.map((m) => chooseForward(plain, m)))
+  for (const { kernel, params, grid } of choices) {
     const buffers = [input(0), input(1), output(0)]
     const recipe = {
       scratch: [],
@@ -206,7 +230,8 @@ async function checkWeightGrad(name: string, geometry: Geometry) {
   const problem = { ...g, xAccess: 'read', dyAccess: 'read_write', dwAccess: 'read_write' } as const
   const inputs = [shifted(data[0], 8), shifted(data[1], 4)]
   const choices = weightTiles.map((t) => weightGradWith(problem, t, caps))
-  for (const choice of [...choices, chooseWeightGrad(problem, caps)]) {
+  choices.push(...machines.map((m) => chooseWeightGrad(problem, m)))
+  for (const choice of choices) {
     const recipe = weightGradRecipeOf(problem, choice)
     const [got] = await runner.run(recipe, inputs, [guarded(w)])
     compare(`${name} ${choice.kernel.key} ${choice.splits} strips`, got, want)
@@ -282,7 +307,8 @@ function weightChoices(g: Geometry) {
     const [schedule, size] = text.split(':')
     if (!schedule.startsWith('weight')) return []
     const [cols, lanes, splits] = size.split('x').map(Number)
-    return [{ cols, lanes, splits, subgroup: schedule === 'weightsub' ? caps.subgroupSize : 0 }]
+    const subgroup = schedule === 'weightsub' ? caps.subgroupSize : 0
+    return [{ schedule: 'registers', cols, lanes, splits, subgroup }]
   })
   const choices = sweepTiles.length
     ? asked.map((t) => weightGradWith(problem, t, caps))

@@ -6,7 +6,8 @@ import type { ForwardSpec } from './conv-frame.ts'
 import { type Geometry, paramsOf, pixelsOf } from './conv-index.ts'
 import { convSubgroup, subgroupFits } from './conv-subgroup.ts'
 import { type Block, convTile, tileFits } from './conv-tile.ts'
-import { convWeightGrad, sumParts, weightGradSlots } from './conv-weight.ts'
+import { convWeightGrad, sumParts, type WeightRegisters, weightGradSlots } from './conv-weight.ts'
+import { convWeightTile, type WeightBlock } from './conv-weight-tile.ts'
 import {
   type Access,
   type Caps,
@@ -60,8 +61,8 @@ const SOFTWARE = {
 
 /** On GPUs: the smallest block that covers the output channels, down to half of one. 48, 96, … channels have their own
  * width (FRRN's), as 64 wide tiles would waste a quarter. */
-const block = (rows: number, cols: number, across: number, lanes: number): Tile => ({
-  schedule: 'tile',
+const block = (rows: number, cols: number, across: number, lanes: number) => ({
+  schedule: 'tile' as const,
   rows,
   cols,
   lanes,
@@ -73,7 +74,7 @@ const MIDDLE = block(8, 2, 4, 64) // 128 × 32
 const WIDE = block(8, 2, 8, 64) // 64 × 64
 const FORTY8 = block(8, 2, 6, 96) // 128 × 48
 
-function blockFor(cout: number): Tile {
+function blockFor(cout: number): { readonly schedule: 'tile' } & Block {
   if (cout <= 16) return NARROW
   if (cout <= 32) return MIDDLE
   return Math.ceil(cout / 48) * 48 < Math.ceil(cout / 64) * 64 ? FORTY8 : WIDE
@@ -90,8 +91,8 @@ function forwardTile(g: Geometry, caps: Caps): Tile {
     return { schedule: fits ? 'subgroup' : 'direct', rows, cols, lanes: 8 }
   }
   const tile = blockFor(g.cout)
-  if (tile.schedule === 'tile' && g.cin >= 8)
-    if (tileFits(g.cin, tile, caps.maxWorkgroupStorage, caps.maxInvocations)) return tile
+  const fits = tileFits(g.cin, tile, caps.maxWorkgroupStorage, caps.maxInvocations)
+  if (g.cin >= 8 && fits) return tile
   return { schedule: 'direct', rows: 4, cols: width ? 2 : 1, lanes: 64 }
 }
 
@@ -138,28 +139,43 @@ export function forwardRecipe(problem: ForwardProblem, caps: Caps): Recipe {
   return { scratch: [], dispatches: [{ kernel, buffers, params: words(...params), grid }] }
 }
 
-export interface WeightTile {
-  readonly cols: number
-  readonly lanes: number
-  readonly subgroup: number
-  readonly splits: number
-}
+/** A weight gradient's tile, and how many strips the pixels are cut into. */
+export type WeightTile = { readonly splits: number } & (
+  | ({ readonly schedule: 'registers' } & WeightRegisters)
+  | ({ readonly schedule: 'tile' } & WeightBlock)
+)
 
 /** Workgroups that keep a machine busy, and pixels that are worth a strip of their own. */
 const FEW = { groups: 32, pixels: 128 }
 const MANY = { groups: 1024, pixels: 64 }
 
+/** Weights that one workgroup sums, as quads of channels and vec4s of outputs. */
+const extent = (tile: WeightTile) =>
+  tile.schedule === 'tile'
+    ? { quads: (tile.lanes / tile.across) * tile.rows, columns: tile.across * tile.cols }
+    : { quads: tile.lanes, columns: tile.cols }
+
 function weightTile(g: Geometry, caps: Caps): WeightTile {
-  const quads = Math.ceil(g.cout / 4)
-  const cols = quads === 1 ? 1 : quads < 4 ? 2 : 4
-  const small = software(caps)
-  const subgroup = small && [4, 8].includes(caps.subgroupSize) ? caps.subgroupSize : 0
-  const lanes = small ? 8 : 64
-  const tiles = Math.ceil((g.kh * g.kw * Math.ceil(g.cin / 4)) / lanes) * Math.ceil(quads / cols)
-  const want = small ? FEW : MANY
+  const tile = unsplit(g, caps)
+  const { quads, columns } = extent(tile)
+  const rows = Math.ceil((g.kh * g.kw * Math.ceil(g.cin / 4)) / quads)
+  const tiles = rows * Math.ceil(g.cout / (4 * columns))
+  const want = software(caps) ? FEW : MANY
   const pixels = g.n * g.oh * g.ow
   const splits = Math.min(Math.ceil(want.groups / tiles), Math.ceil(pixels / want.pixels))
-  return { cols, lanes, subgroup, splits: Math.max(1, splits) }
+  return { ...tile, splits: Math.max(1, splits) }
+}
+
+function unsplit(g: Geometry, caps: Caps): WeightTile {
+  const quads = Math.ceil(g.cout / 4)
+  const cols = quads === 1 ? 1 : quads < 4 ? 2 : 4
+  if (software(caps)) {
+    const subgroup = [4, 8].includes(caps.subgroupSize) ? caps.subgroupSize : 0
+    return { schedule: 'registers', cols, lanes: 8, subgroup, splits: 1 }
+  }
+  // 64 × 64, 128 × 48, 128 × 32 or 64 × 16 weights, as in the forward pass; 4 to 8 KiB.
+  const { rows, ...block } = blockFor(g.cout)
+  return { ...block, rows: rows / 4, depth: 8, splits: 1 }
 }
 
 /** The kernel of a weight gradient with a given tile; its `part` has splits × the elements of dw. */
@@ -169,19 +185,20 @@ export function weightGradWith(
   caps: Caps,
 ): Choice & { readonly splits: number } {
   const { cin, cout, kh, kw, n, oh, ow, xAccess, dyAccess, dwAccess } = problem
-  const { cols, lanes, subgroup } = tile
+  const { quads, columns } = extent(tile)
   // Strips of whole subgroups' worth of pixels; rounding up may leave fewer strips than asked for.
   const pixels = n * oh * ow
   const strip = Math.ceil(Math.ceil(pixels / tile.splits) / 8) * 8
   const splits = Math.ceil(pixels / strip)
-  const kernel = convWeightGrad({
+  const spec = {
     vecIn: cin % 4 === 0,
     vecOut: cout % 4 === 0,
-    ...{ cols, lanes, subgroup, xAccess, dyAccess },
+    ...{ xAccess, dyAccess },
     partAccess: splits > 1 ? 'read_write' : dwAccess,
-  })
-  const columnTiles = Math.ceil(cout / (4 * cols))
-  const blocks = Math.ceil((kh * kw * Math.ceil(cin / 4)) / lanes)
+  } as const
+  const kernel = tile.schedule === 'tile' ? convWeightTile(spec, tile) : convWeightGrad(spec, tile)
+  const columnTiles = Math.ceil(cout / (4 * columns))
+  const blocks = Math.ceil((kh * kw * Math.ceil(cin / 4)) / quads)
   const [x, y] = gridFor(blocks * columnTiles, 1, caps.maxWorkgroupsPerDimension)
   return { kernel, params: paramsOf(problem, columnTiles, strip), grid: [x, y, splits], splits }
 }

@@ -1,0 +1,136 @@
+// What surrounds the inner loop of every weight gradient: which weights a workgroup sums, the walk over its strip of
+// pixels, and the store. (conv-weight.ts has the mathematics.)
+
+import { columnAt, features } from './conv-frame.ts'
+import { PARAMS, times } from './conv-index.ts'
+import { type Access, declare, type Kernel } from './kernel.ts'
+
+/** The structure of a weight gradient kernel. */
+export interface WeightGradSpec {
+  /** cin % 4 == 0 */
+  readonly vecIn: boolean
+  /** cout % 4 == 0 */
+  readonly vecOut: boolean
+  readonly xAccess: Access
+  readonly dyAccess: Access
+  readonly partAccess: Access
+}
+
+/** A schedule's own part of the text. Rows of weights are counted in quads: four channels of one tap. */
+export interface WeightSchedule {
+  readonly name: string
+  readonly lanes: number
+  /** Quads of rows, and vec4s of outputs, that one workgroup sums. */
+  readonly quads: number
+  readonly columns: number
+  /** The same for one invocation: its sums are a{4·r + channel}_{j}. */
+  readonly rows: number
+  readonly cols: number
+  /** The workgroup's quad whose x a lane loads; its quad number `r` and its vec4 of outputs number `j`. */
+  readonly loads: string
+  readonly quadOf: string
+  readonly columnOf: string
+  readonly globals?: string
+  /** The pixels of a run: `run` of them in one output row, the first at `ix` and `xAt` (for the lane's quad) in x and at
+   * `dyAt` in dy. Only ix in [0, xEnd) may be used. Moves dyAt past the run. */
+  readonly body: string
+  readonly subgroups?: boolean
+}
+
+/** Bindings 1 x, 2 dy, 3 part [strips, kh, kw, cin, cout]. */
+export function weightFrame(spec: WeightGradSpec, schedule: WeightSchedule): Kernel {
+  const { vecIn, vecOut, xAccess, dyAccess, partAccess } = spec
+  const { name, lanes, quads, columns, rows, cols, loads, subgroups = false } = schedule
+  const flags = `${vecIn ? 'vecIn' : ''}${vecOut ? 'vecOut' : ''}`
+  return {
+    key: ['convWeightGrad', name, flags, xAccess, dyAccess, partAccess].join('/'),
+    access: [xAccess, dyAccess, partAccess],
+    ...features(false, subgroups),
+    get code() {
+      return /* wgsl */ `${subgroups ? 'enable subgroups;' : ''}
+${PARAMS}
+${declare(1, 'x', xAccess, 'f32', vecIn)}
+${declare(2, 'dy', dyAccess, 'f32', vecOut)}
+${declare(3, 'part', partAccess, 'f32', vecOut)}
+${schedule.globals ?? ''}
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32${subgroups ? ', @builtin(subgroup_invocation_id) member: u32' : ''}) {
+  let quads = (p.cin + 3u) >> 2u;
+  let total = p.kh * p.kw * quads;
+  let tile = group.y * groups.x + group.x;
+  let block = tile / p.columnTiles;
+  if (block * ${quads}u >= total) { return; }
+  let column = (tile - block * p.columnTiles) * ${columns}u;
+  let k = min(block * ${quads}u + ${loads}, total - 1u);
+  let tap = k / quads;
+  let quad = k - tap * quads;
+  let ky = tap / p.kw;
+  let ty = i32(ky) * p.stepY + p.offY;
+  let tx = i32(tap - ky * p.kw) * p.stepX + p.offX;
+  let xStep = ${vecIn ? 'p.cin >> 2u' : 'p.cin'};
+  let xBase = ${vecIn ? '(p.xStart >> 2u) + quad' : 'p.xStart + 4u * quad'};
+  let dyStep = ${vecOut ? 'p.cout >> 2u' : 'p.cout'};
+  ${times(4 * rows, (c) => times(cols, (j) => `var a${c}_${j} = vec4f();`))}
+  ${walk(vecOut, schedule.body)}
+  ${store(vecOut, schedule)}
+}`
+    },
+  }
+}
+
+/** The pixels of the strip, a run inside of one output row at a time. */
+const walk = (vecOut: boolean, body: string) => /* wgsl */ `
+  var pixel = group.z * p.strip;
+  let last = min(pixel + p.strip, p.n * p.oh * p.ow);
+  var n = pixel / (p.oh * p.ow);
+  var oy = pixel / p.ow - n * p.oh;
+  var ox = pixel % p.ow;
+  var dyAt = ${vecOut ? '(p.yStart >> 2u) + column' : 'p.yStart + 4u * column'} + pixel * dyStep;
+  while (pixel < last) {
+    let run = min(p.ow - ox, last - pixel);
+    let iy = i32(oy) * p.mulY + ty;
+    var ix = i32(ox) * p.mulX + tx;
+    var xAt = xBase + ((n * p.h + u32(iy)) * p.w + u32(ix)) * xStep;
+    let xEnd = select(0, min(i32(p.w), ix + i32(run) * p.mulX), iy >= 0 && iy < i32(p.h));
+    ${body}
+    pixel += run;
+    ox = 0u;
+    oy++;
+    if (oy == p.oh) { oy = 0u; n++; }
+  }`
+
+const QUAD = [0, 1, 2, 3]
+
+/** Four channels of x, or zeros outside of it. */
+export const loadX = (vecIn: boolean, at = 'xAt', ix = 'ix') =>
+  `select(vec4f(), ${vecIn ? `x[${at}]` : `vec4f(${QUAD.map((c) => `x[${at} + ${c}u]`).join(', ')})`}, ${ix} >= 0 && ${ix} < xEnd)`
+
+/** Four outputs of dy, j vec4s right of `at`. */
+export const loadDy = (vecOut: boolean, at: string, j = 0) =>
+  vecOut ? `dy[${at} + ${j}u]` : `vec4f(${QUAD.map((o) => `dy[${at} + ${4 * j + o}u]`).join(', ')})`
+
+/** Channels past cin and outputs past cout hold sums of whatever was read for them, and are not stored. Loops that the
+ * compiler cannot unroll: copies for all sums would take longer to compile than the rest. */
+const store = (vecOut: boolean, { rows, cols, quads, quadOf, columnOf }: WeightSchedule) =>
+  /* wgsl */ `
+  var sums = array<vec4f, ${4 * rows * cols}>(${times(4 * rows, (c) => times(cols, (j) => `a${c}_${j},`))});
+  for (var r = 0u; r < ${rows}u; r++) {
+    let k = block * ${quads}u + ${quadOf};
+    if (k >= total) { break; }
+    let c = 4u * (k % quads);
+    let row = (group.z * p.kh * p.kw + k / quads) * p.cin + c;
+    for (var i = 0u; i < min(4u, p.cin - c); i++) {
+      for (var j = 0u; j < ${cols}u; j++) {
+        let out = column + ${columnOf};
+        if (4u * out >= p.cout) { break; }
+        let sum = sums[(4u * r + i) * ${cols}u + j];
+        let to = (row + i) * dyStep + ${columnAt(vecOut, 'out')};
+        ${
+          vecOut
+            ? 'part[to] = sum;'
+            : 'for (var e = 0u; e < min(4u, p.cout - 4u * out); e++) { part[to + e] = sum[e]; }'
+        }
+      }
+    }
+  }`
