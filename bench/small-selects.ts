@@ -1,6 +1,5 @@
-// selectLargest against a sort, on what makes selections wrong; watchFinite with a wrong value at every place.
+// selectLargest against a sort, on what makes selections wrong.
 
-import { watchFinite } from '../shaders/finite.ts'
 import { selectLargest } from '../shaders/select.ts'
 import { type Runner, randomOf } from './small-runner.ts'
 
@@ -103,48 +102,8 @@ async function checkSelections(run: Runner) {
   }
 }
 
-async function checkWatch(run: Runner) {
-  for (const length of [1, 2, 3, 4, 8, 37, 600, 5000])
-    for (const bad of [NaN, -Infinity, 3.4e38]) {
-      const at = below(length)
-      const x = new Float32Array(length).fill(1)
-      x[at] = bad
-      const wrong = !Number.isFinite(bad)
-      const seen = (before: number) => ({
-        elem: 'u32' as const,
-        values: [wrong ? Math.min(7, before) : before],
-        before: Uint32Array.of(before),
-      })
-      const what = `${bad} at ${at} of ${length}`
-      for (const before of [3, 0xffffffff]) {
-        const f32 = { elem: 'f32', count: length, order: 7 } as const
-        await run.check(
-          'watchFinite',
-          what,
-          (access) => watchFinite({ ...f32, access }),
-          [x],
-          [seen(before)],
-        )
-        const half = new Uint16Array(length + (length % 2)).fill(0x3c00)
-        // What pads the last word must not be looked at.
-        half[half.length - 1] = 0x7e00
-        half[at] = wrong ? (Number.isNaN(bad) ? 0x7e01 : 0xfc00) : 0x7bff
-        if (length % 2 === 0 && at !== length - 1) half[length - 1] = 0xfbff
-        const f16 = { elem: 'f16', count: length, order: 7 } as const
-        await run.check(
-          'watchFinite',
-          `f16 ${what}`,
-          (access) => watchFinite({ ...f16, access }),
-          [new Uint8Array(half.buffer)],
-          [seen(before)],
-        )
-      }
-    }
-}
-
 export async function checkSelects(run: Runner) {
   await checkSelections(run)
-  await checkWatch(run)
   const [rows, m] = [1, 1 << 20]
   const x = Float32Array.from({ length: rows * m }, VALUES.losses)
   const valid = new Uint8Array(m).fill(1)
@@ -153,10 +112,4 @@ export async function checkSelects(run: Runner) {
     selectLargest({ rows, m, k: m / 8, access })
   await run.time('selectLargest', make, [x, valid], [m, 4])
   await run.time('selectLargest with ties', make, [ties, valid], [m, 4])
-  await run.time(
-    'watchFinite',
-    (access) => watchFinite({ elem: 'f32', count: m * 4, order: 1, access }),
-    [new Float32Array(m * 4)],
-    [4],
-  )
 }

@@ -60,6 +60,8 @@ export { ops } from './ops/index.ts'
 export { matmul, transpose } from './ops/matmul.ts'
 export { moments, normalize } from './ops/norm.ts'
 export {
+  type AvgPoolOptions,
+  avgPool2d,
   maxPool2d,
   maxPool2dWithIndex,
   type PoolOptions,

@@ -1,5 +1,6 @@
 // Pooling and the ways back up: max-pool with indices, repetition of entries, bilinear resizing.
 
+import { avgPool, avgPoolGrad } from '../../shaders/avgpool.ts'
 import { maxPool, maxPoolGather, maxPoolGrad, type PoolSpec } from '../../shaders/pool.ts'
 import {
   type ResizeMode,
@@ -167,6 +168,70 @@ export function maxPool2dWithIndex(
 export const maxPool2d = (x: TensorLike, options: PoolOptions): Tensor =>
   maxPool2dWithIndex(x, options).y
 
+type AvgAttrs = Omit<PoolAttrs, 'dilation'> & { readonly divisor: 'kernel' | 'valid' }
+const avgSpec = (n: number, c: number, a: AvgAttrs, access: PoolSpec['access']) => ({
+  n,
+  c,
+  h: a.size[0],
+  w: a.size[1],
+  oh: a.out[0],
+  ow: a.out[1],
+  kernel: a.kernel,
+  stride: a.stride,
+  pad: a.pad,
+  divisor: a.divisor,
+  access,
+})
+const avgCases = poolCases
+  .slice(0, 2)
+  .flatMap(([x, { dilation: _, ...attrs }]) =>
+    (['kernel', 'valid'] as const).map((divisor) => ({ x, attrs: { ...attrs, divisor } })),
+  )
+
+const avgPoolOp: StructuredOp<AvgAttrs> = {
+  name: 'avgPool2d',
+  kind: 'structured',
+  ...plainCost,
+  infer: ([x], { out }, refuse) => {
+    needMap(x, refuse)
+    if (out[0] < 1 || out[1] < 1) refuse('the window is larger than the padded input')
+    return [{ dtype: 'f32', shape: [x.shape[0], ...out, x.shape[3]] }]
+  },
+  vjp: ({ attrs }, [dy]) => [dy && apply(avgPoolGradOp, [dy], attrs)[0]],
+  lower: ({ inputs: [x], attrs }) => avgPool(avgSpec(x.shape[0], x.shape[3], attrs, [x.access])),
+  samples: avgCases.map(({ x, attrs }) => ({ inputs: [sample(x)], attrs })),
+}
+const avgPoolGradOp: StructuredOp<AvgAttrs> = {
+  name: 'avgPool2dGrad',
+  kind: 'structured',
+  ...plainCost,
+  infer: ([dy], { size }) => [{ dtype: 'f32', shape: [dy.shape[0], ...size, dy.shape[3]] }],
+  vjp: ({ attrs }, [g]) => [g && apply(avgPoolOp, [g], attrs)[0]],
+  lower: ({ inputs: [dy], attrs }) =>
+    avgPoolGrad(avgSpec(dy.shape[0], dy.shape[3], attrs, [dy.access])),
+  samples: avgCases.map(({ x, attrs }) => ({
+    inputs: [sample([x[0], ...attrs.out, x[3]])],
+    attrs,
+  })),
+}
+
+export interface AvgPoolOptions extends Omit<PoolOptions, 'dilation'> {
+  /** Divide by the window's size, padding included (default), or only by the pixels inside the input. */
+  readonly divisor?: 'kernel' | 'valid'
+}
+
+/** Mean of each window of x [n, h, w, c]. */
+export function avgPool2d(x: TensorLike, options: AvgPoolOptions): Tensor {
+  const t = toTensor(x)
+  const kernel = pairOf(options.kernel)
+  const size: Pair = [t.shape[1], t.shape[2]]
+  const [stride, pad] = [pairOf(options.stride ?? kernel), pairOf(options.padding ?? 0)]
+  if ([...kernel, ...stride].some((n) => !Number.isInteger(n) || n < 1))
+    throw new OptionError('avgPool2d: kernel and stride are positive integers')
+  const { dilation: _, ...attrs } = poolAttrs(size, kernel, stride, pad, [1, 1], options.ceil)
+  return apply(avgPoolOp, [t], { ...attrs, divisor: options.divisor ?? 'kernel' })[0]
+}
+
 type RepeatAttrs = { readonly factor: Pair }
 const repeatSpec = (shape: Shape, { factor }: RepeatAttrs, access: PoolSpec['access']) => {
   const [n, h, w, c] = shape
@@ -267,6 +332,6 @@ export function resizeBilinear(x: TensorLike, to: Pair, mode: ResizeMode = 'half
 }
 
 export const poolOps = [
-  ...[maxPoolOp, maxPoolGradOp, maxPoolGatherOp],
+  ...[maxPoolOp, maxPoolGradOp, maxPoolGatherOp, avgPoolOp, avgPoolGradOp],
   ...[repeatOp, repeatGradOp, resizeOp, resizeGradOp],
 ] as const

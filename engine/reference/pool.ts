@@ -1,4 +1,4 @@
-// Max pooling. The index of a window's largest element is its tap, ky·kw + kx; the gradient puts a value back where
+// Pooling. The index of a window's largest element is its tap, ky·kw + kx; the gradient puts a value back where
 // its window's index points, and the gather fetches from there.
 
 import type { TensorType } from '../dtype.ts'
@@ -26,6 +26,17 @@ function inputAt(y: number, tap: number, channels: number, a: PoolAttrs): number
   const ix = ox * a.stride[1] + (tap % a.kernel[1]) * a.dilation[1] - a.pad[1]
   return iy < 0 || iy >= h || ix < 0 || ix >= w ? -1 : ((n * h + iy) * w + ix) * channels + c
 }
+
+type AvgAttrs = Omit<PoolAttrs, 'dilation'> & { readonly divisor: 'kernel' | 'valid' }
+
+/** Indices into x of the taps of a window that are inside it. */
+const tapsOf = (y: number, channels: number, a: AvgAttrs): number[] =>
+  Array.from({ length: a.kernel[0] * a.kernel[1] }, (_, tap) =>
+    inputAt(y, tap, channels, { ...a, dilation: [1, 1] }),
+  ).filter((i) => i >= 0)
+
+const divisorOf = (taps: readonly number[], a: AvgAttrs): number =>
+  a.divisor === 'kernel' ? a.kernel[0] * a.kernel[1] : taps.length
 
 const zeros = ({ shape }: TensorType) => new Float64Array(shape.reduce((a, b) => a * b, 1))
 const channelsOf = ({ shape }: TensorType) => shape[3]
@@ -57,6 +68,24 @@ export const poolReferences = {
     dy.data.forEach((v, o) => {
       const i = inputAt(o, index.data[o], channelsOf(type), attrs)
       if (i >= 0) dx[i] += v
+    })
+    return [dx]
+  }),
+
+  avgPool2d: reference<AvgAttrs>(([x], attrs, [type]) => {
+    const y = zeros(type)
+    y.forEach((_, o) => {
+      const taps = tapsOf(o, channelsOf(type), attrs)
+      y[o] = taps.reduce((sum, i) => sum + x.data[i], 0) / divisorOf(taps, attrs)
+    })
+    return [y]
+  }),
+
+  avgPool2dGrad: reference<AvgAttrs>(([dy], attrs, [type]) => {
+    const dx = zeros(type)
+    dy.data.forEach((v, o) => {
+      const taps = tapsOf(o, channelsOf(type), attrs)
+      for (const i of taps) dx[i] += v / divisorOf(taps, attrs)
     })
     return [dx]
   }),
