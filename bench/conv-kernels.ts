@@ -19,58 +19,14 @@ import {
   weightGradWith,
 } from '../shaders/conv-plan.ts'
 import { subgroupFits } from '../shaders/conv-subgroup.ts'
-import {
-  type Caps,
-  identityTail,
-  input,
-  output,
-  type Recipe,
-  type Tail,
-  words,
-} from '../shaders/kernel.ts'
-import { gather, macsOf, type Reference, sizesOf, weightGrad } from './conv-reference.ts'
+import { type Caps, identityTail, input, output, type Tail, words } from '../shaders/kernel.ts'
+import { gather, type Reference, sizesOf, weightGrad } from './conv-reference.ts'
 import { openConvRunner } from './conv-runner.ts'
+import { conv, noise } from './conv-shapes.ts'
+import { timeAll } from './conv-timing.ts'
 
 const runner = await openConvRunner()
 const { caps } = runner
-let seed = 1
-const random = () => {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
-  return (seed >>> 8) / 2 ** 23 - 1
-}
-const noise = (length: number) => Float32Array.from({ length }, random)
-
-/** Shorthand for a convolution; oh and ow follow from same padding where no padding is given. */
-function conv(
-  [n, h, w]: readonly number[],
-  [cin, cout]: readonly number[],
-  [kh, kw]: readonly number[],
-  more: { stride?: number[]; dilation?: number[]; pad?: number[] } = {},
-): Conv {
-  const [strideY, strideX] = more.stride ?? [1, 1]
-  const [dilationY, dilationX] = more.dilation ?? [1, 1]
-  const spanY = (kh - 1) * dilationY
-  const spanX = (kw - 1) * dilationX
-  const [top, bottom, left, right] = more.pad ?? [
-    spanY >> 1,
-    spanY - (spanY >> 1),
-    spanX >> 1,
-    spanX - (spanX >> 1),
-  ]
-  const oh = Math.floor((h + top + bottom - spanY - 1) / strideY) + 1
-  const ow = Math.floor((w + left + right - spanX - 1) / strideX) + 1
-  const sizes = { n, h, w, cin, oh, ow, cout, kh, kw }
-  return {
-    ...sizes,
-    strideY,
-    strideX,
-    dilationY,
-    dilationX,
-    padTop: top,
-    padLeft: left,
-  }
-}
-
 const tail: Tail = {
   key: 'bias relu add scale',
   operands: [
@@ -252,102 +208,8 @@ async function check() {
   console.log(`${checks} checks, ${state}, worst error ${worst.toExponential(1)} of Σ|x·w|`)
 }
 
-/** FRRN's narrow layers, then one ResNet layer. */
-const timed: Record<string, Conv> = {
-  '96×128 8→8': conv([1, 96, 128], [8, 8], [3, 3]),
-  '96×128 16→16': conv([1, 96, 128], [16, 16], [3, 3]),
-  '96×128 3→8': conv([1, 96, 128], [3, 8], [3, 3]),
-  '96×128 8→11 1×1': conv([1, 96, 128], [8, 11], [1, 1]),
-  '48×64 8→8': conv([1, 48, 64], [8, 8], [3, 3]),
-  '48×64 24→16': conv([1, 48, 64], [24, 16], [3, 3]),
-  '24×32 16→16': conv([1, 24, 32], [16, 16], [3, 3]),
-  '12×16 32→32': conv([1, 12, 16], [32, 32], [3, 3]),
-  '28×28 48→48': conv([1, 28, 28], [48, 48], [3, 3]),
-  '28×28 96→96': conv([1, 28, 28], [96, 96], [3, 3]),
-  '28×28 128→128': conv([1, 28, 28], [128, 128], [3, 3]),
-  '28×28 64→128 stride 2': conv([1, 28, 28], [64, 128], [3, 3], { stride: [2, 2] }),
-  '14×14 256→64 1×1': conv([1, 14, 14], [256, 64], [1, 1]),
-}
-
-async function timeOne(name: string, macs: number, recipe: Recipe, sizes: number[], out: number) {
-  const t = await runner.time(recipe, sizes.map(noise), [new Float32Array(out)])
-  const rate = (ms: number) => ((2 * macs) / ms / 1e6).toFixed(2).padStart(8)
-  const [{ kernel, grid }] = recipe.dispatches
-  const tile = kernel.key.split('/').slice(0, 3).join(' ')
-  console.log(
-    `${name.padEnd(38)} ${tile.padEnd(26)} ${rate(t.wall)} ${rate(t.cpu)} GFLOP/s wall, cpu` +
-      `  ${t.wall.toFixed(2).padStart(8)} ms  first ${t.first.toFixed(0).padStart(5)} ms  grid ${grid}`,
-  )
-}
-
-const sweepTiles = (process.env['TILES'] ?? '').split(' ').filter(Boolean)
-
-/** `TILES="direct:4x2x8 subgroup:2x4x8 tile:8x2x64x8x16"` times these in place of the plan's choice; weight tiles
- * are cols x lanes x splits with `weight:` or `weightsub:`. */
-function forwardChoices(g: Geometry) {
-  const access = { xAccess: 'read_write', wAccess: 'read', yAccess: 'read_write' } as const
-  const problem = { ...g, ...access, tail: identityTail }
-  const asked = sweepTiles.flatMap((text): Tile[] => {
-    const [schedule, size] = text.split(':')
-    const [rows, cols, lanes, across, depth] = (size ?? '').split('x').map(Number)
-    if (schedule === 'tile')
-      return g.cin % 4 ? [] : [{ schedule, rows, cols, lanes, across, depth }]
-    if (schedule !== 'direct' && schedule !== 'subgroup') return []
-    if (schedule === 'subgroup' && !subgroupFits(g.cin, caps.subgroupSize, lanes)) return []
-    return [{ schedule, rows, cols, lanes }]
-  })
-  if (!sweepTiles.length) return [chooseForward(problem, caps)]
-  return asked.map((t) => forwardWith(problem, t, caps))
-}
-
-function weightChoices(g: Geometry) {
-  const access = { xAccess: 'read_write', dyAccess: 'read_write', dwAccess: 'read_write' } as const
-  const problem = { ...g, ...access }
-  const asked = sweepTiles.flatMap((text): WeightTile[] => {
-    const [schedule, size] = text.split(':')
-    if (!schedule.startsWith('weight')) return []
-    const [cols, lanes, splits] = size.split('x').map(Number)
-    const subgroup = schedule === 'weightsub' ? caps.subgroupSize : 0
-    return [{ schedule: 'registers', cols, lanes, splits, subgroup }]
-  })
-  const choices = sweepTiles.length
-    ? asked.map((t) => weightGradWith(problem, t, caps))
-    : [chooseWeightGrad(problem, caps)]
-  return choices.map((c) => weightGradRecipeOf(problem, c))
-}
-
-async function time(only: string) {
-  for (const [name, c] of Object.entries(timed)) {
-    const forward = convGeometry(c)
-    const gradient = inputGradGeometry(c)
-    const macs = macsOf(forward)
-    const { x, w, y } = sizesOf(forward)
-    for (const [what, g] of [
-      ['forward', forward],
-      ['dx', gradient],
-    ] as const) {
-      if (!`${name} ${what}`.includes(only)) continue
-      for (const { kernel, params, grid } of forwardChoices(g)) {
-        const buffers = [input(0), input(1), output(0)]
-        const step = { kernel, buffers, params: words(...params), grid }
-        const sizes = sizesOf(g)
-        await timeOne(
-          `${name} ${what}`,
-          macs,
-          { scratch: [], dispatches: [step] },
-          [sizes.x, w],
-          sizes.y,
-        )
-      }
-    }
-    if (!`${name} dw`.includes(only)) continue
-    for (const recipe of weightChoices(forward))
-      await timeOne(`${name} dw`, macs, recipe, [x, y], w)
-  }
-}
-
 const [mode = '', only = ''] = process.argv.slice(2)
 console.log(`${runner.info.description} (${caps.kind}), subgroups of ${caps.subgroupSize}`)
 if (mode !== 'time') await check()
-if (mode !== 'check') await time(only)
+if (mode !== 'check') await timeAll(runner, only)
 process.exit(wrong || runner.errors() ? 1 : 0)

@@ -52,11 +52,18 @@ export interface WeightGradProblem extends Geometry {
 
 const software = (caps: Caps) => caps.kind === 'lavapipe' || caps.kind === 'swiftshader'
 
-/** On software drivers by vec4s of output channels: 1, 2 or 3, more. Wider than the output wastes work; more than 12 sums
- * leave the registers of AVX-512, more than 8 those of SwiftShader. */
+/** vec4s of output channels per invocation: 1, 2 or 4, the most that wastes no more than fewer would. */
+function colsFor(cout: number): 1 | 2 | 4 {
+  const quads = Math.ceil(cout / 4)
+  if (quads === 1) return 1
+  return 4 * Math.ceil(quads / 4) === 2 * Math.ceil(quads / 2) ? 4 : 2
+}
+
+/** On software drivers, rows × cols by `colsFor`. More than 12 sums leave the registers of AVX-512, more than 8
+ * those of SwiftShader. */
 const SOFTWARE = {
-  lavapipe: ['4x1', '4x2', '3x4'],
-  swiftshader: ['4x1', '4x2', '4x2'],
+  lavapipe: { 1: [4, 1], 2: [4, 2], 4: [3, 4] },
+  swiftshader: { 1: [4, 1], 2: [4, 2], 4: [4, 2] },
 } as const
 
 /** On GPUs: the smallest block that covers the output channels, down to half of one. 48, 96, … channels have their own
@@ -80,20 +87,18 @@ function blockFor(cout: number): { readonly schedule: 'tile' } & Block {
   return Math.ceil(cout / 48) * 48 < Math.ceil(cout / 64) * 64 ? FORTY8 : WIDE
 }
 
-function forwardTile(g: Geometry, caps: Caps): Tile {
-  const quads = Math.ceil(g.cout / 4)
-  const width = quads === 1 ? 0 : quads < 4 ? 1 : 2
+function forwardTile({ cin, cout }: Geometry, caps: Caps): Tile {
+  const cols = colsFor(cout)
+  const narrow = cols === 1 ? 1 : 2
   if (caps.kind === 'lavapipe' || caps.kind === 'swiftshader') {
-    const fits = subgroupFits(g.cin, caps.subgroupSize, 8)
-    const [rows, cols] = fits
-      ? SOFTWARE[caps.kind][width].split('x').map(Number)
-      : [4, width ? 2 : 1]
-    return { schedule: fits ? 'subgroup' : 'direct', rows, cols, lanes: 8 }
+    if (!subgroupFits(cin, caps.subgroupSize, 8))
+      return { schedule: 'direct', rows: 4, cols: narrow, lanes: 8 }
+    const [rows, columns] = SOFTWARE[caps.kind][cols]
+    return { schedule: 'subgroup', rows, cols: columns, lanes: 8 }
   }
-  const tile = blockFor(g.cout)
-  const fits = tileFits(g.cin, tile, caps.maxWorkgroupStorage, caps.maxInvocations)
-  if (g.cin >= 8 && fits) return tile
-  return { schedule: 'direct', rows: 4, cols: width ? 2 : 1, lanes: 64 }
+  const tile = blockFor(cout)
+  const fits = tileFits(cin, tile, caps.maxWorkgroupStorage, caps.maxInvocations)
+  return cin >= 8 && fits ? tile : { schedule: 'direct', rows: 4, cols: narrow, lanes: 64 }
 }
 
 /** The kernel of a convolution with a given tile. */
@@ -167,9 +172,8 @@ function weightTile(g: Geometry, caps: Caps): WeightTile {
 }
 
 function unsplit(g: Geometry, caps: Caps): WeightTile {
-  const quads = Math.ceil(g.cout / 4)
-  const cols = quads === 1 ? 1 : quads < 4 ? 2 : 4
   if (software(caps)) {
+    const cols = colsFor(g.cout)
     const subgroup = [4, 8].includes(caps.subgroupSize) ? caps.subgroupSize : 0
     return { schedule: 'registers', cols, lanes: 8, subgroup, splits: 1 }
   }

@@ -19,10 +19,6 @@ import type { Kernel } from './kernel.ts'
 /** A block with rows counted in quads and depth in pixels; its quads divide its lanes. */
 export type WeightBlock = Block
 
-/** Bytes of workgroup memory that a block takes. */
-export const weightTileBytes = ({ rows, cols, lanes, across, depth }: WeightBlock) =>
-  16 * depth * ((lanes / across) * rows + across * cols)
-
 /** Bindings 1 x, 2 dy, 3 part [strips, kh, kw, cin, cout]. */
 export function convWeightTile(spec: WeightGradSpec, block: WeightBlock): Kernel {
   const { vecIn, vecOut } = spec
