@@ -140,6 +140,7 @@ async function checkForward(name: string, geometry: Geometry) {
   const all = [...tiles, ...(fits ? subgroupTiles : []), ...(g.cin % 4 ? [] : blockTiles)]
   const choices = all.map((t) => forwardWith(plain, t, caps))
   choices.push(...machines.map((m) => chooseForward(plain, m)))
+  let first: Float32Array | undefined
   for (const { kernel, params, grid } of choices) {
     const buffers = [input(0), input(1), output(0)]
     const recipe = {
@@ -148,6 +149,11 @@ async function checkForward(name: string, geometry: Geometry) {
     }
     const [got] = await runner.run(recipe, inputs, [guarded(y)])
     compare(`${name} ${kernel.key}`, got, want, 4)
+    // Every schedule adds in one order, so that a tuner changes no bit.
+    first ??= got
+    const same = got.every((v, i) => v === first![i])
+    if (!same) wrong++
+    if (!same) console.log(`  WRONG ${name} ${kernel.key}: other bits than the first schedule`)
   }
   await checkTail(name, { ...plain, tail }, inputs, want)
 }
