@@ -2,6 +2,7 @@
 // not share memory get a copy.
 
 import { sameType } from './dtype.ts'
+import { assignedBy, bodyFrom, fusedNode } from './fused.ts'
 import {
   attrKey,
   baseOf,
@@ -97,6 +98,35 @@ export function separate(graph: Graph): Graph {
     return copy
   })
   return { ...apart, outputs, nodes: [...apart.nodes, ...copies] }
+}
+
+/** After fusion: no kernel binds one buffer twice where one of the bindings may write, since WebGPU forbids it. Such
+ * are two views of one value in activation memory, and a view of a variable beside the variable that it updates; all but
+ * one of them are read from a copy. */
+export function unalias(graph: Graph): Graph {
+  return rewrite(graph, (node, inputs) => {
+    const next = withInputs(node, inputs)
+    if (node.op.kind !== 'fused') return outputsOf(next)
+    const written = new Set(node.types.map((_, i) => assignedBy(node, i)?.attrs.variable))
+    const mayWrite = ({ node: { op, attrs } }: Tensor) =>
+      op.kind !== 'source' || (op.name === 'variable' && written.has(attrs.variable))
+    // A variable that is updated in place is the one that stays.
+    const kept = new Map<Tensor, Tensor>()
+    for (const x of inputs) {
+      const base = baseOf(x)
+      if (!kept.has(base) || x === base) kept.set(base, x)
+    }
+    const apart = inputs.map((x) =>
+      kept.get(baseOf(x)) === x || !mayWrite(baseOf(x)) ? x : fusedCopy(x),
+    )
+    return outputsOf(withInputs(next, apart))
+  })
+}
+
+function fusedCopy(x: Tensor): Tensor {
+  const copy = copyOf(x)
+  const { body, inputs } = bodyFrom([copy], (t) => t === x)
+  return fusedNode(body, inputs, copy.node).output()
 }
 
 /** Nodes that read an old version although they also depend on the new one, by the old version's tensor. */

@@ -9,7 +9,7 @@ import { type Graph, graphOf } from './graph.ts'
 import { apply } from './op.ts'
 import { inputOp } from './ops/source.ts'
 import { type Plan, plan } from './plan.ts'
-import { separate, simplify } from './simplify.ts'
+import { separate, simplify, unalias } from './simplify.ts'
 import { Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
 
@@ -58,10 +58,11 @@ export function stages<R>(
   const plain = graphOf(types, leavesOf(result), trace.assigns)
   const traced = options.instrument?.(plain) ?? plain
   const simplified = separate(simplify(traced))
-  const fused =
+  const fused = unalias(
     options.fuse === false
       ? fuseNothing(simplified)
-      : fuse(simplified, { maxBuffers: caps.maxStorageBuffers })
+      : fuse(simplified, { maxBuffers: caps.maxStorageBuffers }),
+  )
   const recomputed = options.recompute?.(fused) ?? fused
   return { traced, simplified, fused, recomputed, plan: plan(recomputed, caps), result }
 }
