@@ -11,6 +11,8 @@ export interface Limits {
 }
 
 const validationsPerRun = 4
+/** Under a time limit, validations may take this share of the time. */
+const validationShare = 1 / 8
 
 export class Clock {
   readonly #options: Limits
@@ -38,12 +40,14 @@ export class Clock {
     return steps === undefined ? this.progress(step) >= 1 : step >= steps
   }
 
-  /** The step, or the progress under a time limit, at which to validate next. */
-  nextValidation(step: number): number {
-    const { steps, validateEvery: every } = this.#options
+  /** The step, or the progress under a time limit, at which to validate next; the last validation took `cost` seconds. */
+  nextValidation(step: number, cost = 0): number {
+    const { steps, minutes, validateEvery: every } = this.#options
     if (every !== undefined) return (Math.floor(step / every) + 1) * every
-    const share = (Math.floor(this.progress(step) * validationsPerRun) + 1) / validationsPerRun
-    return steps === undefined ? share : Math.ceil(share * steps)
+    const now = this.progress(step)
+    const share = (Math.floor(now * validationsPerRun) + 1) / validationsPerRun
+    if (steps !== undefined) return Math.ceil(share * steps)
+    return Math.max(share, now + cost / validationShare / (60 * minutes!))
   }
 
   due(step: number, next: number): boolean {

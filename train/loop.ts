@@ -83,8 +83,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
       const due = clock.due(step, nextValidation)
       for (const event of await meter.after(step, rate, batch.names.length, due)) yield event
       if (!due || signal?.aborted) continue
+      const begun = clock.seconds()
       yield* validation()
-      nextValidation = clock.nextValidation(step)
+      nextValidation = clock.nextValidation(step, clock.seconds() - begun)
     }
     for (const event of await meter.drain()) yield event
     if (!signal?.aborted && validated < step) yield* validation()

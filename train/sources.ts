@@ -8,7 +8,8 @@ import { streetScenes } from './street.ts'
 export type Splits = Readonly<Record<Split, Dataset>>
 
 /** Few enough that scoring them does not hold up a short run. */
-const STREET_HELD_OUT = 64
+const STREET_VAL = 32
+const STREET_TEST = 64
 
 /** The three splits. Files are looked for, and sizes in their headers compared, before this resolves; throws DataError
  * naming the first file at fault. */
@@ -18,8 +19,8 @@ export async function openSplits(source: DataSource): Promise<Splits> {
     const open = (split: Split, size?: number) => streetScenes({ split, seed, height, width, size })
     return {
       train: open('train'),
-      val: open('val', STREET_HELD_OUT),
-      test: open('test', STREET_HELD_OUT),
+      val: open('val', STREET_VAL),
+      test: open('test', STREET_TEST),
     }
   }
   const { folder, height, width } = source

@@ -44,7 +44,11 @@ interface Prepared {
 }
 
 /** Everything that can be refused without a GPU is refused before it is opened and before a folder is made. */
-async function prepare(args: Args): Promise<Prepared> {
+async function prepare(
+  args: Args,
+  progress: TerminalProgress,
+  signal: AbortSignal,
+): Promise<Prepared> {
   const folder = args.text('resume')
   const run = folder === undefined ? undefined : await openRun(folder)
   const checkpoint = run && (await readCheckpoint(run.folder, 'last'))
@@ -59,6 +63,7 @@ async function prepare(args: Args): Promise<Prepared> {
   const splits = await openSplits(recipe.data)
   const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
   const batches = recipeBatches(recipe, splits.train, model)
+  await readFiles(recipe, splits, progress, signal)
   if (run) await run.truncateMetrics(step)
   return {
     recipe,
@@ -68,6 +73,22 @@ async function prepare(args: Args): Promise<Prepared> {
     run: run ?? (await createRun(splits.train.name, { out: args.text('out') })),
     checkpoint,
   }
+}
+
+/** More images than this are not read ahead: it would take minutes, and they would not stay in memory. */
+const READ_AHEAD = 4000
+
+async function readFiles(
+  { data }: Recipe,
+  splits: Splits,
+  progress: TerminalProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const all = Object.values(splits)
+  const images = all.reduce((sum, { size }) => sum + size, 0)
+  if (data.kind === 'street' || images > READ_AHEAD) return
+  await readAll(all, (done) => progress.passing(`reading ${done} of ${images} images`), signal)
+  progress.clear()
 }
 
 function recipeOf({ file, info }: Checkpoint): Recipe {
@@ -86,19 +107,12 @@ export async function trainSession(
   readonly outcome: Outcome | undefined
   readonly step: number
 }> {
-  const prepared = await prepare(args)
+  const prepared = await prepare(args, progress, signal)
   const { run, checkpoint, recipe, splits } = prepared
   let device: Device | undefined
   try {
     device = await openSaying((line) => progress.say(line))
     progress.say(`run folder: ${run.folder}`)
-    if (recipe.data.kind !== 'street')
-      await readAll(
-        Object.values(splits),
-        (done, of) => progress.passing(`reading ${done} of ${of} images`),
-        signal,
-      )
-    progress.clear()
     if (!checkpoint) await run.writeConfig({ recipe, device: device.line })
     const end = await runLoop(prepared, device, progress, signal, args.has('watch-nan'))
     if (end.reason === 'stopped') return { run, outcome: undefined, step: end.step }
