@@ -3,34 +3,25 @@
 
 import {
   add,
-  assign,
   broadcastTo,
   channelSums,
   constant,
   conv2d,
   exp,
-  grad,
-  greater,
   iota,
   matmul,
   max,
-  mean,
-  moments,
   mul,
   neg,
-  normalize,
   relu,
   reshape,
-  rsqrt,
   scalar,
   slice,
-  sqrt,
   square,
   sub,
   sum,
   tanh,
   Variable,
-  where,
 } from '../engine/index.ts'
 import { becomes, f32 } from './agree.ts'
 import { test } from './harness.ts'
@@ -174,113 +165,5 @@ test('fuse: reductions of a view of a variable', () => {
     (x) => [sum(mul(reshape(v, [24]), reshape(x, [24]))), max(slice(reshape(v, [2, 12]), [0, 2]))],
     [f32(4, 6)],
     ['mul sum', 'rearrange', 'max'],
-  )
-})
-
-// ---- state
-
-test('fuse: a step of Adam is one kernel', () => {
-  const [p, m] = [variable('p', 4, 3), variable('m', 4, 3)]
-  const v = new Variable(f32(4, 3), () => new Float32Array(12).fill(0.5), 'v')
-  return becomes(
-    (g) => {
-      assign(m, add(mul(m, 0.9), mul(g, 0.1)))
-      assign(v, add(mul(v, 0.99), mul(square(g), 0.01)))
-      assign(p, sub(p, mul(0.01, mul(m, rsqrt(add(v, 1e-3))))))
-      return [sum(p)]
-    },
-    [f32(4, 3)],
-    [
-      'mul mul add assign mul square mul add assign add rsqrt mul mul sub assign (3 results)',
-      'sum',
-    ],
-  )
-})
-
-test('fuse: an assignment that is read back in the same program', () => {
-  const v = variable('v', 5)
-  return becomes(
-    (x) => {
-      assign(v, add(v, x))
-      const once = mul(v, 2)
-      assign(v, mul(v, 3))
-      return [once, add(v, 0)]
-    },
-    [f32(5)],
-    ['add assign mul (2 results)', 'mul assign add (2 results)'],
-  )
-})
-
-test('fuse: an old version that is read after, and because of, the new one', () => {
-  const v = variable('v', 5)
-  return becomes(
-    (x) => {
-      const old = add(v, 0)
-      const before = reshape(old, [5])
-      const now = assign(v, mul(v, x))
-      return [sum(mul(now, before)), now]
-    },
-    [f32(5)],
-    ['add mul assign (2 results)', 'mul sum', 'copy'],
-  )
-})
-
-test('fuse: a variable swapped with another', () => {
-  const [a, b] = [variable('a', 6), new Variable(f32(6), () => new Float32Array(6).fill(7), 'b')]
-  return becomes(
-    () => {
-      const [x, y] = [add(a, 0), add(b, 0)]
-      assign(a, y)
-      assign(b, x)
-      return [sum(a)]
-    },
-    [],
-    ['add', 'add assign', 'assign', 'sum'],
-  )
-})
-
-test('fuse: a variable assigned from its own view, and by itself', () => {
-  const v = variable('v', 4, 4)
-  return becomes(
-    (x) => {
-      assign(v, add(reshape(sum(v, [0]), [1, 4]), mul(v, x)))
-      return [mean(v)]
-    },
-    [f32(4, 4)],
-    ['sum', 'mul add assign', 'sum', 'mul'],
-  )
-})
-
-test('fuse: training of a convolution with batch normalisation', () => {
-  const [w, scale] = [variable('w', 3, 3, 2, 4), variable('scale', 4)]
-  const running = variable('running', 4)
-  return becomes(
-    (x, t) => {
-      const y = conv2d(x, w, { padding: 1 })
-      const { mean: m, variance } = moments(y)
-      const z = relu(normalize(y, m, mul(scale, rsqrt(add(variance, 1e-3))), mul(scale, 0.1)))
-      const loss = mean(square(sub(z, t)))
-      const [dw, ds] = grad(loss, [w, scale])
-      assign(w, sub(w, mul(dw, 0.1)))
-      assign(scale, sub(scale, mul(ds, 0.1)))
-      assign(running, add(mul(running, 0.9), mul(m, 0.1)))
-      return [loss, where(greater(z, 0), sqrt(add(z, 1)), 0)]
-    },
-    [f32(2, 5, 6, 2), f32(2, 5, 6, 4)],
-    [
-      'conv2d',
-      'moments',
-      'add rsqrt mul mul (2 results)',
-      'normalize relu',
-      'sub square sum',
-      'mul',
-      'greater broadcastTo mul sub mul where sub mul sum (2 results)',
-      'mul mul add rsqrt mul div mul mul neg mul (2 results)',
-      'greater broadcastTo mul sub mul where mul sub mul add add',
-      'conv2dWeightGrad',
-      'mul sub assign',
-      'mul add rsqrt mul add mul sub assign mul mul add assign (2 results)',
-      'greater add sqrt where',
-    ],
   )
 })

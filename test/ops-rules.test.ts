@@ -10,6 +10,7 @@ import {
   concat,
   constant,
   conv2d,
+  grad,
   type HostArray,
   isFinite,
   isNaN,
@@ -17,6 +18,7 @@ import {
   max,
   maximum,
   maxPool2d,
+  mean,
   min,
   minimum,
   moments,
@@ -36,15 +38,19 @@ import {
   scope,
   selectLargest,
   slice,
+  softmax,
+  square,
   sub,
   sum,
   type Tensor,
   takeLabel,
+  tanh,
   Variable,
   where,
 } from '../engine/index.ts'
 import { apply, type Op } from '../engine/op.ts'
 import { interpret } from '../engine/reference/index.ts'
+import { agree, drawn, f32 as f32Type } from './agree.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 
@@ -259,4 +265,26 @@ test('rules: scalars of every dtype reach the device as they are', async () => {
   await gives(scalar(16777217, 'u32'), 16777217)
   await gives(scalar(4294967295, 'u32'), 4294967295)
   await gives(neg(abs(scalar(-0.5))), -0.5)
+})
+
+test('rules: second derivatives run on the device', async () => {
+  const penalty = (build: (x: Tensor, w: Tensor) => Tensor) => (x: Tensor, w: Tensor) => {
+    const loss = mean(square(tanh(build(x, w))))
+    const slopes = grad(loss, [x, w])
+    return grad(add(sum(square(slopes[0])), sum(square(slopes[1]))), [x, w])
+  }
+  await agree(
+    penalty((x, w) =>
+      resizeBilinear(maxPool2d(conv2d(x, w, { padding: 1, stride: 2 }), { kernel: 2 }), [5, 4]),
+    ),
+    drawn([f32Type(1, 8, 7, 3), f32Type(3, 3, 3, 4)]),
+  )
+  await agree(
+    penalty((x, w) => softmax(matmul(permute(x, [0, 2, 1]), w))),
+    drawn([f32Type(2, 5, 3), f32Type(5, 4)]),
+  )
+  await agree(
+    penalty((x, w) => normalize(x, moments(x).mean, w, sub(w, moments(x).variance))),
+    drawn([f32Type(2, 3, 4, 5), f32Type(5)]),
+  )
 })

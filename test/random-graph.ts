@@ -175,7 +175,9 @@ const moves: readonly Move[] = [
     )
   }),
   onMaps((w, x) =>
-    maxPool2d(x, { kernel: 2, stride: 1 + w.dice.below(2), padding: w.dice.below(2) }),
+    Math.min(x.shape[1], x.shape[2]) < 2
+      ? undefined
+      : maxPool2d(x, { kernel: 2, stride: 1 + w.dice.below(2), padding: w.dice.below(2) }),
   ),
   onMaps((_, x) => (x.shape[1] <= 6 ? repeatUpsample(x, [2, 1]) : undefined)),
   onMaps((w, x) =>
@@ -212,7 +214,7 @@ function convolution({ dice, variable }: World, x: Tensor): Tensor | undefined {
   const k = dice.one([1, 1, 2, 3])
   const dilation = dice.one([1, 1, 2])
   const reach = dilation * (k - 1)
-  if (x.shape[1] + 2 <= reach || x.shape[2] + 2 <= reach) return undefined
+  if (Math.min(x.shape[1], x.shape[2]) <= reach) return undefined
   const weight = variable(k, k, channels(x), dice.one([1, 3, 4, 8]))
   return mul(
     conv2d(x, weight, {

@@ -1,0 +1,150 @@
+// The self-test of `atrous doctor`: every kernel family once on a small case, against the interpreter. About a second
+// on a software adapter.
+
+import type { Device } from '../device.ts'
+import type { HostArray } from '../dtype.ts'
+import { grad } from '../grad.ts'
+import { graphOf } from '../graph.ts'
+import { apply, type SampleInput, sample } from '../op.ts'
+import { add, cast, greater, mul, relu, square } from '../ops/arithmetic.ts'
+import { conv2d } from '../ops/conv.ts'
+import { matmul } from '../ops/matmul.ts'
+import { moments, normalize } from '../ops/norm.ts'
+import { maxPool2d, repeatUpsample, resizeBilinear } from '../ops/pool.ts'
+import { randomUniform } from '../ops/random.ts'
+import { max, sum } from '../ops/reduce.ts'
+import { selectLargest } from '../ops/select.ts'
+import { concat, padReflect, permute } from '../ops/shape.ts'
+import { argmax, logSoftmax, takeLabel } from '../ops/softmax.ts'
+import { inputOp, scalar } from '../ops/source.ts'
+import type { Tensor } from '../tensor.ts'
+import { tracing } from '../trace.ts'
+import { drawInput, randomFrom } from './draw.ts'
+import { interpret } from './interpret.ts'
+import { roundingErrors } from './rounding.ts'
+import { largestDifference } from './tolerance.ts'
+
+export interface SelfTestResult {
+  /** Which kernels, as a person calls them. */
+  readonly family: string
+  readonly ok: boolean
+  /** What went wrong, in one sentence; undefined where ok. */
+  readonly error: string | undefined
+  /** Compiling, running and reading back, in milliseconds. */
+  readonly ms: number
+}
+
+interface Case {
+  readonly inputs: readonly SampleInput[]
+  build(...inputs: Tensor[]): readonly Tensor[]
+}
+
+/** A value and its gradients, so that both directions run. */
+const both = (y: Tensor, wrt: readonly Tensor[]): Tensor[] => [y, ...grad(sum(square(y)), wrt)]
+
+const image = sample([1, 6, 8, 8])
+
+const families: Readonly<Record<string, Case>> = {
+  elementwise: {
+    inputs: [image, sample([8])],
+    build: (x, b) => both(relu(add(mul(x, b), 0.5)), [x, b]),
+  },
+  reductions: {
+    inputs: [sample([3, 700])],
+    build: (x) => [sum(x), sum(x, [0]), max(x, [1])],
+  },
+  'moving and joining': {
+    inputs: [sample([3, 4, 5]), sample([3, 4, 5])],
+    build: (x, y) => [
+      concat([permute(x, [1, 0, 2]), permute(y, [1, 0, 2])], 2),
+      padReflect(x, [1, 2, 0], [0, 1, 3]),
+    ],
+  },
+  'matrix product': {
+    inputs: [sample([9, 20]), sample([20, 12])],
+    build: (a, b) => both(matmul(a, b), [a, b]),
+  },
+  convolution: {
+    inputs: [image, sample([3, 3, 8, 8])],
+    build: (x, w) => both(conv2d(x, w, { padding: 1 }), [x, w]),
+  },
+  'strided convolution of odd channels': {
+    inputs: [sample([1, 7, 6, 3]), sample([3, 3, 3, 5])],
+    build: (x, w) => both(conv2d(x, w, { padding: 2, stride: 2, dilation: 2 }), [x, w]),
+  },
+  normalisation: {
+    inputs: [image, sample([8])],
+    build: (x, s) => both(normalize(x, moments(x).mean, s, moments(x).variance), [x, s]),
+  },
+  pooling: {
+    inputs: [image],
+    build: (x) => both(maxPool2d(x, { kernel: 2 }), [x]),
+  },
+  'resizing and repetition': {
+    inputs: [image],
+    build: (x) => [
+      ...both(resizeBilinear(x, [9, 5]), [x]),
+      ...both(repeatUpsample(x, [2, 2]), [x]),
+    ],
+  },
+  'classes and labels': {
+    inputs: [sample([2, 30, 5], [-4, 4]), { dtype: 'u8', shape: [2, 30], range: [0, 5] }],
+    build: (x, l) => [argmax(x), ...both(takeLabel(logSoftmax(x), l), [x])],
+  },
+  'selection of the largest': {
+    inputs: [{ ...sample([2, 500]), steps: 60 }],
+    build: (x) => Object.values(selectLargest(x, cast(greater(x, -0.9), 'u8'), 100)),
+  },
+  'random numbers': {
+    inputs: [],
+    build: () => [
+      randomUniform([1000], { seed: scalar(4294967291, 'u32'), step: scalar(70001, 'u32') }),
+    ],
+  },
+}
+
+/** Runs every family of kernels on the device and compares with the interpreter. A family that cannot run is reported
+ * like one that computes something else; nothing is thrown. */
+export async function selfTest(device: Device): Promise<SelfTestResult[]> {
+  const results: SelfTestResult[] = []
+  for (const [family, test] of Object.entries(families)) {
+    const begun = performance.now()
+    const error = await check(device, test).catch((e: Error) => e.message.split('\n')[0])
+    results.push({ family, ok: !error, error, ms: performance.now() - begun })
+  }
+  return results
+}
+
+async function check(device: Device, { inputs, build }: Case): Promise<string | undefined> {
+  const random = randomFrom(1)
+  const args = inputs.map((x) => drawInput(x, random))
+  const graph = trace(inputs, build)
+  const program = device.compile(build)
+  try {
+    const got: HostArray[] = []
+    for (const t of await program.run(...args)) {
+      got.push(await t.read())
+      t.dispose()
+    }
+    const expected = interpret(graph, args)
+    const allowed = roundingErrors(graph, args)
+    const wrong = expected.flatMap((y, i) => {
+      const off = largestDifference(got[i], y)
+      const most = allowed.get(graph.outputs[i])!
+      return off <= most
+        ? []
+        : [`result ${i} is off by ${off.toPrecision(2)}; rounding explains ${most.toPrecision(2)}`]
+    })
+    return wrong[0]
+  } finally {
+    program.dispose()
+  }
+}
+
+function trace(types: readonly SampleInput[], build: Case['build']) {
+  const plain = types.map(({ dtype, shape }) => ({ dtype, shape }))
+  const { result } = tracing(() =>
+    build(...plain.map((type, position) => apply(inputOp, [], { type, position })[0])),
+  )
+  return graphOf(plain, result, [])
+}
