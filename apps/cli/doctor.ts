@@ -1,17 +1,14 @@
 // `doctor`: what there is to run on, whether it computes what it should, and how fast it may be expected to be.
 
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { AtrousError } from '../../engine/errors.ts'
 import { conv2d, type Device, listAdapters, openDevice, type Tensor } from '../../engine/node.ts'
 import { hostTensor } from '../../engine/ops/source.ts'
 import { showBytes } from '../../engine/print.ts'
+import { type SelfTestResult, selfTest } from '../../engine/reference/selftest.ts'
 import { type Args, aligned, type Command, helpOption, jsonOption } from './command.ts'
-
-interface Finding {
-  readonly name: string
-  readonly ok: boolean
-  readonly detail: string
-}
 
 async function run(args: Args): Promise<number> {
   args.expect()
@@ -20,11 +17,14 @@ async function run(args: Args): Promise<number> {
   const opened = await open()
   const device = 'device' in opened ? opened.device : undefined
   try {
-    const checks = device ? await checkDevice(device) : []
+    const checks = device ? await selfTest(device) : []
     const speed = device ? await measureSpeed(device) : undefined
     const problems = [
+      ...packages.flatMap((name) =>
+        versions[name] === missing ? [`${name} is not installed: npm ci`] : [],
+      ),
       ...('problem' in opened ? [opened.problem] : []),
-      ...checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`),
+      ...checks.flatMap(({ family, error }) => (error ? [`${family}: ${error}`] : [])),
     ]
     const caps = device?.caps
     const warnings = device?.warnings ?? []
@@ -54,6 +54,7 @@ async function open(): Promise<{ device: Device } | { problem: string }> {
   }
 }
 
+const missing = 'missing'
 const packages = ['webgpu', 'koffi', 'sharp'] as const
 
 /** Versions of what matters; loading sharp shows that its binary is there. */
@@ -65,20 +66,20 @@ function readVersions(): Record<string, string> {
   }
   for (const name of packages)
     try {
-      found[name] = require(`${name}/package.json`).version
+      found[name] = versionOf(name, dirname(require.resolve(name)))
     } catch {
-      found[name] = 'installed, version unknown'
-      try {
-        require.resolve(name)
-      } catch {
-        found[name] = 'missing'
-      }
+      found[name] = missing
     }
   return found
 }
 
-async function checkDevice(_: Device): Promise<Finding[]> {
-  return []
+/** From the package.json above its main file: an exports map may hide it from require. */
+function versionOf(name: string, folder: string): string {
+  const file = join(folder, 'package.json')
+  const found = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+  if (found.name === name) return found.version
+  const parent = dirname(folder)
+  return parent === folder ? 'unknown' : versionOf(name, parent)
 }
 
 interface Speed {
@@ -128,7 +129,7 @@ interface Result {
   readonly device: string | undefined
   readonly caps: Device['caps'] | undefined
   readonly warnings: readonly string[]
-  readonly checks: readonly Finding[]
+  readonly checks: readonly SelfTestResult[]
   readonly speed: Speed | undefined
   readonly problems: readonly string[]
 }
@@ -166,7 +167,12 @@ function asText({
   if (checks.length) {
     lines.push('', 'self-test, each kernel family against the reference')
     lines.push(
-      ...aligned(checks.map(({ name, ok, detail }) => [name, ok ? detail : `WRONG: ${detail}`])),
+      ...aligned(
+        checks.map(({ family, error, ms }) => [
+          family,
+          error ? `WRONG: ${error}` : `right (${ms.toFixed(0)} ms)`,
+        ]),
+      ),
     )
   }
   if (speed)

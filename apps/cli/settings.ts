@@ -42,7 +42,7 @@ export const trainOptions: Options = {
 const resumable = new Set(['resume', 'steps', 'minutes', 'eval-every', 'data', 'watch-nan', 'json'])
 
 const defaults = {
-  street: { size: [48, 64], minutes: 1.8, batch: 4, base: 8, lanes: 8, lr: 4e-3, keep: 1 },
+  street: { size: [48, 64], minutes: 1.8, batch: 2, base: 8, lanes: 8, lr: 8e-3, keep: 1 },
   camvid: { size: [96, 128], minutes: 15, batch: 4, base: 8, lanes: 8, lr: 4e-3, keep: 0.25 },
 } as const
 
