@@ -20,9 +20,10 @@ export class Meter {
   #pending: Promise<StepEvent> | undefined
   /** Steps whose losses have been asked for, and when that was. */
   #read = 0
-  /** The stopwatch: since when, and how many steps had been done then. */
   #readAt = 0
-  #timedFrom = 0
+  /** The stopwatch: when losses last arrived, which is when their steps had run, and which step that was. */
+  #arrivedAt = 0
+  #arrived = 0
   #step = 0
   #rate = 0
   #images = 1
@@ -34,10 +35,11 @@ export class Meter {
   }
 
   /** Restarts the stopwatch, after compiling or validating. */
-  begin(read: number, timedFrom = read): void {
+  begin(read: number, arrived = read): void {
     this.#read = read
+    this.#arrived = arrived
     this.#readAt = performance.now()
-    this.#timedFrom = timedFrom
+    this.#arrivedAt = this.#readAt
   }
 
   /** After each step: what has arrived. With `all`, whatever has run. */
@@ -72,19 +74,22 @@ export class Meter {
     const from = this.#read
     const to = this.#step
     const rate = this.#rate
-    const ms = (performance.now() - this.#readAt) / Math.max(1, to - this.#timedFrom)
-    this.begin(to)
+    this.#read = to
+    this.#readAt = performance.now()
     this.#pending = this.#history
       .read(this.#options.device, from, to)
-      .then((recorded) => this.#event(from, to, recorded, rate, ms))
+      .then((recorded) => this.#event(from, to, recorded, rate))
     // Seen when it is collected; a run that fails first has no use for it.
     this.#pending.catch(() => {})
   }
 
-  #event(from: number, to: number, recorded: Recorded[], lr: number, ms: number): StepEvent {
+  #event(from: number, to: number, recorded: Recorded[], lr: number): StepEvent {
     const losses = recorded.map(({ loss }, i) => ({ step: from + i + 1, value: loss }))
     const bad = losses.find(({ value }) => !Number.isFinite(value))
     if (bad) throw diverged(bad.step, bad.value)
+    const ms = (performance.now() - this.#arrivedAt) / Math.max(1, to - this.#arrived)
+    this.#arrived = to
+    this.#arrivedAt = performance.now()
     return {
       kind: 'step',
       step: to,
