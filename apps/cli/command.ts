@@ -1,5 +1,6 @@
 // What a command is, how its arguments are read, and its help. Nothing here starts a GPU.
 
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { OptionError } from '../../engine/errors.ts'
 import { nearest } from '../../nn/near.ts'
@@ -173,6 +174,12 @@ export function helpOf({ name, summary, usage, options, examples }: Command): st
     ...aligned(examples.map(([line, what]) => [line, what])),
   ].join('\n')
 }
+
+const inClone = existsSync(new URL('../../../apps/bootstrap.mjs', import.meta.url))
+
+/** How a person types a command where this runs: in a clone, or where the package is installed. */
+export const typed = (args: string): string =>
+  inClone ? `npm run atrous -- ${args}` : `npx atrous ${args}`
 
 /** Two columns, indented. */
 export function aligned(rows: readonly (readonly string[])[]): string[] {

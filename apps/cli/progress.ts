@@ -12,7 +12,7 @@ import type {
 import { percent } from '../../train/metrics.ts'
 
 const SECONDS_BETWEEN_LINES = 10
-const BAR = 24
+const BAR = 12
 
 export class TerminalProgress {
   readonly #out: NodeJS.WriteStream
@@ -84,14 +84,15 @@ const startLine = ({ step, parameters, activationBytes, pipelines, seconds }: St
   `${step ? `going on after step ${step}; ` : ''}${parameters.toLocaleString('en')} parameters, ` +
   `${showBytes(activationBytes)} of activations, ${pipelines} kernels, ready in ${seconds.toFixed(1)} s`
 
+// What matters most comes first: a narrow terminal cuts the end.
 const stepLine = (e: StepEvent, loss: number): string =>
   [
     `step ${e.step}${e.of ? `/${e.of}` : ''}`,
+    `${duration(e.eta)} left`,
     `loss ${loss.toFixed(3)}`,
-    `lr ${e.lr.toPrecision(2)}`,
     `${e.imagesPerSecond.toPrecision(3)} img/s`,
     showBytes(e.bytes),
-    `${duration(e.eta)} left`,
+    `lr ${e.lr.toPrecision(2)}`,
   ].join('  ')
 
 const validationLine = ({ step, scores, best, seconds }: ValidationEvent): string =>

@@ -1,6 +1,6 @@
 // `start` and `train`: one command under two names, the first for somebody who has just cloned this.
 
-import type { Args, Command } from './command.ts'
+import { type Args, type Command, typed } from './command.ts'
 import { TerminalProgress } from './progress.ts'
 import { type Outcome, scoresText } from './report.ts'
 import { trainSession } from './session.ts'
@@ -21,7 +21,7 @@ async function run(args: Args): Promise<number> {
   try {
     const { run, outcome, step } = await trainSession(args, progress, stop.signal)
     if (!outcome) {
-      const line = `stopped after step ${step}; to go on: npm run atrous -- train --resume ${run.folder}`
+      const line = `stopped after step ${step}; to go on: ${typed(`train --resume ${run.folder}`)}`
       if (args.has('json')) console.log(JSON.stringify({ run: run.folder, stopped: true, step }))
       else console.log(line)
       return interrupted
@@ -53,7 +53,7 @@ const resultText = (folder: string, { evaluation, step, dataset }: Outcome): str
     '  scores.json, config.json  the figures above, and what was asked for',
     '  checkpoint*.safetensors   the last weights and the best ones, each described in a .json',
     '',
-    `try it on a picture of yours: npm run atrous -- predict ${folder} photo.jpg --out masks`,
+    `try it on a picture of yours: ${typed(`predict ${folder} photo.jpg --out masks`)}`,
   ].join('\n')
 
 export const start: Command = {
