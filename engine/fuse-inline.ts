@@ -29,11 +29,12 @@ export function chooseInlined(graph: Graph, versions: Versions, maxBuffers: numb
     const read = [...leavesOf(node, inlined)]
     if (readers.some((r) => read.some((x) => versions.overwritten(x, r)))) continue
     const n = readers.length
-    const leaves = read.length
+    // Vectors and scalars beside a map are no traffic.
+    const leaves = read.filter((x) => 8 * sizeOf(x.shape) > sizeOf(node.types[0].shape)).length
     const free = node.op.name === 'broadcastTo' || leaves === 0
     // Where it can ride on a kernel's own store, storing it costs nothing more.
     if (n > 1 && read.some((x) => couldRide(x, node, users))) continue
-    if (n === 1 || free || (n * leaves <= leaves + 1 + n && flopsInside(node, inlined) <= 24))
+    if (n === 1 || free || (n * leaves <= leaves + 1 + n && flopsInside(node, inlined) <= 48))
       everywhere.add(node)
   }
   return inlined

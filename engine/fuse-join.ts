@@ -74,7 +74,8 @@ export function joinNeighbours(
       for (const r of joined.results) kernels.set(r.node, joined)
       for (const [key, k] of open) if (k === first) open.delete(key)
     }
-    for (const x of kernel.inputs) open.set(x.node, kernel)
+    // A scalar, such as the learning rate, is read by everything and makes no neighbours.
+    for (const x of kernel.inputs) if (sizeOf(x.shape) > 1) open.set(x.node, kernel)
     for (const t of kernel.results) open.set(t.node, kernel)
   }
 }

@@ -22,7 +22,7 @@ export {
   stageNames,
 } from './explain.ts'
 export { grad } from './grad.ts'
-export { type Graph, graphOf } from './graph.ts'
+export { type Graph, graphOf, rewrite, withInputs } from './graph.ts'
 export type { Op, TensorLike } from './op.ts'
 export {
   abs,
@@ -84,5 +84,5 @@ export {
 export { argmax, logSoftmax, softmax, takeLabel } from './ops/softmax.ts'
 export { assign, constant, hostTensor, read, scalar } from './ops/source.ts'
 export { type PlanSummary, printGraph, printPlan, showBytes, showFlops } from './print.ts'
-export { type HostTensor, Tensor, Variable } from './tensor.ts'
+export { type HostTensor, Node, Tensor, Variable } from './tensor.ts'
 export { collect, scope, tap } from './trace.ts'

@@ -1,7 +1,7 @@
 // Printing: one line per node or dispatch. The lines are an interface, kept by golden tests.
 
 import { bytesOf, showType, type TensorType } from './dtype.ts'
-import { bodyOf } from './fused.ts'
+import { assignedBy, bodyOf } from './fused.ts'
 import type { Graph } from './graph.ts'
 import type { Plan, PlanStep } from './plan.ts'
 import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
@@ -50,7 +50,11 @@ export function titleOf(node: Node): string {
 const hidden = new Set(['body', 'type', 'position', 'as', 'size', 'kernel', 'shape', 'version'])
 
 function showAttrs(node: Node): string {
-  if (node.op.kind === 'fused') return ''
+  if (node.op.kind === 'fused')
+    return node.types
+      .flatMap((_, i) => assignedBy(node, i) ?? [])
+      .map((s) => `→${(s.attrs.variable as Variable).name}`)
+      .join(' ')
   return Object.entries(node.attrs)
     .filter(([k]) => !hidden.has(k))
     .map(([k, v]) => `${k}=${showAttr(k, v)}`)
@@ -94,7 +98,7 @@ export function printGraph(graph: Graph): string {
   const rows = graph.nodes.map((node) => {
     const { flops } = node.op.cost(node.inputs, node.types, node.attrs)
     const bytes = node.types.reduce((n, t) => n + bytesOf(t), 0)
-    const owner = node.source ? `∂${names.node(node.source)}` : ''
+    const owner = node.source ? `∂${names.node(node.source)} ${node.source.path}` : ''
     return [
       names.node(node),
       titleOf(node),
@@ -102,7 +106,7 @@ export function printGraph(graph: Graph): string {
       [...node.inputs.map((x) => names.tensor(x)), showAttrs(node)].filter(Boolean).join(' '),
       node.op.kind === 'source' || node.op.kind === 'view' ? '' : showFlops(flops),
       node.op.kind === 'view' ? '' : showBytes(bytes),
-      [node.path, owner].filter(Boolean).join(' '),
+      [node.path, owner].filter(Boolean).join(' ').trim(),
     ]
   })
   const outputs = graph.outputs.map((t) => names.tensor(t)).join(' ')
@@ -148,28 +152,34 @@ export function summarizePlan(plan: Plan): PlanSummary {
 /** The plan as a timeline: one line per kernel with its dispatches and a bar of the bytes alive, then the totals. */
 export function printPlan(plan: Plan): string {
   const most = Math.max(1, plan.lowerBound)
+  const head = ['step', 'kernel', 'result', 'dispatches', 'workgroups', 'live', '', 'module']
   const rows = plan.steps.map((s, i) => [
     String(i),
     titleOf(s.node),
     s.node.types.map(showType).join(' '),
-    `${s.dispatches.length}×`,
+    String(s.dispatches.length),
     s.dispatches.map((d) => d.dispatch.grid.join('·')).join(' '),
     showBytes(s.live),
     '▇'.repeat(Math.round((20 * s.live) / most)).padEnd(20),
-    [s.node.path, s.node.source && `∂${titleOf(s.node.source)}`].filter(Boolean).join(' '),
+    [s.node.path, s.node.source && `∂${titleOf(s.node.source)} ${s.node.source.path}`]
+      .filter(Boolean)
+      .join(' ')
+      .trim(),
   ])
   return [
-    ...columns(rows, new Set([0, 5])),
+    ...columns([head, ...rows], new Set([0, 3, 5])),
     '',
     ...printSummary(summarizePlan(plan), plan.steps),
   ].join('\n')
 }
 
+const count = (n: number, what: string, plural = 's') => `${n} ${what}${n === 1 ? '' : plural}`
+
 function printSummary(s: PlanSummary, steps: readonly PlanStep[]): string[] {
   const peak = steps[s.peakStep]
   const over = s.lowerBound ? (100 * (s.activationBytes / s.lowerBound - 1)).toFixed(1) : '0.0'
   return [
-    `${s.kernels} kernels, ${s.dispatches} dispatches, ${s.pipelines} pipelines; ${showFlops(s.flops)} (${(s.macs / 1e9).toPrecision(3)} G multiply-adds)`,
+    `${count(s.kernels, 'kernel')}, ${count(s.dispatches, 'dispatch', 'es')}, ${count(s.pipelines, 'pipeline')}; ${showFlops(s.flops)}, ${scaled(s.macs, ['', 'K', 'M', 'G', 'T'])} multiply-adds`,
     `variables ${showBytes(s.variableBytes)}, inputs ${showBytes(s.inputBytes)}, results ${showBytes(s.outputBytes)}, constants ${showBytes(s.constantBytes)}`,
     `activations ${showBytes(s.activationBytes)}, ${over} % above the least that is alive at once` +
       (peak

@@ -48,6 +48,8 @@ export function schedule(graph: Graph): Node[] {
     return bytes
   }
 
+  // Sources cost nothing and must hold nothing up: an update reads its moments long after they could be had.
+  for (const node of graph.nodes) if (node.op.kind === 'source') run(node)
   for (const node of graph.nodes) {
     // A node that is not ready yet waits for an update that later nodes hold up; its turn comes below.
     const stack = ready.has(node) ? [node] : []

@@ -37,6 +37,8 @@ export function simplify(graph: Graph): Graph {
 function fold(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   const { op, attrs } = node
   const [type] = node.types
+  // Differentiation is over.
+  if (op.name === 'stopGradient') return inputs[0]
   if (op.name === 'broadcastTo') {
     const number = numberOf(inputs[0])
     return number && number !== inputs[0]

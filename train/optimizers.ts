@@ -31,14 +31,24 @@ export abstract class Optimizer {
   minimize(loss: Tensor, lr: Tensor | number): Tensor {
     const behind = ancestors(loss)
     const used = this.parameters.filter((p) => behind.has(read(p).node))
-    this.step(used, grad(loss, used), lr)
+    // What all updates share comes before the gradients, so that each update can follow its gradient at once.
+    const update = scope('optimizer', () => this.prepare(toTensor(lr)))
+    this.#assign(used, grad(loss, used), update)
     return loss
   }
 
   /** The same with gradients from elsewhere, one for each of `parameters`. */
   step(parameters: readonly Variable[], grads: readonly Tensor[], lr: Tensor | number): void {
+    const update = scope('optimizer', () => this.prepare(toTensor(lr)))
+    this.#assign(parameters, grads, update)
+  }
+
+  #assign(
+    parameters: readonly Variable[],
+    grads: readonly Tensor[],
+    update: (p: Variable, g: Tensor) => void,
+  ): void {
     scope('optimizer', () => {
-      const update = this.prepare(toTensor(lr))
       parameters.forEach((p, i) => {
         scope(p.name, () => update(p, grads[i]))
       })

@@ -32,13 +32,15 @@ export function interpret(
   return graph.outputs.map((t) => values.get(t)!.data)
 }
 
-/** The value of every tensor of a graph. Variables are read from `state`, which stays as it is.
- * `disturb` may change what a node gave before others read it. */
+/** What becomes of a node's outputs before others read them. */
+export type Disturb = (node: Node, outputs: Value[], inputs: readonly Value[]) => Value[]
+
+/** The value of every tensor of a graph. Variables are read from `state`, which stays as it is. */
 export function interpretAll(
   graph: Graph,
   inputs: readonly Given[] = [],
   state: State = new Map(),
-  disturb: (node: Node, outputs: Value[]) => Value[] = (_, outputs) => outputs,
+  disturb: Disturb = (_, outputs) => outputs,
 ): Map<Tensor, Value> {
   const values = new Map<Tensor, Value>()
   for (const node of graph.nodes) {
@@ -46,7 +48,7 @@ export function interpretAll(
     const outputs =
       node.op.kind === 'source'
         ? [{ ...node.types[0], data: given(node, inputs, state) }]
-        : disturb(node, evaluate(node.op, args, node.attrs, node.types))
+        : disturb(node, evaluate(node.op, args, node.attrs, node.types), args)
     outputs.forEach((v, i) => {
       values.set(node.output(i), v)
     })

@@ -7,7 +7,7 @@ import type { Graph } from '../graph.ts'
 import type { Node, Tensor } from '../tensor.ts'
 import { randomFrom } from './draw.ts'
 import { type Given, interpretAll, type State } from './interpret.ts'
-import { sizeOfValues, tolerance } from './tolerance.ts'
+import { errorOf, sizeOfValues } from './tolerance.ts'
 import type { Value } from './value.ts'
 
 const experiments = 3
@@ -36,9 +36,7 @@ export function roundingErrors(
   )
   for (let seed = 1; seed <= experiments; seed++) {
     const random = randomFrom(seed)
-    const disturbed = interpretAll(graph, inputs, state, (node, outputs) =>
-      disturb(node, outputs, random),
-    )
+    const disturbed = interpretAll(graph, inputs, state, (...given) => disturb(random, ...given))
     for (const t of wanted) {
       const [a, b] = [plain.get(t)!.data, disturbed.get(t)!.data]
       const most = a.reduce((m, x, i) => Math.max(m, finite(Math.abs(x - b[i]))), 0)
@@ -51,17 +49,23 @@ export function roundingErrors(
 
 const finite = (x: number) => (Number.isFinite(x) ? x : 0)
 
-function disturb(node: Node, outputs: Value[], random: () => number): Value[] {
+function disturb(
+  random: () => number,
+  node: Node,
+  outputs: Value[],
+  inputs: readonly Value[],
+): Value[] {
   if (exact.has(node.op.name)) return outputs
   const signed = () => 2 * random() - 1
+  const { relative, absolute } = errorOf(node.op, node.inputs, node.types, node.attrs)
+  const pointwise = node.op.kind === 'pointwise'
+  // A pointwise op errs in proportion to its result; a sum to the terms that it is made of, which are products of its
+  // inputs. What is exactly 0 is so because its terms are.
+  const terms = inputs.reduce((n, x) => (isFloat(x.dtype) ? n * sizeOfValues(x.data) : n), 1)
   return outputs.map((v) => {
     if (!isFloat(v.dtype)) return v
-    const size = sizeOfValues(v.data)
-    const most = tolerance(node.op, node.inputs, node.types, node.attrs, size) / Math.max(1, size)
-    // A pointwise op errs in proportion to its result; a sum to the terms that it is made of, which neighbours show.
-    // What is exactly 0 is so because its terms are.
-    const pointwise = node.op.kind === 'pointwise'
-    const error = (x: number) => signed() * most * (pointwise ? Math.abs(x) : size)
-    return { ...v, data: v.data.map((x) => (x === 0 ? 0 : x + error(x))) }
+    const size = Math.max(terms, sizeOfValues(v.data))
+    const error = (x: number) => relative * (pointwise ? Math.abs(x) : x && size) + absolute
+    return { ...v, data: v.data.map((x) => x + signed() * error(x)) }
   })
 }

@@ -6,25 +6,42 @@ import type { Attrs, Op } from '../op.ts'
 /** Half a unit in the last place of 1, in f32. */
 const roundoff = 2 ** -24
 
-/** What WGSL allows these functions beyond a few roundings, as absolute errors on their samples' ranges. */
-const allowed: Readonly<Record<string, number>> = {
+/** What WGSL allows these functions beyond a few roundings, whatever the size of the result, on moderate arguments. */
+const absolute: Readonly<Record<string, number>> = {
   // "Absolute error at most 2⁻²¹ when x is in [0.5, 2]".
   log: 2 ** -21,
   logSoftmax: 2 ** -20,
-  // "3 + 2·|x| ulp", where |x| is at most 8.
-  exp: 2 ** -20,
-  softmax: 2 ** -20,
   // "Max of 1e-5 and what sinh/cosh would inherit".
   tanh: 1e-5,
   // cos is good to 2⁻¹¹ in [-π, π] only; times √(-2 log u) ≤ 5.8.
   randomNormal: 6 * 2 ** -11,
 }
 
-/** Largest difference that rounding explains, for results of size at most `size`.
+/** The same in proportion to the result. exp: "3 + 2·|x| ulp", where |x| is at most 8. */
+const relative: Readonly<Record<string, number>> = { exp: 2 ** -20, softmax: 2 ** -20 }
+
+/** Largest error of an op in two parts: one that goes with the size of its results, and one that does not.
  *
- * A sum of n terms of size at most 1 makes n roundings of partial sums that are themselves about as large as the
- * result, or √n where terms cancel; pairwise or serial, the error stays below n·roundoff·max(1, |result|). A handful
- * of roundings more are what a few elementwise steps make. Integers are exact. */
+ * A sum of n terms makes n roundings of partial sums that are themselves about as large as the result, or √n where
+ * terms cancel; pairwise or serial, the error stays below n·roundoff·(size of the largest result). A handful of
+ * roundings more are what a few elementwise steps make. */
+export function errorOf(
+  op: Op,
+  inputs: readonly TensorType[],
+  outputs: readonly TensorType[],
+  attrs: Attrs,
+): { relative: number; absolute: number } {
+  const { macs, flops } = op.cost(inputs, outputs, attrs)
+  const elements = outputs.reduce((n, t) => n + sizeOf(t.shape), 0)
+  const terms = Math.max(macs, flops) / Math.max(1, elements)
+  return {
+    relative: (terms + 8) * roundoff + (relative[op.name] ?? 0),
+    absolute: absolute[op.name] ?? 0,
+  }
+}
+
+/** Largest difference that rounding explains, for results of size at most `size` from inputs of about 1. Integers are
+ * exact. */
 export function tolerance(
   op: Op,
   inputs: readonly TensorType[],
@@ -34,10 +51,8 @@ export function tolerance(
   dtype: TensorType['dtype'] = 'f32',
 ): number {
   if (!isFloat(dtype)) return 0
-  const { macs, flops } = op.cost(inputs, outputs, attrs)
-  const elements = outputs.reduce((n, t) => n + sizeOf(t.shape), 0)
-  const terms = Math.max(macs, flops) / Math.max(1, elements)
-  return (terms + 8) * roundoff * Math.max(1, size) + (allowed[op.name] ?? 0) * Math.max(1, size)
+  const error = errorOf(op, inputs, outputs, attrs)
+  return error.relative * Math.max(1, size) + error.absolute
 }
 
 /** The largest |a − b|; NaN and infinities must agree, or it is Infinity. */
