@@ -288,3 +288,21 @@ test('rules: second derivatives run on the device', async () => {
     drawn([f32Type(2, 3, 4, 5), f32Type(5)]),
   )
 })
+
+// The largest element is found by comparing it with the maximum. Where both kernels compute the element anew, a
+// compiler that contracts a product and a sum in one of them only would leave no equal element, and no gradient.
+test('max: its gradient reaches one element a row, though the element is computed twice', async () => {
+  const [a, b, c] = drawn([f32Type(40, 30), f32Type(40, 30), f32Type(30)])
+  const program = (await testDevice()).compile((x: Tensor, y: Tensor, z: Tensor) => {
+    const terms = add(mul(x, y), z)
+    return grad(sum(max(terms, [1])), [terms])[0]
+  })
+  const result = await program.run(a, b, c)
+  const slopes = await result.read()
+  result.dispose()
+  program.dispose()
+  for (let row = 0; row < 40; row++) {
+    const ones = Array.from(slopes.subarray(30 * row, 30 * row + 30)).filter((g) => g !== 0)
+    assert.equal(ones, [1], `row ${row}`)
+  }
+})
