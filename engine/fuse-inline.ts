@@ -34,7 +34,7 @@ export function chooseInlined(graph: Graph, versions: Versions, maxBuffers: numb
     const free = node.op.name === 'broadcastTo' || leaves === 0
     // Where it can ride on a kernel's own store, storing it costs nothing more.
     if (n > 1 && read.some((x) => couldRide(x, node, users))) continue
-    if (n === 1 || free || (n * leaves <= leaves + 1 + n && flopsInside(node, inlined) <= 48))
+    if (n === 1 || free || (n * leaves <= leaves + 1 + n && flopsInside(node, inlined) <= 24))
       everywhere.add(node)
   }
   return inlined
