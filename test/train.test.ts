@@ -190,6 +190,14 @@ test('train: validates on time, tells the best, and keeps both checkpoints', asy
   assert.deepEqual(last.kind === 'end' && last.best, { step: 20, meanIoU: 0.4 })
 })
 
+test('train: keeps a checkpoint every now and then, so that a crash costs little', async () => {
+  const device = await testDevice()
+  const kept: number[] = []
+  const save = async (_: string, { step }: Progress) => void kept.push(step)
+  await eventsOf(smallRun(device, { steps: 8, validateEvery: 8, saveEvery: 0, save }))
+  assert.deepEqual(kept, [1, 2, 3, 4, 5, 6, 7, 8])
+})
+
 test('train: a loss that is not finite stops the run and names the step; the watch names the value', async () => {
   const device = await testDevice()
   const rate = (step: number) => (step === 4 ? 3e38 : 1e-3)

@@ -38,8 +38,11 @@ export interface TrainOptions {
   readonly validate?: () => Promise<Scores>
   /** Steps between validations; left out, there are four in a run. Always one at the end. */
   readonly validateEvery?: number | undefined
-  /** Keeps a checkpoint: `last` after each validation and when stopped, `best` whenever the mean IoU was best. */
+  /** Keeps a checkpoint: `last` after each validation, when stopped and every now and then, `best` whenever the mean
+   * IoU was best. */
   readonly save?: (which: 'last' | 'best', progress: Progress) => Promise<void>
+  /** Seconds after which a checkpoint is due, so that no crash costs more; default 120. */
+  readonly saveEvery?: number
   /** Ends the run after the step that is running, with a checkpoint. */
   readonly signal?: AbortSignal
   /** Seed of random ops in the network. */
@@ -53,7 +56,7 @@ export interface TrainOptions {
 /** Trains until the limit or the signal; an event for whatever happens. Throws NonFiniteError naming the step when a
  * loss is not finite, and leaves the last checkpoint as it was. */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> {
-  const { device, signal, from } = options
+  const { device, signal, from, saveEvery = 120 } = options
   checkLimits(options)
   const clock = new Clock(options)
   const history = new History()
@@ -64,6 +67,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
   let step = first
   let validated = first
   let nextValidation = clock.nextValidation(step)
+  let savedAt = clock.seconds()
   const progress = (): Progress => ({ step, seconds: clock.seconds(), best })
 
   try {
@@ -82,17 +86,20 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
       }
       const due = clock.due(step, nextValidation)
       for (const event of await meter.after(step, rate, batch.names.length, due)) yield event
-      if (!due || signal?.aborted) continue
-      const begun = clock.seconds()
-      yield* validation()
-      nextValidation = clock.nextValidation(step, clock.seconds() - begun)
+      if (signal?.aborted) continue
+      if (due) {
+        const begun = clock.seconds()
+        yield* validation()
+        nextValidation = clock.nextValidation(step, clock.seconds() - begun)
+      } else if (clock.seconds() - savedAt > saveEvery) {
+        for (const event of await meter.drain()) yield event
+        yield* saving('last')
+        meter.begin(step)
+      }
     }
     for (const event of await meter.drain()) yield event
     if (!signal?.aborted && validated < step) yield* validation()
-    if (signal?.aborted && options.save) {
-      await options.save('last', progress())
-      yield { kind: 'checkpoint', step, which: 'last' }
-    }
+    if (signal?.aborted) yield* saving('last')
     const limit = options.steps === undefined ? 'minutes' : 'steps'
     const reason = signal?.aborted ? 'stopped' : limit
     yield { kind: 'end', step, reason, seconds: clock.seconds(), best }
@@ -112,16 +119,17 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
       if (isBest) best = { step, meanIoU: scores.meanIoU }
       const seconds = (performance.now() - begun) / 1000
       yield { kind: 'validation', step, scores, best: isBest, seconds }
-      if (isBest && options.save) {
-        await options.save('best', progress())
-        yield { kind: 'checkpoint', step, which: 'best' }
-      }
+      if (isBest) yield* saving('best')
     }
-    if (options.save) {
-      await options.save('last', progress())
-      yield { kind: 'checkpoint', step, which: 'last' }
-    }
+    yield* saving('last')
     meter.begin(step)
+  }
+
+  async function* saving(which: 'last' | 'best'): AsyncGenerator<TrainEvent> {
+    if (!options.save) return
+    await options.save(which, progress())
+    savedAt = clock.seconds()
+    yield { kind: 'checkpoint', step, which }
   }
 }
 

@@ -22,14 +22,15 @@ export interface Outcome {
 
 const PICTURES = 6
 
-/** Scores a run's best checkpoint on a split and writes scores.json, overlays and loss.svg into its folder. */
+/** Scores a run's best checkpoint on a split and writes scores.json, overlays and loss.svg into its folder. Undefined,
+ * and nothing is written, where it was stopped. */
 export async function report(
   device: Device,
   run: RunFolder,
   dataset: Dataset,
   progress: TerminalProgress,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<Outcome | undefined> {
   const checkpoint = await readCheckpoint(run.folder, 'best')
   const model = checkpointModel(checkpoint)
   loadModel(device, model, checkpoint)
@@ -45,11 +46,13 @@ export async function report(
     },
   })
   progress.clear()
+  if (signal.aborted) return undefined
   const { step } = checkpoint.info.progress
   const { scores, baseline, images } = evaluation
-  await run.writeJson('scores.json', { split: dataset.split, images, step, scores, baseline })
   await writePictures(run, panels, dataset)
   await writeCurve(run)
+  // The last of them: with it the run is done.
+  await run.writeJson('scores.json', { split: dataset.split, images, step, scores, baseline })
   return { evaluation, step, dataset }
 }
 

@@ -55,11 +55,7 @@ async function prepare(
   const recipe = checkpoint ? resumedRecipe(args, recipeOf(checkpoint)) : newRecipe(args)
   recipeRate(recipe)
   const step = checkpoint?.info.progress.step ?? 0
-  if (recipe.steps !== undefined && step >= recipe.steps)
-    throw new OptionError(
-      `${run?.folder} has done its ${step} steps`,
-      `to go on, ask for more: --steps ${2 * step}`,
-    )
+  if (checkpoint && run) refuseFinished(run, recipe, checkpoint.info.progress)
   const splits = await openSplits(recipe.data)
   const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
   const batches = recipeBatches(recipe, splits.train, model)
@@ -73,6 +69,17 @@ async function prepare(
     run: run ?? (await createRun(splits.train.name, { out: args.text('out') })),
     checkpoint,
   }
+}
+
+/** A run that was stopped between its last step and its report may still be resumed, to report. */
+function refuseFinished(run: RunFolder, { steps, minutes }: Recipe, at: Progress): void {
+  const over = steps === undefined ? at.seconds >= 60 * minutes! : at.step >= steps
+  if (!over || !existsSync(run.path('scores.json'))) return
+  const [done, more] =
+    steps === undefined
+      ? [`had its ${minutes} minutes`, `--minutes ${2 * minutes!}`]
+      : [`done its ${steps} steps`, `--steps ${2 * steps}`]
+  throw new OptionError(`${run.folder} has ${done}`, `to go on, ask for more: ${more}`)
 }
 
 /** More images than this are not read ahead: it would take minutes, and they would not stay in memory. */
