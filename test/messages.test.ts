@@ -1,0 +1,134 @@
+// What a person reads who gives an op the wrong shapes: messages are part of the interface.
+
+import * as assert from 'uvu/assert'
+import {
+  add,
+  assign,
+  broadcastTo,
+  concat,
+  constant,
+  conv2d,
+  matmul,
+  maxPool2d,
+  moments,
+  mul,
+  normalize,
+  pad,
+  padReflect,
+  permute,
+  repeatUpsample,
+  reshape,
+  resizeBilinear,
+  ShapeError,
+  scope,
+  selectLargest,
+  slice,
+  sum,
+  takeLabel,
+  Variable,
+  where,
+} from '../engine/index.ts'
+import { test } from './harness.ts'
+
+const image = () => constant(new Float32Array(2 * 4 * 4 * 3), [2, 4, 4, 3])
+const weight = () => constant(new Float32Array(3 * 3 * 4 * 8), [3, 3, 4, 8])
+const vector = (n: number) => constant(new Float32Array(n))
+
+/** Each likely misuse, with the sentence that a person gets. */
+const misuses: [f: () => unknown, message: string][] = [
+  [
+    () => scope('encoder', () => scope('conv1', () => conv2d(image(), weight()))),
+    'conv2d: input channels must equal weight channels; got f32[2,4,4,3], f32[3,3,4,8] (in encoder.conv1)\n  hint: weight is [kh, kw, in, out]; did you load a checkpoint of another width?',
+  ],
+  [
+    () => conv2d(image(), constant(new Float32Array(5 * 5 * 3), [5, 5, 3, 1])),
+    'conv2d: the padded input is smaller than the kernel (output 0×0); got f32[2,4,4,3], f32[5,5,3,1]',
+  ],
+  [
+    () => add(vector(3), vector(4)),
+    'add: shapes do not broadcast; got f32[3], f32[4]\n  hint: sizes must be equal or 1, counted from the last axis',
+  ],
+  [
+    () => mul(vector(2), constant(Int32Array.of(1, 2))),
+    'mul: dtypes differ; got f32[2], i32[2]\n  hint: use cast() to make them one; nothing is converted silently',
+  ],
+  [
+    () => where(vector(2), vector(2), vector(2)),
+    'where: the condition must be u8; got f32[2], f32[2], f32[2]\n  hint: comparisons give u8',
+  ],
+  [() => broadcastTo(vector(3), [3, 4]), 'broadcastTo: does not broadcast to [3,4]; got f32[3]'],
+  [
+    () => reshape(vector(6), [4, 2]),
+    'reshape: cannot become [4,2]: the number of elements differs; got f32[6]',
+  ],
+  [
+    () => permute(image(), [0, 1, 2]),
+    'permute: [0,1,2] is not an order of the 4 axes; got f32[2,4,4,3]',
+  ],
+  [() => slice(vector(4), [2], [9]), 'slice: [2:9:1] is not inside axis 0; got f32[4]'],
+  [() => pad(image(), [1], [1]), 'pad: amounts are needed for every axis; got f32[2,4,4,3]'],
+  [
+    () => padReflect(vector(3), [3], [0]),
+    'padReflect: axis 0 has 3 elements and can be reflected by at most 2; got f32[3]',
+  ],
+  [
+    () => concat([image(), vector(3)], 3),
+    'concat: all sizes but that of axis 3 must agree; got f32[2,4,4,3], f32[3]',
+  ],
+  [() => sum(image(), [4]), 'sum: no such axes [4]; got f32[2,4,4,3]'],
+  [
+    () => sum(constant(Uint8Array.of(1, 2))),
+    'sum: only f32 is reduced; got u8[2]\n  hint: use cast()',
+  ],
+  [
+    () => matmul(constant(new Float32Array(6), [2, 3]), constant(new Float32Array(8), [2, 4])),
+    'matmul: inner sizes differ; got f32[1,2,3], f32[1,2,4]',
+  ],
+  [() => moments(vector(3)), 'moments: an f32 tensor [..., c] is needed; got f32[3]'],
+  [
+    () => normalize(image(), vector(4), vector(3), vector(3)),
+    'normalize: mean, scale and shift must be [3]; got f32[2,4,4,3], f32[4], f32[3], f32[3]',
+  ],
+  [
+    () => maxPool2d(image(), { kernel: 5 }),
+    'maxPool2d: the window is larger than the padded input; got f32[2,4,4,3]',
+  ],
+  [
+    () => maxPool2d(vector(4), { kernel: 2 }),
+    'maxPool2d: an f32 tensor [n, h, w, c] is needed; got f32[4]',
+  ],
+  [
+    () => repeatUpsample(vector(4), [2, 2]),
+    'repeatUpsample: an f32 tensor [n, h, w, c] is needed; got f32[4]',
+  ],
+  [() => resizeBilinear(image(), [0, 4]), 'resizeBilinear: 0×4 is no size; got f32[2,4,4,3]'],
+  [
+    () => takeLabel(image(), vector(32)),
+    'takeLabel: scores must be f32 and labels u8, i32 or u32; got f32[2,4,4,3], f32[32]',
+  ],
+  [
+    () => selectLargest(vector(4), vector(4), 2),
+    'selectLargest: values must be f32 [rows, m]; got f32[4], f32[4]',
+  ],
+  [
+    () => assign(new Variable({ dtype: 'f32', shape: [2] }, () => new Float32Array(2), 'w'), 0),
+    'assign: assignments belong to a program; got w\n  hint: call assign inside the function that is given to device.compile',
+  ],
+  [
+    () => constant([1, 2, 3], [2]),
+    'tensor: the shape needs 2 elements and the data has 3; got f32[2]',
+  ],
+]
+
+for (const [f, message] of misuses) {
+  test(`message: ${message.split('\n')[0]}`, () => {
+    let said = ''
+    try {
+      f()
+    } catch (error) {
+      assert.instance(error, ShapeError)
+      said = (error as Error).message
+    }
+    assert.is(said, message)
+  })
+}
