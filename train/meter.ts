@@ -110,5 +110,5 @@ export class Meter {
 const diverged = (step: number, loss: number): NonFiniteError =>
   new NonFiniteError(
     `the loss of step ${step} is ${loss}`,
-    'lower the learning rate; to see which value broke first, resume from the last checkpoint and watch for NaN (--watch-nan)',
+    'lower the learning rate; with --watch-nan the first value that broke is named',
   )
