@@ -53,6 +53,7 @@ export function joinNeighbours(
     first.inputs.some((x) => overwritten(x, second.at, [...first.results, ...second.results]))
   const mayJoin = (first: Kernel, second: Kernel) =>
     !overtakes(first, second) &&
+    second.results.every((t) => !readAfter(before.get(t), second)) &&
     sameShape(first.results[0].shape, second.results[0].shape) &&
     first.results.every(
       (t) =>
@@ -60,7 +61,9 @@ export function joinNeighbours(
         (t.node.op.name === 'assign' || sizeOf(t.shape) <= smallKernel) &&
         !readBefore(t, second) &&
         // An old version that is read later still must be read before its update, which may not wait for that.
-        !readAfter(before.get(t), second),
+        !readAfter(before.get(t), second) &&
+        // Nor may an update wait for the next update of the same variable.
+        !overwritten(t, second.at, second.results),
     )
   for (const node of graph.nodes) {
     let kernel = kernels.get(node)

@@ -27,7 +27,7 @@ export function fuse(graph: Graph, { maxBuffers }: FuseOptions): Graph {
   return assemble(graph, kernels)
 }
 
-/** Every pointwise node as a kernel of its own; for the NaN watch, which must see each value. */
+/** Every pointwise node as a kernel of its own: what fusion is compared with. */
 export function fuseNothing(graph: Graph): Graph {
   return rewrite(graph, (node, inputs) => {
     const next = withInputs(node, inputs)

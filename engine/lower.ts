@@ -100,12 +100,6 @@ function expression(
   return out === 'u8' ? `(${value} & vec4u(255u))` : value
 }
 
-/** Whether every number in the body can be written as a WGSL literal (infinities and NaN cannot). */
-export const hasPlainConstants = (body: Body): boolean =>
-  body.steps.every(
-    (s) => s.op.kind !== 'pointwise' || s.op.constants(s.attrs).every((v) => Number.isFinite(v)),
-  )
-
 // ---- pointwise kernels
 
 function lowerPointwise(node: Node, bound: readonly Bound[], info: LowerInfo) {

@@ -71,7 +71,11 @@ export function plan(graph: Graph, caps: Caps): Plan {
     const home = homes.get(baseOf(x))
     return home?.kind === 'variable' ? home.variable : undefined
   }
+  for (const [t] of homes) checkSize(t, t.node, caps)
   const recipes = order.map((node) => lower(node, { caps, access, variableOf }))
+  recipes.forEach((r, step) => {
+    for (const bytes of r.scratch) checkSize({ dtype: 'u8', shape: [bytes] }, order[step], caps)
+  })
 
   const values = new Map<Tensor, Value>()
   const scratch = recipes.map((r, step) =>

@@ -73,7 +73,7 @@ function numberOf(x: Tensor): Tensor | undefined {
 
 /** Gives memory of its own to what would otherwise share it wrongly:
  * - a returned value that is an argument, a constant or a variable, or is returned twice;
- * - an old version of a variable that is read after, and because of, the new one;
+ * - an old version of a variable that is read after it was overwritten;
  * - the second of two equal operands of a kernel (WebGPU lets a writable buffer be bound only once). */
 export function separate(graph: Graph): Graph {
   const late = lateReads(graph)
@@ -131,24 +131,25 @@ function fusedCopy(x: Tensor): Tensor {
   return fusedNode(body, inputs, copy.node).output()
 }
 
-/** Nodes that read an old version although they also depend on the new one, by the old version's tensor. */
+/** Nodes that read a version of a variable after it was overwritten, by that version's tensor. */
 function lateReads(graph: Graph): Map<Tensor, Set<Node>> {
   const late = new Map<Tensor, Set<Node>>()
-  const versions = new Map<Variable, Tensor>()
-  graph.nodes.forEach((node, position) => {
-    if (node.op.name === 'variable') versions.set(node.attrs.variable as Variable, node.output())
-    if (node.op.name !== 'assign') return
+  const current = new Map<Variable, Tensor>()
+  const overwritten = new Set<Tensor>()
+  for (const node of graph.nodes) {
+    // A view runs nothing; whoever reads it reads what it shows.
+    if (node.op.kind !== 'view')
+      for (const base of new Set(node.inputs.map(baseOf))) {
+        if (!overwritten.has(base)) continue
+        if (!late.has(base)) late.set(base, new Set())
+        late.get(base)!.add(node)
+      }
+    if (node.op.name !== 'variable' && node.op.name !== 'assign') continue
     const variable = node.attrs.variable as Variable
-    const old = versions.get(variable)
-    versions.set(variable, node.output())
-    if (!old) return
-    const after = new Set<Node>([node])
-    for (const n of graph.nodes.slice(position))
-      if (n.inputs.some((x) => after.has(x.node))) after.add(n)
-    after.delete(node)
-    const readers = new Set([...after].filter((n) => n.inputs.some((x) => baseOf(x) === old)))
-    if (readers.size) late.set(old, readers)
-  })
+    const old = current.get(variable)
+    if (old) overwritten.add(old)
+    current.set(variable, node.output())
+  }
   return late
 }
 
@@ -156,7 +157,7 @@ function replaceLate(graph: Graph, late: Map<Tensor, Set<Node>>): Graph {
   const copies = new Map<Tensor, Tensor>()
   return rewrite(graph, (node, inputs) => {
     const swapped = inputs.map((x, i) => {
-      if (!late.get(node.inputs[i])?.has(node)) return x
+      if (!late.get(baseOf(node.inputs[i]))?.has(node)) return x
       if (!copies.has(x)) copies.set(x, copyOf(x))
       return copies.get(x)!
     })

@@ -6,6 +6,7 @@ import type { TensorType } from './dtype.ts'
 import { AtrousError } from './errors.ts'
 import { fuse, fuseNothing } from './fuse.ts'
 import { type Graph, graphOf } from './graph.ts'
+import { hoistNumbers } from './hoist.ts'
 import { apply } from './op.ts'
 import { inputOp } from './ops/source.ts'
 import { type Plan, plan } from './plan.ts'
@@ -58,11 +59,10 @@ export function stages<R>(
   const plain = graphOf(types, leavesOf(result), trace.assigns)
   const traced = options.instrument?.(plain) ?? plain
   const simplified = separate(simplify(traced))
-  const fused = unalias(
-    options.fuse === false
-      ? fuseNothing(simplified)
-      : fuse(simplified, { maxBuffers: caps.maxStorageBuffers }),
-  )
+  const maxBuffers = caps.maxStorageBuffers
+  const kernels =
+    options.fuse === false ? fuseNothing(simplified) : fuse(simplified, { maxBuffers })
+  const fused = hoistNumbers(unalias(kernels), maxBuffers)
   const recomputed = options.recompute?.(fused) ?? fused
   return { traced, simplified, fused, recomputed, plan: plan(recomputed, caps), result }
 }

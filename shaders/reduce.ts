@@ -123,6 +123,7 @@ function foldOnce(
         return foldSource(fold, lanes, values, load)
       },
       access: [...load.operands.map((o) => o.access), ...to.map(() => 'read_write' as const)],
+      ...(load.operands.some((o) => o.elem === 'f16') && { features: ['shader-f16' as const] }),
     },
     buffers: [...from.slice(0, n), ...to],
     params: words(outer, rows, columns, strips, f32(start[fold])),
@@ -163,7 +164,8 @@ function foldSource(
     fold === 'sum' || lanes !== 'rows'
       ? ''
       : `fn fold2(a: vec4f) -> f32 { let b = a.yxwz; let c = ${combine(fold, 'a', 'b')}; return c.x; }`
-  return `struct Params { outer: u32, rows: u32, columns: u32, strips: u32, start: f32 }
+  const f16 = load.operands.some((o) => o.elem === 'f16') ? 'enable f16;\n' : ''
+  return `${f16}struct Params { outer: u32, rows: u32, columns: u32, strips: u32, start: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 ${decls.join('\n')}
 ${each((v) => `@group(0) @binding(${load.operands.length + 1 + v}) var<storage, read_write> y${v}: array<${outType}>;`)}
