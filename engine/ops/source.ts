@@ -62,7 +62,8 @@ export const scalarOp: PointwiseOp<{ value: number; dtype: DType }> = {
     const bits = `(vec4u(${high}) * 65536u + vec4u(${low}))`
     return out === 'i32' ? `bitcast<vec4i>(${bits})` : bits
   },
-  reference: (_, { value }) => value,
+  // The number that the device sees.
+  reference: (_, { value, dtype }) => (dtype === 'f32' ? Math.fround(value) : value),
   samples: [{ inputs: [], attrs: { value: 1.5, dtype: 'f32' } }],
 }
 
