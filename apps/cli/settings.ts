@@ -43,7 +43,7 @@ const resumable = new Set(['resume', 'steps', 'minutes', 'eval-every', 'data', '
 
 const defaults = {
   street: { size: [48, 64], minutes: 1.8, batch: 2, base: 8, lanes: 8, lr: 8e-3, keep: 1 },
-  camvid: { size: [96, 128], minutes: 15, batch: 4, base: 8, lanes: 8, lr: 4e-3, keep: 0.25 },
+  camvid: { size: [96, 128], minutes: 15, batch: 2, base: 8, lanes: 8, lr: 6e-3, keep: 0.25 },
 } as const
 
 /** The recipe of a new run. */
