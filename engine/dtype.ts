@@ -18,6 +18,9 @@ export const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === '
 /** Number of elements of a shape; 1 for a scalar `[]`. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
 
+/** Whether every size is a whole number from 0. */
+export const isShape = (shape: Shape): boolean => shape.every((n) => Number.isInteger(n) && n >= 0)
+
 /** Bytes that the elements themselves take, without padding. */
 export const bytesOf = (type: TensorType): number =>
   sizeOf(type.shape) * bytesPerElement[type.dtype]
@@ -87,10 +90,24 @@ export function hostArray(dtype: DType, count: number): HostArray {
   }
 }
 
-export function dtypeOf(data: HostArray): DType {
+/** The dtype of host data, or undefined for an array that is none. */
+export function dtypeOf(data: ArrayBufferView): DType | undefined {
   if (data instanceof Float32Array) return 'f32'
   if (data instanceof Int32Array) return 'i32'
   if (data instanceof Uint32Array) return 'u32'
   if (data instanceof Uint16Array) return 'f16'
-  return 'u8'
+  return data instanceof Uint8Array ? 'u8' : undefined
 }
+
+/** Whether a dtype has a place for a number; floats round it, and integers would cut or wrap it. */
+export function holds(dtype: DType, value: number): boolean {
+  if (isFloat(dtype)) return true
+  const [low, high] = integerRange[dtype as keyof typeof integerRange]
+  return Number.isInteger(value) && value >= low && value <= high
+}
+
+const integerRange = {
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+  u32: [0, 2 ** 32 - 1],
+  u8: [0, 255],
+} as const

@@ -7,6 +7,7 @@ import {
   cast,
   div,
   greater,
+  greaterEqual,
   less,
   maximum,
   mul,
@@ -50,8 +51,10 @@ export function pixelCrossEntropy(
 ): PixelLosses {
   const classes = logits.shape[logits.shape.length - 1]
   const picked = takeLabel(logSoftmax(logits), labels)
-  const isClass = less(labels, classes)
-  const counts = notEqual(labels, ignore)
+  // As i32, so that no number here wraps around into the range of small labels.
+  const ids = cast(labels, 'i32')
+  const isClass = mul(greaterEqual(ids, 0), less(ids, classes))
+  const counts = notEqual(ids, ignore)
   const valid = mul(isClass, counts)
   return {
     losses: where(valid, neg(picked), 0),

@@ -91,3 +91,35 @@ test('losses: labels outside the classes are counted and do not take part', asyn
   assert.deepEqual([...(await out.classes.read())], [1, 1, 0, 0])
   program.dispose()
 })
+
+test('losses: labels are compared as numbers, whatever their dtype', async () => {
+  const device = await testDevice()
+  const run = async (labels: HostTensor, classes: number, ignore?: number) => {
+    const logits = hostTensor(new Float32Array(labels.data.length * classes), [
+      ...labels.shape,
+      classes,
+    ])
+    const program = device.compile((x: Tensor, t: Tensor) => {
+      const { loss, outOfRange } = crossEntropy(x, t, ignore === undefined ? {} : { ignore })
+      return { loss, outOfRange, valid: pixelCrossEntropy(x, t, { ignore: ignore ?? 255 }).valid }
+    })
+    const out = await program.run(logits, labels)
+    close([await out.loss.value()], [Math.log(classes)], 1e-6, 'loss')
+    const counted = [...(await out.valid.read())]
+    const result = { counted, outside: await out.outOfRange.value() }
+    program.dispose()
+    return result
+  }
+  const u8 = hostTensor(Uint8Array.of(0, 254, 255), [1, 1, 3])
+  // As many classes as a byte has values.
+  assert.deepEqual(await run(u8, 256), { counted: [1, 1, 0], outside: 0 })
+  // A label that no byte has: every pixel counts.
+  assert.deepEqual(await run(u8, 256, -1), { counted: [1, 1, 1], outside: 0 })
+  assert.deepEqual(await run(u8, 255, 300), { counted: [1, 1, 0], outside: 1 })
+  // Labels below zero are no classes.
+  const i32 = hostTensor(Int32Array.of(-5, -1, 1, 255, 300), [1, 1, 5])
+  assert.deepEqual(await run(i32, 2), { counted: [0, 0, 1, 0, 0], outside: 3 })
+  assert.deepEqual(await run(i32, 2, -1), { counted: [0, 0, 1, 0, 0], outside: 3 })
+  const u32 = hostTensor(Uint32Array.of(0, 4294967295), [1, 1, 2])
+  assert.deepEqual(await run(u32, 3), { counted: [1, 0], outside: 1 })
+})

@@ -8,6 +8,9 @@ import {
   concat,
   constant,
   conv2d,
+  iota,
+  isFinite,
+  isNaN,
   matmul,
   maxPool2d,
   moments,
@@ -20,6 +23,7 @@ import {
   reshape,
   resizeBilinear,
   ShapeError,
+  scalar,
   scope,
   selectLargest,
   slice,
@@ -62,10 +66,58 @@ const misuses: [f: () => unknown, message: string][] = [
     'reshape: cannot become [4,2]: the number of elements differs; got f32[6]',
   ],
   [
+    () => reshape(vector(7), [2, -1]),
+    'reshape: cannot become [2,-1]: sizes are whole numbers; got f32[7]',
+  ],
+  [
+    () => reshape(vector(4), [-2, -2]),
+    'reshape: cannot become [-2,-2]: sizes are whole numbers; got f32[4]',
+  ],
+  [
+    () => reshape(vector(4), [-1, 2, -1]),
+    'reshape: [-1,2,-1] leaves more than one size open; got f32[4]',
+  ],
+  [() => broadcastTo(vector(1), [2.5]), 'broadcastTo: does not broadcast to [2.5]; got f32[1]'],
+  [
     () => permute(image(), [0, 1, 2]),
     'permute: [0,1,2] is not an order of the 4 axes; got f32[2,4,4,3]',
   ],
   [() => slice(vector(4), [2], [9]), 'slice: [2:9:1] is not inside axis 0; got f32[4]'],
+  [() => slice(vector(4), [0.5], [2.5]), 'slice: [0.5:2.5:1] is not inside axis 0; got f32[4]'],
+  [() => slice(vector(4), [0], [4], [1.5]), 'slice: [0:4:1.5] is not inside axis 0; got f32[4]'],
+  [() => slice(vector(4), [0, 1]), 'slice: there are only 1 axes; got f32[4]'],
+  [
+    () => pad(vector(4), [0.5], [1]),
+    'pad: amounts are whole numbers, unlike [0.5], [1]; got f32[4]',
+  ],
+  [
+    () => padReflect(image(), [0, 1], [0, 1]),
+    'padReflect: amounts are needed for every axis; got f32[2,4,4,3]',
+  ],
+  [
+    () => padReflect(vector(4), [1.5], [0]),
+    'padReflect: amounts are whole numbers, unlike [1.5], [0]; got f32[4]',
+  ],
+  [() => concat([vector(2), vector(3)], 5), 'concat: no such axis 5; got f32[2], f32[3]'],
+  [() => concat([vector(2)], -2), 'concat: no such axis -2; got f32[2]'],
+  [() => concat([], 0), 'concat: nothing to join'],
+  [() => iota([2, 3], 2), 'iota: [2,3] has no axis 2'],
+  [
+    () => isNaN(constant(Int32Array.of(1))),
+    'isNaN: a floating-point dtype is needed; got i32[1]\n  hint: integers are always finite',
+  ],
+  [
+    () => isFinite(constant(Uint8Array.of(1))),
+    'isFinite: a floating-point dtype is needed; got u8[1]\n  hint: integers are always finite',
+  ],
+  [
+    () => scope('head', () => add(constant(Int32Array.of(1, 2)), 0.5)),
+    'scalar: i32 cannot hold 0.5 (in head)\n  hint: a number takes the dtype of the tensor beside it: cast() that first',
+  ],
+  [
+    () => scalar(-1, 'u8'),
+    'scalar: u8 cannot hold -1\n  hint: a number takes the dtype of the tensor beside it: cast() that first',
+  ],
   [() => pad(image(), [1], [1]), 'pad: amounts are needed for every axis; got f32[2,4,4,3]'],
   [
     () => padReflect(vector(3), [3], [0]),
@@ -117,6 +169,11 @@ const misuses: [f: () => unknown, message: string][] = [
   [
     () => constant([1, 2, 3], [2]),
     'tensor: the shape needs 2 elements and the data has 3; got f32[2]',
+  ],
+  [() => constant([1, 2], [2.5, 0.8]), 'tensor: sizes must be whole numbers; got f32[2.5,0.8]'],
+  [
+    () => constant(new Float64Array([1, 2]) as unknown as Float32Array),
+    'tensor: no dtype has this array; got Float64Array\n  hint: copy it into a Float32Array, Int32Array, Uint32Array or Uint8Array, or a Uint16Array of f16 bits',
   ],
 ]
 

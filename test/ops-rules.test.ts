@@ -11,6 +11,7 @@ import {
   type HostArray,
   isFinite,
   isNaN,
+  less,
   matmul,
   max,
   maximum,
@@ -23,6 +24,7 @@ import {
   neg,
   normalize,
   ops,
+  pad,
   permute,
   relu,
   resizeBilinear,
@@ -51,6 +53,13 @@ async function gives(t: Tensor, ...expected: number[]): Promise<void> {
   assert.equal(Array.from(interpret([t])[0]), expected, 'interpreter')
   assert.equal(Array.from(await (await testDevice()).read(t)), expected, 'device')
 }
+
+test('tanh lets NaN through, and is ±1 far out', async () => {
+  await gives(tanh(f32(nan, inf, -inf, 0, 40, -3e38)), nan, 1, -1, 0, 1, -1)
+  // The sign of a NaN is of no account, nor is its payload.
+  const bits = Uint32Array.of(0x7f800001, 0xffc00000, 0xff800001, 0x7fffffff)
+  await gives(tanh(constant(new Float32Array(bits.buffer))), nan, nan, nan, nan)
+})
 
 test('relu, maximum and minimum let NaN through', async () => {
   const x = f32(nan, -1, 0, 2, inf, -inf)
@@ -149,6 +158,32 @@ test('rules: scalars of every dtype reach the device as they are', async () => {
   await gives(scalar(16777217, 'u32'), 16777217)
   await gives(scalar(4294967295, 'u32'), 4294967295)
   await gives(neg(abs(scalar(-0.5))), -0.5)
+})
+
+test('rules: a number beside integers is one that they hold', async () => {
+  const [i32, u32, u8] = [Int32Array.of(1), Uint32Array.of(1), Uint8Array.of(1)].map((d) =>
+    constant(d),
+  )
+  await gives(add(i32, -(2 ** 31)), 1 - 2 ** 31)
+  await gives(maximum(u32, 2 ** 32 - 1), 2 ** 32 - 1)
+  await gives(maximum(u8, 255), 255)
+  await gives(pad(u8, [1], [1], 9), 9, 1, 9)
+  const bad: [() => unknown, string][] = [
+    [() => add(i32, 0.5), 'i32 cannot hold 0.5'],
+    [() => sub(2 ** 31, i32), 'i32 cannot hold 2147483648'],
+    [() => mul(u32, -1), 'u32 cannot hold -1'],
+    [() => less(u8, 300), 'u8 cannot hold 300'],
+    [() => where(u8, u8, nan), 'u8 cannot hold NaN'],
+    [() => where(u8, i32, inf), 'i32 cannot hold Infinity'],
+    [() => pad(u8, [1], [1], 256), 'u8 cannot hold 256'],
+  ]
+  for (const [f, message] of bad)
+    assert.throws(f, (e: Error) => e instanceof ShapeError && e.message.includes(message), message)
+})
+
+test('permute: axes may be counted from the end', async () => {
+  const x = constant([1, 2, 3, 4, 5, 6], [2, 3])
+  await gives(permute(x, [-1, -2]), 1, 4, 2, 5, 3, 6)
 })
 
 test('rules: second derivatives run on the device', async () => {

@@ -4,6 +4,7 @@ import {
   broadcastShapes,
   type DType,
   isFloat,
+  isShape,
   type Shape,
   sameShape,
   type TensorType,
@@ -49,9 +50,10 @@ const divDef = binary('div', {
     return [da, neg(mul(da, y))]
   },
 })
+// Bits are looked at because shader compilers may assume that there is no NaN and fold `x != x` to false.
+const bits = (x: string) => `(bitcast<vec4u>(${x}) & vec4u(0x7fffffffu))`
+const isNaNBits = (x: string) => `(${bits(x)} > vec4u(0x7f800000u))`
 /** max lets NaN through: `a < b` is false for NaN, so NaN in `a` stays, and NaN in `b` is tested by its bits. */
-const isNaNBits = (x: string) =>
-  `((bitcast<vec4u>(${x}) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u))`
 const extreme = (name: 'maximum' | 'minimum', sign: '<' | '>') => {
   const better = (a: number, b: number) =>
     Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : (sign === '<' ? a < b : a > b) ? b : a
@@ -147,8 +149,9 @@ const sigmoidDef = unary('sigmoid', {
 })
 const tanhDef = unary('tanh', {
   flops: 10,
-  // tanh() of some drivers overflows to NaN for large arguments; beyond ±9 the result is ±1 in f32 anyway.
-  wgsl: (x) => `tanh(clamp(${x}, vec4f(-15.0), vec4f(15.0)))`,
+  // tanh() of some drivers overflows to NaN for large arguments; beyond ±9 the result is ±1 in f32 anyway. A NaN of
+  // the argument itself, which clamp() may swallow, stays.
+  wgsl: (x) => `select(tanh(clamp(${x}, vec4f(-15.0), vec4f(15.0))), ${x}, ${isNaNBits(x)})`,
   reference: Math.tanh,
   vjp: ({ outputs: [y] }, [dy]) => [dy && mul(dy, sub(1, square(y)))],
 })
@@ -177,16 +180,18 @@ export const sigmoid = one(sigmoidDef.of)
 export const tanh = one(tanhDef.of)
 export const relu = one(reluDef.of)
 
-const bits = (x: string) => `(bitcast<vec4u>(${x}) & vec4u(0x7fffffffu))`
 const test = (name: string, condition: (x: string) => string, reference: (x: number) => boolean) =>
   unary(name, {
-    infer: ([x]) => [{ dtype: 'u8', shape: x.shape }],
+    infer: ([x], _, refuse) => {
+      if (!isFloat(x.dtype))
+        refuse('a floating-point dtype is needed', 'integers are always finite')
+      return [{ dtype: 'u8', shape: x.shape }]
+    },
     wgsl: (x) => `select(vec4u(0u), vec4u(1u), ${condition(x)})`,
     reference: (x) => (reference(x) ? 1 : 0),
     vjp: none('a test is piecewise constant'),
   })
-// Bits are looked at because shader compilers may assume that there is no NaN and fold `x != x` to false.
-const isNaNDef = test('isNaN', (x) => `${bits(x)} > vec4u(0x7f800000u)`, Number.isNaN)
+const isNaNDef = test('isNaN', isNaNBits, Number.isNaN)
 const isFiniteDef = test('isFinite', (x) => `${bits(x)} < vec4u(0x7f800000u)`, Number.isFinite)
 
 /** u8: 1 where the element is NaN. */
@@ -278,7 +283,7 @@ export function cast(x: TensorLike, to: DTypes): Tensor {
 
 const broadcastOp = pointwise<{ shape: Shape }>('broadcastTo', {
   infer: ([x], { shape }, refuse) => {
-    const joint = broadcastShapes([x.shape, shape])
+    const joint = isShape(shape) && broadcastShapes([x.shape, shape])
     if (!joint || !sameShape(joint, shape)) refuse(`does not broadcast to [${shape}]`)
     return [{ dtype: x.dtype, shape }]
   },
@@ -324,7 +329,5 @@ export const arithmeticOps = [
   ],
   ...[sqrtDef, rsqrtDef, squareDef, sigmoidDef, tanhDef, reluDef, equalDef, notEqualDef, lessDef],
   ...[lessEqualDef, greaterDef, greaterEqualDef, isNaNDef, isFiniteDef],
-]
-  .map((d) => d.op)
-  .concat()
+].map((d) => d.op)
 export const otherPointwiseOps = [whereOp, castOp, broadcastOp, stopOp] as const

@@ -2,7 +2,15 @@
 
 import { blockCopy, stridedCopy } from '../../shaders/copy.ts'
 import { output, type Recipe } from '../../shaders/kernel.ts'
-import { normalizeAxes, type Shape, sameShape, sizeOf, stridesOf } from '../dtype.ts'
+import {
+  holds,
+  isShape,
+  normalizeAxes,
+  type Shape,
+  sameShape,
+  sizeOf,
+  stridesOf,
+} from '../dtype.ts'
 import {
   apply,
   noCost,
@@ -22,7 +30,7 @@ const reshapeOp: ViewOp<{ shape: Shape }> = {
   name: 'reshape',
   kind: 'view',
   infer: ([x], { shape }, no) => {
-    if (sizeOf(shape) !== sizeOf(x.shape))
+    if (!isShape(shape) || sizeOf(shape) !== sizeOf(x.shape))
       no(`cannot become [${shape}]: the number of elements differs`)
     return [{ dtype: x.dtype, shape }]
   },
@@ -34,8 +42,12 @@ const reshapeOp: ViewOp<{ shape: Shape }> = {
 /** The same elements in row-major order under another shape; one size may be -1 and is worked out. */
 export function reshape(x: TensorLike, shape: Shape): Tensor {
   const t = toTensor(x)
-  const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1)
-  const full = shape.map((d) => (d === -1 ? sizeOf(t.shape) / known : d))
+  const known = shape.filter((d) => d !== -1)
+  const open = sizeOf(t.shape) / sizeOf(known)
+  const full = shape.map((d) => (d === -1 ? open : d))
+  if (known.length < shape.length - 1)
+    refuse('reshape', `[${shape}] leaves more than one size open`, [t])
+  if (!isShape(full)) refuse('reshape', `cannot become [${shape}]: sizes are whole numbers`, [t])
   return sameShape(full, t.shape) ? t : apply(reshapeOp, [t], { shape: full })[0]
 }
 
@@ -107,12 +119,13 @@ export function permute(x: TensorLike, perm: readonly number[]): Tensor {
   const t = toTensor(x)
   if (perm.length !== t.shape.length || !normalizeAxes(perm, t.shape.length))
     return refuse('permute', `[${perm}] is not an order of the ${t.shape.length} axes`, [t])
-  if (perm.every((p, i) => p === i)) return t
-  const map = t.shape.map((_, axis) => ({ from: perm.indexOf(axis), step: 1, offset: 0 }))
+  const order = perm.map((p) => (p < 0 ? p + perm.length : p))
+  if (order.every((p, i) => p === i)) return t
+  const map = t.shape.map((_, axis) => ({ from: order.indexOf(axis), step: 1, offset: 0 }))
   return rearrange(
     t,
     'permute',
-    perm.map((p) => t.shape[p]),
+    order.map((p) => t.shape[p]),
     map,
   )
 }
@@ -149,12 +162,21 @@ export function slice(
   step: readonly number[] = [],
 ): Tensor {
   const t = toTensor(x)
+  if ([start, stop, step].some((list) => list.length > t.shape.length))
+    refuse('slice', `there are only ${t.shape.length} axes`, [t])
   const from = t.shape.map((n, a) => ((start[a] ?? 0) < 0 ? n + start[a] : (start[a] ?? 0)))
   const to = t.shape.map((n, a) =>
     stop[a] === undefined ? n : stop[a]! < 0 ? n + stop[a]! : stop[a]!,
   )
   const by = t.shape.map((_, a) => step[a] ?? 1)
-  const bad = t.shape.findIndex((n, a) => from[a] < 0 || to[a] > n || from[a] >= to[a] || by[a] < 1)
+  const bad = t.shape.findIndex(
+    (n, a) =>
+      ![from[a], to[a], by[a]].every(Number.isInteger) ||
+      from[a] < 0 ||
+      to[a] > n ||
+      from[a] >= to[a] ||
+      by[a] < 1,
+  )
   if (bad >= 0)
     refuse('slice', `[${from[bad]}:${to[bad]}:${by[bad]}] is not inside axis ${bad}`, [t])
   const attrs = sliceAttrs(t.shape, from, to, by)
@@ -184,10 +206,17 @@ export function pad(
 ): Tensor {
   const t = toTensor(x)
   const attrs = padAttrs(t.shape, before, after, value)
-  if (before.length !== t.shape.length || after.length !== t.shape.length)
-    refuse('pad', 'amounts are needed for every axis', [t])
+  checkAmounts('pad', t, before, after)
+  if (!holds(t.dtype, value)) refuse('pad', `${t.dtype} cannot hold ${value}`, [t])
   if (attrs.shape.some((n) => n < 1)) refuse('pad', `nothing would be left: [${attrs.shape}]`, [t])
   return apply(rearrangeOp, [t], attrs)[0]
+}
+
+function checkAmounts(op: string, x: Tensor, before: Shape, after: Shape): void {
+  if (before.length !== x.shape.length || after.length !== x.shape.length)
+    refuse(op, 'amounts are needed for every axis', [x])
+  if (![...before, ...after].every(Number.isInteger))
+    refuse(op, `amounts are whole numbers, unlike [${before}], [${after}]`, [x])
 }
 
 type ReflectAttrs = { readonly before: Shape; readonly after: Shape }
@@ -255,6 +284,7 @@ export function padReflect(
   after: readonly number[],
 ): Tensor {
   const t = toTensor(x)
+  checkAmounts('padReflect', t, before, after)
   return [...before, ...after].every((n) => n === 0)
     ? t
     : apply(reflectOp, [t], { before, after })[0]
@@ -329,12 +359,17 @@ const concatOp: StructuredOp<{ axis: number }> = {
 /** The tensors one after another along `axis`. */
 export function concat(xs: readonly TensorLike[], axis: number): Tensor {
   const ts = xs.map((x) => toTensor(x))
-  const at = axis < 0 ? axis + ts[0].shape.length : axis
+  if (!ts.length) refuse('concat', 'nothing to join', [])
+  const [at] =
+    normalizeAxes([axis], ts[0].shape.length) ?? refuse('concat', `no such axis ${axis}`, ts)
   return ts.length === 1 ? ts[0] : apply(concatOp, ts, { axis: at })[0]
 }
 
 const iotaOp = pointwise<{ shape: Shape; axis: number }>('iota', {
-  infer: (_, { shape }) => [{ dtype: 'f32', shape }],
+  infer: (_, { shape, axis }, no) => {
+    if (!isShape(shape) || !(axis in shape)) no(`[${shape}] has no axis ${axis}`)
+    return [{ dtype: 'f32', shape }]
+  },
   indexed: true,
   constants: ({ shape, axis }) => [stridesOf(shape)[axis], shape[axis]],
   wgsl: (_, { index, constants: [stride, size] }) =>

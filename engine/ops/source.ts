@@ -2,8 +2,11 @@
 
 import {
   type DType,
+  dtypeOf,
   type HostArray,
+  holds,
   isFloat,
+  isShape,
   type Shape,
   sameType,
   showType,
@@ -91,7 +94,8 @@ export function constant(data: HostArray | readonly number[] | number, shape?: S
   return apply(constantOp, [], { value })[0]
 }
 
-/** Host data with a shape. Throws ShapeError when the number of elements does not match. */
+/** Host data with a shape. Throws ShapeError when the number of elements does not match, and for arrays that no dtype
+ * has, such as Float64Array. */
 export function hostTensor(
   data: HostArray | readonly number[] | number,
   shape?: Shape,
@@ -101,35 +105,51 @@ export function hostTensor(
     ? (data as HostArray)
     : Float32Array.from(typeof data === 'number' ? [data] : data)
   const full = shape ?? (typeof data === 'number' ? [] : [array.length])
-  const type: TensorType = { dtype: dtype ?? kindOf(array), shape: full }
-  if (array.length !== sizeOf(full))
+  const kind = dtypeOf(array)
+  if (!kind)
     throw new ShapeError(
       'tensor',
-      `the shape needs ${sizeOf(full)} elements and the data has ${array.length}`,
-      [showType(type)],
+      'no dtype has this array',
+      [(data as object).constructor.name],
       currentPath(),
+      'copy it into a Float32Array, Int32Array, Uint32Array or Uint8Array, or a Uint16Array of f16 bits',
     )
+  const type: TensorType = { dtype: dtype ?? kind, shape: full }
+  const no = (problem: string): never => {
+    throw new ShapeError('tensor', problem, [showType(type)], currentPath())
+  }
+  if (!isShape(full)) no('sizes must be whole numbers')
+  if (array.length !== sizeOf(full))
+    no(`the shape needs ${sizeOf(full)} elements and the data has ${array.length}`)
   return { ...type, data: array }
 }
 
-function kindOf(array: HostArray): DType {
-  if (array instanceof Float32Array) return 'f32'
-  if (array instanceof Int32Array) return 'i32'
-  if (array instanceof Uint32Array) return 'u32'
-  return array instanceof Uint16Array ? 'f16' : 'u8'
+/** A scalar of a dtype. Throws ShapeError for a number that an integer dtype would cut or wrap. */
+export function scalar(value: number, dtype: DType = 'f32'): Tensor {
+  if (!holds(dtype, value))
+    throw new ShapeError(
+      'scalar',
+      `${dtype} cannot hold ${value}`,
+      [],
+      currentPath(),
+      'a number takes the dtype of the tensor beside it: cast() that first',
+    )
+  return apply(scalarOp, [], { value, dtype })[0]
 }
 
-/** A scalar of a dtype. */
-export const scalar = (value: number, dtype: DType = 'f32'): Tensor =>
-  apply(scalarOp, [], { value, dtype })[0]
+/** Reads outside any trace, so that equal ones are one tensor there too. */
+const untraced = new WeakMap<Variable, { readonly version: number; readonly tensor: Tensor }>()
 
 /** The current version of a variable, as this trace sees it. */
 export function read(variable: Variable): Tensor {
+  const { version } = variable
   const trace = currentTrace()
-  const known = trace?.current.get(variable)
+  const last = untraced.get(variable)
+  const known = trace ? trace.current.get(variable) : last?.version === version && last.tensor
   if (known) return known
-  const tensor = apply(variableOp, [], { variable, version: variable.version })[0]
-  trace?.current.set(variable, tensor)
+  const tensor = apply(variableOp, [], { variable, version })[0]
+  if (trace) trace.current.set(variable, tensor)
+  else untraced.set(variable, { version, tensor })
   return tensor
 }
 
