@@ -78,7 +78,11 @@ async function onDevice(device: Device): Promise<Tiny> {
   const y = sum(square(mul(sub(read(v), constant([3, 2, 1])), 2)))
   const [dv] = grad(y, [v])
   const lazy = await device.value(mean(add(dv, 1)))
-  const key = { seed: constant(Uint32Array.of(7), []), step: constant(Uint32Array.of(0), []) }
+  const key = {
+    seed: constant(Uint32Array.of(7), []),
+    step: constant(Uint32Array.of(0), []),
+    name: 'draws',
+  }
   const draws = [...(await device.read(randomUniform([4], key)))]
   return {
     line: device.line,

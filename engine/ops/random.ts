@@ -2,7 +2,8 @@
 // same value, and no pass can change a draw. The mixing function is pcg4d (Jarzynski and Olano, "Hash Functions for
 // GPU Rendering", 2020), which takes four words and gives four.
 
-import type { Shape } from '../dtype.ts'
+import { isShape, type Shape } from '../dtype.ts'
+import { ShapeError } from '../errors.ts'
 import { apply, none, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { currentPath, currentTrace } from '../trace.ts'
@@ -14,6 +15,9 @@ import { toTensor } from './source.ts'
 export interface RandomKey {
   readonly seed: TensorLike
   readonly step: TensorLike
+  /** Tells draws of one module apart in place of their order: draws of one name are the same numbers. Needed outside
+   * programs, where lazy tensors have no order. */
+  readonly name?: string
 }
 
 type RandomAttrs = { readonly shape: Shape; readonly salt: number }
@@ -58,6 +62,7 @@ const shared = (name: string) => ({
   ) => {
     if ([seed, step].some((t) => t.dtype !== 'u32' || t.shape.length > 0))
       refuse('seed and step must be u32 scalars')
+    if (!isShape(shape)) refuse(`[${shape}] is no shape`)
     return [{ dtype: 'f32' as const, shape }]
   },
   constants: ({ salt }: RandomAttrs) => [Math.floor(salt / 65536), salt % 65536],
@@ -95,21 +100,35 @@ const normalOp = pointwise<RandomAttrs>('randomNormal', {
   },
 })
 
-/** Distinguishes random ops: the module path and the how-manieth of its kind in that module, hashed. */
-function nextSalt(): number {
+/** Distinguishes random ops: the module path with the name, or the how-manieth of its kind in that module, hashed. */
+function nextSalt(op: string, name: string | undefined): number {
   const path = currentPath()
-  const counters = currentTrace()?.randomOps
-  const ordinal = counters?.get(path) ?? 0
-  counters?.set(path, ordinal + 1)
   let h = 0x811c9dc5
-  for (const c of `${path}#${ordinal}`) h = Math.imul(h ^ (c.codePointAt(0) ?? 0), 0x01000193)
+  for (const c of path + (name === undefined ? `#${nextOrdinal(op, path)}` : `:${name}`))
+    h = Math.imul(h ^ (c.codePointAt(0) ?? 0), 0x01000193)
   return h >>> 0
 }
 
-const draw = (op: typeof uniformOp, shape: Shape, { seed, step }: RandomKey): Tensor =>
-  apply(op, [toTensor(seed), toTensor(step)], { shape, salt: nextSalt() })[0]
+function nextOrdinal(op: string, path: string): number {
+  const counters = currentTrace()?.randomOps
+  if (!counters)
+    throw new ShapeError(
+      op,
+      'outside programs a draw needs a name',
+      [],
+      path,
+      'give the key a name of its own for each draw, { seed, step, name }, or draw inside device.compile',
+    )
+  const ordinal = counters.get(path) ?? 0
+  counters.set(path, ordinal + 1)
+  return ordinal
+}
 
-/** f32 in [0, 1), one of 2²⁴ equally likely values per element. */
+const draw = (op: typeof uniformOp, shape: Shape, { seed, step, name }: RandomKey): Tensor =>
+  apply(op, [toTensor(seed), toTensor(step)], { shape, salt: nextSalt(op.name, name) })[0]
+
+/** f32 in [0, 1), one of 2²⁴ equally likely values per element. Throws ShapeError outside programs for a key without
+ * a name. */
 export const randomUniform = (shape: Shape, key: RandomKey): Tensor => draw(uniformOp, shape, key)
 
 /** f32 from the normal distribution of mean 0 and variance 1. */
