@@ -2,8 +2,8 @@
 // trace → differentiate (inside the function, by grad) → simplify → fuse → recompute → plan.
 
 import type { Caps } from './adapter.ts'
-import type { TensorType } from './dtype.ts'
-import { AtrousError } from './errors.ts'
+import { showType, type TensorType } from './dtype.ts'
+import { AtrousError, ShapeError } from './errors.ts'
 import { fuse, fuseNothing } from './fuse.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { hoistNumbers } from './hoist.ts'
@@ -45,18 +45,23 @@ export interface Stages<R> {
   readonly result: R
 }
 
-/** Takes a function of tensors all the way to a plan for a device with capabilities `caps`. No device is needed. */
+/** Takes a function of tensors all the way to a plan for a device with capabilities `caps`. No device is needed.
+ * Throws ShapeError when the function uses an argument or an assignment of another program. */
 export function stages<R>(
   fn: (...inputs: Tensor[]) => R,
   types: readonly TensorType[],
   caps: Caps,
   options: StageOptions = {},
 ): Stages<R> {
+  const inputs: Tensor[] = []
   const { result, trace } = tracing(() => {
-    const inputs = types.map((type, position) => apply(inputOp, [], { type, position })[0])
+    types.forEach((type, position) => {
+      inputs.push(apply(inputOp, [], { type, position })[0])
+    })
     return fn(...inputs)
   })
   const plain = graphOf(types, leavesOf(result), trace.assigns)
+  refuseStrangers(plain, [...inputs, ...trace.assigns])
   const traced = options.instrument?.(plain) ?? plain
   const simplified = separate(simplify(traced))
   const maxBuffers = caps.maxStorageBuffers
@@ -65,6 +70,24 @@ export function stages<R>(
   const fused = hoistNumbers(unalias(kernels), maxBuffers)
   const recomputed = options.recompute?.(fused) ?? fused
   return { traced, simplified, fused, recomputed, plan: plan(recomputed, caps), result }
+}
+
+/** Only what its own trace made can be an argument or an assignment of a program. */
+function refuseStrangers(graph: Graph, own: readonly Tensor[]): void {
+  const known = new Set(own.map((t) => t.node))
+  // The last one is the one that the function itself took: it may have come from others.
+  const stranger = graph.nodes.findLast(
+    (n) => (n.op.name === 'input' || n.op.name === 'assign') && !known.has(n),
+  )
+  if (!stranger) return
+  const user = graph.nodes.find((n) => n.inputs.some((x) => x.node === stranger)) ?? stranger
+  throw new ShapeError(
+    user.op.name,
+    `an ${stranger.op.name === 'input' ? 'argument' : 'assignment'} of another program has no value here`,
+    [showType(stranger.types[0])],
+    user.path,
+    'return it from that program, and give the result to this one as an argument',
+  )
 }
 
 /** The tensors of a structure, in a fixed order. */
