@@ -1,18 +1,20 @@
 // Reverse mode: one walk over the graph from the result back to what is asked for. Each op's vjp appends ordinary
 // nodes, so gradients are tensors like any other and can be differentiated again.
 
-import { isFloat, showType, sizeOf } from './dtype.ts'
+import { isFloat, sameType, showType, sizeOf } from './dtype.ts'
 import { ShapeError } from './errors.ts'
 import type { TensorLike } from './op.ts'
 import { add, broadcastTo } from './ops/arithmetic.ts'
 import { sumTo } from './ops/reduce.ts'
-import { scalar, toTensor } from './ops/source.ts'
-import { derivedFrom, type Node, type Tensor } from './tensor.ts'
+import { scalar } from './ops/source.ts'
+import { derivedFrom, type Node, Tensor, Variable } from './tensor.ts'
 import { currentPath, scope } from './trace.ts'
 
-/** d(y · seed)/d(each of wrt), as tensors of their shapes. `y` is a scalar unless `seed`, a tensor of y's shape, is
- * given. What `y` does not depend on, or only through piecewise constant ops, gets zeros.
- * Throws ShapeError when `y` is no scalar and no seed is given. */
+/** d(y · seed)/d(each of wrt), as tensors of their shapes. `y` is a scalar unless `seed`, a tensor of y's type, is
+ * given. A variable stands for the newest of its versions that `y` depends on, whether or not it has been assigned
+ * since; for another version give what `read` or `assign` returned. What `y` does not depend on, or only through
+ * piecewise constant ops, gets zeros.
+ * Throws ShapeError when `y` is no scalar and no seed is given, or one of another type. */
 export function grad(y: Tensor, wrt: readonly TensorLike[], seed?: Tensor): Tensor[] {
   if (!seed && sizeOf(y.shape) !== 1)
     throw new ShapeError(
@@ -22,8 +24,19 @@ export function grad(y: Tensor, wrt: readonly TensorLike[], seed?: Tensor): Tens
       currentPath(),
       'take sum() or mean() of it first, or give a seed of its shape',
     )
-  const targets = wrt.map((t) => toTensor(t))
-  const nodes = nodesBetween(y, targets)
+  if (seed && !sameType(seed, y))
+    throw new ShapeError(
+      'grad',
+      'the seed must have the type of what is differentiated',
+      [showType(y), showType(seed)],
+      currentPath(),
+    )
+  const versions = versionsBehind(y)
+  const targets = wrt.map((t) => (t instanceof Tensor ? t : versions.get(t)))
+  const nodes = nodesBetween(
+    y,
+    targets.filter((t) => t !== undefined),
+  )
   const cotangents = new Map<Tensor, Tensor>()
   cotangents.set(y, seed ?? broadcastTo(scalar(1, y.dtype), y.shape))
   for (const node of nodes) {
@@ -33,7 +46,29 @@ export function grad(y: Tensor, wrt: readonly TensorLike[], seed?: Tensor): Tens
     if (typeof vjp !== 'function' || dys.every((dy) => !dy)) continue
     scope('', () => derivedFrom(node, () => accumulate(node, vjp, dys, cotangents)))
   }
-  return targets.map((t) => cotangents.get(t) ?? broadcastTo(scalar(0, t.dtype), t.shape))
+  return targets.map(
+    (t, i) => (t && cotangents.get(t)) ?? broadcastTo(scalar(0, wrt[i].dtype), wrt[i].shape),
+  )
+}
+
+/** The newest version of each variable that `y` depends on. What is behind an assignment to one of `end` is left out. */
+export function versionsBehind(
+  y: Tensor,
+  end: ReadonlySet<Variable> = new Set(),
+): Map<Variable, Tensor> {
+  const newest = new Map<Variable, Tensor>()
+  const seen = new Set([y.node])
+  // A set goes on to what is added to it on the way.
+  for (const node of seen) {
+    const { variable } = node.attrs
+    if (variable instanceof Variable) {
+      const known = newest.get(variable)
+      if (!known || known.node.id < node.id) newest.set(variable, node.output())
+      if (node.op.kind !== 'source' && end.has(variable)) continue
+    }
+    for (const x of node.inputs) seen.add(x.node)
+  }
+  return newest
 }
 
 type VjpFunction = Extract<Node['op']['vjp'], (...args: never) => unknown>

@@ -14,16 +14,20 @@ import {
   NonFiniteError,
   OutOfMemoryError,
   openDevice,
+  randomNormal,
+  randomUniform,
   read,
   relu,
   ShapeError,
   StaleTensorError,
   scope,
+  square,
   sub,
   sum,
   type Tensor,
   Variable,
 } from '../engine/node.ts'
+import { Sgd } from '../train/optimizers.ts'
 import { test } from './harness.ts'
 
 const vector = (name: string, ...values: number[]) =>
@@ -164,3 +168,147 @@ test('grad: only of a scalar, unless a seed is given', () => {
     (e: Error) => e instanceof ShapeError && /scalar/.test(e.message),
   )
 })
+
+test('grad: a seed has the type of what is differentiated', () => {
+  const v = vector('v', 1, 2)
+  assert.throws(
+    () => grad(mul(v, 2), [v], constant([[1, 2, 3, 4]].flat(), [2, 2])),
+    (e: Error) => e instanceof ShapeError && /seed.*f32\[2\], f32\[2,2\]/.test(e.message),
+  )
+})
+
+test('grad: of variables outside programs, however often they are read', () =>
+  withDevice(async (device) => {
+    const v = vector('v', 1, 2, 3)
+    const loss = sum(mul(square(v), v))
+    assert.equal([...(await device.read(grad(loss, [v])[0]))], [3, 12, 27])
+    assert.equal([...(await device.read(grad(loss, [read(v)])[0]))], [3, 12, 27])
+    // A version ago: the loss and its gradient are of one value, and reading them is refused.
+    device.write(v, Float32Array.of(0, 1, 2))
+    const error = await refusal(() => device.read(grad(loss, [v])[0]))
+    assert.instance(error, StaleTensorError)
+    const [now] = grad(sum(square(v)), [v])
+    assert.equal([...(await device.read(now))], [0, 2, 4])
+  }))
+
+test('grad: a variable stands for the newest version behind the result', () =>
+  withDevice(async (device) => {
+    const v = vector('v', 1, 2, 3)
+    const step = device.compile(() => {
+      const old = read(v)
+      const early = sum(square(v))
+      assign(v, mul(v, 2))
+      const both = sum(mul(old, v))
+      const middle = read(v)
+      assign(v, mul(v, 2))
+      return {
+        early: grad(early, [v])[0],
+        both: grad(both, [v])[0],
+        oldOfBoth: grad(both, [old])[0],
+        same: grad(both, [middle])[0],
+      }
+    })
+    const r = await step.run()
+    assert.equal([...(await r.early.read())], [2, 4, 6])
+    assert.equal([...(await r.both.read())], [1, 2, 3])
+    // Through the assignment too: d(v · 2v) = 4v.
+    assert.equal([...(await r.oldOfBoth.read())], [4, 8, 12])
+    assert.equal([...(await r.same.read())], [1, 2, 3])
+    assert.equal([...(await device.read(v))], [4, 8, 12])
+  }))
+
+test('minimize: losses built together are all stepped along', () =>
+  withDevice(async (device) => {
+    const v = vector('v', 1, 2, 3)
+    const sgd = new Sgd([v])
+    const step = device.compile(() => {
+      const [one, two] = [sum(square(v)), sum(mul(v, 10))]
+      sgd.minimize(one, 0.1)
+      sgd.minimize(two, 0.1)
+      return one
+    })
+    await (await step.run()).read()
+    const got = [...(await device.read(v))].map((x) => Math.round(x * 1e5) / 1e5)
+    assert.equal(got, [-0.2, 0.6, 1.4])
+  }))
+
+test('minimize: what a step was computed from is no part of a later loss', () =>
+  withDevice(async (device) => {
+    const [p, q] = [vector('p', 3), vector('q', 5)]
+    const sgd = new Sgd([p, q])
+    const step = device.compile(() => {
+      sgd.minimize(sum(mul(p, q)), 1)
+      return sgd.minimize(sum(mul(q, 2)), 1)
+    })
+    assert.is(await (await step.run()).value(), 4)
+    assert.equal([...(await device.read(p)), ...(await device.read(q))], [-2, 0])
+  }))
+
+test('programs: arguments and assignments of another program are refused', () =>
+  withDevice(async (device) => {
+    const v = vector('v', 1, 2)
+    let argument: Tensor | undefined
+    let next: Tensor | undefined
+    const step = device.compile((x: Tensor) => {
+      argument = x
+      next = assign(v, add(v, x))
+      return next
+    })
+    ;(await step.run(1)).dispose()
+    const messages = [
+      () => device.read(argument!),
+      () => device.read(scope('head', () => mul(argument!, 2))),
+      () => device.read(next!),
+      () => device.compile((x) => add(x, next!)).run(1),
+      () => device.compile((x) => device.compile(() => mul(x, 2)).stages().traced && x).run(1),
+    ]
+    const said: string[] = []
+    for (const run of messages) {
+      const error = await refusal(run)
+      said.push(error.message.split('\n')[0])
+      if (!(error instanceof StaleTensorError)) assert.instance(error, ShapeError)
+    }
+    const argumentHere = 'an argument of another program has no value here; got f32[]'
+    assert.is(said[0], `input: ${argumentHere}`)
+    assert.is(said[1], `mul: ${argumentHere} (in head)`)
+    assert.match(said[2], /before it was overwritten/)
+    assert.is(said[3], 'add: an assignment of another program has no value here; got f32[2]')
+    assert.is(said[4], `mul: ${argumentHere}`)
+    assert.equal([...(await device.read(v))], [2, 3])
+  }))
+
+test('programs: an assignment that never ran is not run by reading it', () =>
+  withDevice(async (device) => {
+    const v = vector('v', 1, 2)
+    let next: Tensor | undefined
+    device
+      .compile(() => {
+        next = assign(v, add(v, 1))
+        return next
+      })
+      .stages()
+    const error = await refusal(() => device.read(next!))
+    assert.instance(error, ShapeError)
+    assert.match(error.message, /^assign: an assignment of another program/)
+    assert.equal([...(await device.read(v))], [1, 2])
+  }))
+
+test('random: outside programs each draw has a name', () =>
+  withDevice(async (device) => {
+    const key = { seed: constant(Uint32Array.of(7), []), step: constant(Uint32Array.of(0), []) }
+    for (const [op, draw] of [
+      ['randomUniform', randomUniform],
+      ['randomNormal', randomNormal],
+    ] as const)
+      assert.throws(
+        () => scope('noise', () => draw([4], key)),
+        (e: Error) =>
+          e instanceof ShapeError &&
+          e.message.startsWith(`${op}: outside programs a draw needs a name (in noise)`),
+      )
+    const draw = async (name: string) => [
+      ...(await device.read(randomUniform([4], { ...key, name }))),
+    ]
+    assert.equal(await draw('one'), await draw('one'))
+    assert.not.equal(await draw('one'), await draw('two'))
+  }))

@@ -3,10 +3,10 @@
 
 import { sizeOf } from '../engine/dtype.ts'
 import { OptionError } from '../engine/errors.ts'
-import { grad } from '../engine/grad.ts'
+import { grad, versionsBehind } from '../engine/grad.ts'
 import { add, div, mul, sqrt, sub } from '../engine/ops/arithmetic.ts'
 import { assign, read, toTensor } from '../engine/ops/source.ts'
-import { type Node, type Tensor, Variable } from '../engine/tensor.ts'
+import { type Tensor, Variable } from '../engine/tensor.ts'
 import { scope } from '../engine/trace.ts'
 
 /** Assigns new values to parameters so that a loss falls. */
@@ -27,13 +27,20 @@ export abstract class Optimizer {
   }
 
   /** One step, inside a compiled function: takes the gradients of `loss` and assigns new values to the parameters that
-   * it depends on. `lr` should be an argument of that function, so that it can change. Returns the loss. */
+   * it depends on. A loss built before an earlier step is differentiated at the values it read, and the step taken from
+   * the newest. `lr` should be an argument of that function, so that it can change. Returns the loss. */
   minimize(loss: Tensor, lr: Tensor | number): Tensor {
-    const behind = ancestors(loss)
-    const used = this.parameters.filter((p) => behind.has(read(p).node))
+    const behind = versionsBehind(loss)
+    // A loss at what an earlier step gave does not depend, in this sense, on all that the step was computed from.
+    const near = versionsBehind(loss, new Set(this.parameters))
+    const at = new Map<Variable, Tensor>()
+    for (const p of this.parameters) {
+      const version = behind.get(p) === read(p) ? read(p) : near.get(p)
+      if (version) at.set(p, version)
+    }
     // What all updates share comes before the gradients, so that each update can follow its gradient at once.
     const update = scope('optimizer', () => this.prepare(toTensor(lr)))
-    this.#assign(used, grad(loss, used), update)
+    this.#assign([...at.keys()], grad(loss, [...at.values()]), update)
     return loss
   }
 
@@ -82,18 +89,6 @@ export abstract class Optimizer {
     this.#state.set(name, variable)
     return variable
   }
-}
-
-function ancestors(of: Tensor): Set<Node> {
-  const seen = new Set<Node>()
-  const stack = [of.node]
-  while (stack.length) {
-    const node = stack.pop()!
-    if (seen.has(node)) continue
-    seen.add(node)
-    for (const x of node.inputs) stack.push(x.node)
-  }
-  return seen
 }
 
 export interface SgdOptions {
