@@ -35,9 +35,16 @@ export interface AdapterOptions {
   /** Storage offsets at least this coarse, to try here what a stricter device demands. */
   readonly alignment?: number
   /** Receives WebGPU errors that no error scope caught. Without it they go where they went before. */
-  readonly onError?: (message: string) => void
-  /** Receives one sentence before something slow, such as a download. Default: `console.warn`. */
+  readonly onError?: (problem: Problem) => void
+  /** Receives one sentence before something slow, such as a download, and once when results of programs were dropped
+   * without dispose(). Default: `console.warn`. */
   readonly say?: (sentence: string) => void
+}
+
+/** What WebGPU says of a command that failed. */
+export interface Problem {
+  readonly message: string
+  readonly outOfMemory: boolean
 }
 
 export interface OpenAdapter {
@@ -60,7 +67,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenAda
   const device = await requestDevice(adapter, options)
   if (options.onError) {
     const { onError } = options
-    device.onuncapturederror = (event) => onError(event.error.message)
+    device.onuncapturederror = ({ error }) => onError(problemOf(error))
   }
   const caps = readCaps(adapter, device)
   return { adapter, device, caps, line: describe(caps), warnings }
@@ -70,6 +77,12 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenAda
 export function listAdapters(): Promise<AdapterCandidate[]> {
   return platform().listAdapters()
 }
+
+// By name, since Node has the classes of WebGPU nowhere on the global object.
+const problemOf = (error: GPUError): Problem => ({
+  message: error.message,
+  outOfMemory: Object.prototype.toString.call(error) === '[object GPUOutOfMemoryError]',
+})
 
 function checkOptions({ adapter, alignment }: AdapterOptions): void {
   if (adapter !== undefined && !adapterChoices.includes(adapter)) {

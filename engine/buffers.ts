@@ -3,6 +3,7 @@
 import type { Kernel } from '../shaders/kernel.ts'
 import type { Caps } from './adapter.ts'
 import { OutOfMemoryError } from './errors.ts'
+import type { HostTensor } from './tensor.ts'
 
 // WebGPU's flags as numbers: Node has no such globals, and the library puts nothing on the global object.
 export const usage = {
@@ -80,6 +81,7 @@ export class Pipelines {
     if (!pipeline) {
       pipeline = this.#make(kernel)
       this.#made.set(kernel.key, pipeline)
+      pipeline.catch(() => this.#made.delete(kernel.key))
     }
     return pipeline
   }
@@ -110,4 +112,16 @@ export class Pipelines {
       compute: { module, entryPoint: 'main' },
     })
   }
+}
+
+/** Writes host data; device buffers are whole vec4s, and writes must be whole words. */
+export function writePadded(gpu: GPUDevice, to: Buffer, from: HostTensor): void {
+  const { data } = from
+  if (data.byteLength % 4 === 0) {
+    gpu.queue.writeBuffer(to.gpu, 0, data as Uint8Array<ArrayBuffer>)
+    return
+  }
+  const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4)
+  padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  gpu.queue.writeBuffer(to.gpu, 0, padded)
 }

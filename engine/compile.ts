@@ -1,31 +1,46 @@
 // Programs: a function, traced and planned once for each set of argument types that it meets.
 
+import {
+  type Argument,
+  checkArguments,
+  checkCount,
+  copied,
+  isStatic,
+  keyOf,
+  type Parameter,
+  type Static,
+  typesOf,
+  type Value,
+} from './arguments.ts'
 import type { Device } from './device.ts'
 import type { DeviceTensor } from './device-tensor.ts'
-import { type HostArray, showType, type TensorType } from './dtype.ts'
-import { NonFiniteError, OptionError } from './errors.ts'
-import { hostTensor } from './ops/source.ts'
+import type { TensorType } from './dtype.ts'
+import { OptionError, StaleTensorError } from './errors.ts'
+import { type Graph, graphOf } from './graph.ts'
+import { scalar } from './ops/source.ts'
 import { CompiledPlan } from './program.ts'
 import { type Mapped, mapLeaves, type StageOptions, type Stages, stages } from './stages.ts'
-import type { HostTensor, Tensor } from './tensor.ts'
-import { type Watched, watched } from './watch.ts'
+import type { Tensor, Variable } from './tensor.ts'
+import { nonFinite, type Watched, watched } from './watch.ts'
 
-/** What a program takes: host data with a shape, a result of another program, or a number (an f32 scalar). */
-export type Argument = HostTensor | DeviceTensor | number
+export type { Argument } from './arguments.ts'
 
 export interface CompileOptions extends StageOptions {
   /** Test every value for NaN and infinity at each run; the first node that made one is named in a NonFiniteError.
    * Slow: each run waits for the device. */
   readonly watch?: boolean
-  /** Plans kept, one per set of argument types; default 8. */
+  /** Plans kept, one per set of argument types and static arguments; default 8. */
   readonly cache?: number
 }
 
 export interface Program<R> {
-  /** Runs once. Resolves when the commands are on their way; the results stay on the device. */
+  /** Runs once. Resolves when the commands are on their way; the results stay on the device until they are disposed.
+   * Host data is copied before this returns: its arrays may be used again at once. Throws OptionError or ShapeError
+   * for arguments that do not fit, StaleTensorError when the function took in a tensor, made outside of it, that
+   * reads a value of a variable that has been overwritten. */
   run(...args: Argument[]): Promise<Mapped<R, DeviceTensor>>
-  /** The stages of the plan for arguments of these types. */
-  stages(...types: TensorType[]): Stages<R>
+  /** The stages of the plan for arguments of these types; strings and booleans are static arguments. */
+  stages(...types: (TensorType | Static)[]): Stages<R>
   /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan, in its order. */
   profile(...args: Argument[]): Promise<number[]>
   /** Releases buffers and plans. Results that are still held live on. */
@@ -35,34 +50,54 @@ export interface Program<R> {
 
 interface Entry<R> {
   readonly stages: Stages<R>
-  readonly compiled: Promise<CompiledPlan>
   readonly watched: Watched | undefined
+  /** Number, among the arguments, of each input of the graph. */
+  readonly positions: readonly number[]
+  readonly captured: readonly Captured[]
+  /** Pipelines and buffers, from the first run on. */
+  compiled: Promise<CompiledPlan> | undefined
+  /** The same, unless a run still waits for it: runs must not overtake each other. */
+  ready: CompiledPlan | undefined
+  waiting: number
 }
+
+/** A read of a variable that was traced before the function was. */
+interface Captured {
+  readonly variable: Variable
+  readonly version: number
+}
+
+type Types = readonly (TensorType | Static)[]
 
 export function compileProgram<R>(
   device: Device,
-  fn: (...inputs: Tensor[]) => R,
+  fn: (...args: Parameter[]) => R,
   options: CompileOptions,
 ): Program<R> {
   const limit = options.cache ?? 8
   if (!(limit >= 1)) throw new OptionError(`cache: ${limit} plans are none`, 'use 1 or more')
   const entries = new Map<string, Entry<R>>()
 
-  const build = (types: readonly TensorType[]): Entry<R> => {
+  const build = (types: Types): Entry<R> => {
     let watch: Watched | undefined
-    const made = stages(fn, types, device.caps, {
+    const { bound, tensors, positions } = bindStatic(fn, types)
+    const begun = scalar(0).node.id
+    const made = stages(bound, tensors, device.caps, {
       ...options,
       ...(options.watch && {
         instrument: (graph) => {
-          watch = watched(graph)
+          watch = watched(options.instrument?.(graph) ?? graph)
           return watch.graph
         },
       }),
     })
-    return { stages: made, compiled: CompiledPlan.make(device, made.plan), watched: watch }
+    const captured = capturedBefore(begun, made.traced)
+    const later = { compiled: undefined, ready: undefined, waiting: 0 }
+    return { stages: made, watched: watch, positions, captured, ...later }
   }
-  const entry = (types: readonly TensorType[]): Entry<R> => {
-    const key = types.map(showType).join()
+  const entry = (types: Types): Entry<R> => {
+    checkCount(types.length, fn.length)
+    const key = keyOf(types)
     let found = entries.get(key)
     if (found) entries.delete(key)
     else found = build(types)
@@ -75,46 +110,102 @@ export function compileProgram<R>(
     }
     return found
   }
+  /** Gives `use` the plan for these arguments: at once where it is ready, so that host data is written before the
+   * caller can change it, else later, with a copy of the data. */
+  const withPlan = async <T>(
+    args: readonly Argument[],
+    use: (plan: CompiledPlan, values: readonly Value[], entry: Entry<R>) => Promise<T>,
+  ): Promise<T> => {
+    const checked = checkArguments(args)
+    const e = entry(typesOf(checked))
+    const values = checked.filter((v): v is Value => !isStatic(v))
+    checkFresh(e.captured)
+    if (e.ready && !e.waiting) return use(e.ready, values, e)
+    const own = copied(values)
+    e.compiled ??= CompiledPlan.make(device, e.stages.plan)
+    const { compiled } = e
+    e.waiting++
+    try {
+      e.ready = await compiled
+    } catch (error) {
+      if (e.compiled === compiled) e.compiled = undefined // A later run tries again.
+      throw error
+    } finally {
+      e.waiting--
+    }
+    checkFresh(e.captured)
+    return use(e.ready, own, e)
+  }
   const dispose = () => {
     for (const e of entries.values()) release(e)
     entries.clear()
   }
   return {
-    async run(...args) {
-      const values = args.map((a) => (typeof a === 'number' ? hostTensor(a) : a))
-      const { compiled, stages: made, watched: watch } = entry(values.map(plainType))
-      const results = await (await compiled).run(values)
-      if (watch) await report(watch, results.pop()!)
-      const rest = [...results]
-      return mapLeaves(made.result, () => rest.shift()) as Mapped<R, DeviceTensor>
-    },
-    async profile(...args) {
-      const values = args.map((a) => (typeof a === 'number' ? hostTensor(a) : a))
-      return (await entry(values.map(plainType)).compiled).profile(values)
-    },
-    stages: (...types) => entry(types).stages,
+    run: (...args) =>
+      withPlan(args, async (plan, values, e) => {
+        const results = await plan.run(values)
+        if (e.watched) await watchOver(e.watched, e.positions, results)
+        return mapLeaves(e.stages.result, () => results.shift()) as Mapped<R, DeviceTensor>
+      }),
+    profile: (...args) => withPlan(args, (plan, values) => plan.profile(values)),
+    stages: (...types) => entry(typesOf(types)).stages,
     dispose,
     [Symbol.dispose]: dispose,
   }
 }
 
-const plainType = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })
+/** The function of tensors alone that is left when static arguments are given. */
+function bindStatic<R>(fn: (...args: Parameter[]) => R, types: Types) {
+  const positions = [...types.keys()].filter((i) => !isStatic(types[i]))
+  const bound = (...inputs: Tensor[]) => {
+    const rest = [...inputs]
+    return fn(...types.map((t) => (isStatic(t) ? t : rest.shift()!)))
+  }
+  return { bound, positions, tensors: types.filter((t): t is TensorType => !isStatic(t)) }
+}
+
+/** Reads of variables by nodes that are older than node number `begun`. */
+function capturedBefore(begun: number, traced: Graph): Captured[] {
+  const old = traced.nodes.filter((n) => n.op.name === 'variable' && n.id < begun)
+  return old.map((n) => n.attrs as unknown as Captured)
+}
+
+/** Throws StaleTensorError when a tensor reads a value of a variable that has been overwritten. */
+export const refuseStale = (t: Tensor): void =>
+  checkFresh(capturedBefore(Number.POSITIVE_INFINITY, graphOf([], [t], [])))
+
+function checkFresh(captured: readonly Captured[]): void {
+  const stale = captured.find((c) => c.variable.version !== c.version)
+  if (!stale) return
+  throw new StaleTensorError(
+    `a tensor reads ${stale.variable.name} as it was before it was overwritten`,
+    'build the tensor again after the update, or inside the function that is compiled',
+  )
+}
 
 function release<R>(entry: Entry<R>): void {
-  entry.compiled.then(
+  entry.compiled?.then(
     (c) => c.dispose(),
     () => undefined,
   )
 }
 
-async function report(watch: Watched, flags: DeviceTensor): Promise<void> {
-  const found: HostArray = await flags.read()
-  flags.dispose()
-  const first = found.findIndex((f: number) => f !== 0)
-  if (first < 0) return
-  const node = watch.nodes[first]
-  throw new NonFiniteError(
-    `${node.op.name} in ${node.path || 'the program'} made a value that is not finite: ${showType(node.types[0])}`,
-    'its inputs were finite; look at their range, or lower the learning rate',
-  )
+/** Takes the flags from the end of the results and throws if one is raised; the results are disposed then. */
+async function watchOver(
+  watch: Watched,
+  positions: readonly number[],
+  results: DeviceTensor[],
+): Promise<void> {
+  if (!watch.values.length) return
+  const flags = results.pop()!
+  try {
+    const found = await flags.read()
+    const first = found.findIndex((f: number) => f !== 0)
+    if (first >= 0) throw nonFinite(watch.values[first], positions)
+  } catch (error) {
+    for (const r of results) r.dispose()
+    throw error
+  } finally {
+    flags.dispose()
+  }
 }

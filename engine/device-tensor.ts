@@ -5,6 +5,16 @@ import type { Device } from './device.ts'
 import type { HostArray, Shape, TensorType } from './dtype.ts'
 import { DeviceError } from './errors.ts'
 
+/** Returns the memory of results that were dropped without `dispose`. What it holds must not lead to the tensor. */
+const dropped = new FinalizationRegistry<{ device: Device; release: () => void }>(
+  ({ device, release }) => {
+    release()
+    device.warnOnce(
+      'a result of a program was dropped without dispose(): its memory came back only when the garbage collector ran; call dispose(), or declare it with `using`',
+    )
+  },
+)
+
 export class DeviceTensor implements TensorType {
   readonly device: Device
   readonly dtype: TensorType['dtype']
@@ -13,12 +23,14 @@ export class DeviceTensor implements TensorType {
   readonly #release: () => void
   #alive = true
 
+  /** `release` is called once, and must not hold the tensor. */
   constructor(device: Device, type: TensorType, buffer: Buffer, release: () => void) {
     this.device = device
     this.dtype = type.dtype
     this.shape = type.shape
     this.#buffer = buffer
     this.#release = release
+    dropped.register(this, { device, release }, this)
   }
 
   /** The memory that holds it. Throws DeviceError after `dispose`. */
@@ -35,15 +47,19 @@ export class DeviceTensor implements TensorType {
 
   /** The only element of a scalar, read and disposed. */
   async value(): Promise<number> {
-    const [x] = await this.read()
-    this.dispose()
-    return x
+    try {
+      const [x] = await this.read()
+      return x
+    } finally {
+      this.dispose()
+    }
   }
 
   /** Gives the memory back to the program that made it. May be called twice. */
   dispose(): void {
     if (!this.#alive) return
     this.#alive = false
+    dropped.unregister(this)
     this.#release()
   }
 

@@ -1,45 +1,30 @@
 // A device: memory, pipelines, the values of variables, and the door through which graphs come to run.
 
-import { type AdapterOptions, type Caps, openAdapter } from './adapter.ts'
-import { type Buffer, Buffers, Pipelines, usage } from './buffers.ts'
-import { type CompileOptions, compileProgram, type Program } from './compile.ts'
+import { type AdapterOptions, type Caps, openAdapter, type Problem } from './adapter.ts'
+import { checkData, type Parameter } from './arguments.ts'
+import { type Buffer, Buffers, Pipelines, usage, writePadded } from './buffers.ts'
+import { type CompileOptions, compileProgram, type Program, refuseStale } from './compile.ts'
 import { DeviceTensor } from './device-tensor.ts'
-import {
-  bytesOf,
-  type HostArray,
-  hostArray,
-  sizeOf,
-  storageBytes,
-  type TensorType,
-} from './dtype.ts'
-import {
-  DeviceError,
-  DeviceLostError,
-  OutOfMemoryError,
-  ShapeError,
-  StaleTensorError,
-} from './errors.ts'
-import { baseOf, graphOf } from './graph.ts'
+import { type HostArray, hostArray, sizeOf, type TensorType } from './dtype.ts'
+import { DeviceError, DeviceLostError, OutOfMemoryError } from './errors.ts'
 import type { TensorLike } from './op.ts'
-import { hostTensor } from './ops/source.ts'
 import { platform } from './platform.ts'
 import { showBytes } from './print.ts'
-import { writePadded } from './program.ts'
 import { type Tensor, Variable } from './tensor.ts'
+import { Variables } from './variables.ts'
 
 export interface DeviceOptions extends Omit<AdapterOptions, 'onError'> {}
 
 /** Opens the fastest adapter that is here (GPU, else a software driver). Throws DeviceError with what to do. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  const problems: string[] = []
+  const problems: Problem[] = []
   const { device, caps, line, warnings } = await openAdapter({
     ...options,
-    onError: (message) => problems.push(message),
+    onError: (problem) => problems.push(problem),
   })
-  return new Device(device, caps, line, warnings, problems)
+  const say = options.say ?? ((sentence) => console.warn(sentence))
+  return new Device(device, caps, line, warnings, problems, say)
 }
-
-const owners = new WeakMap<Variable, Device>()
 
 /** Memory in use, by kind, in bytes. */
 export interface DeviceStats {
@@ -63,8 +48,10 @@ export class Device {
   readonly warnings: readonly string[]
   readonly buffers: Buffers
   readonly pipelines: Pipelines
-  readonly #problems: string[]
-  readonly #variables = new Map<Variable, Buffer>()
+  readonly #problems: Problem[]
+  readonly #say: (sentence: string) => void
+  readonly #said = new Set<string>()
+  readonly #variables = new Variables(this)
   #arena: Buffer[] = []
   /** Read-back buffers at rest. */
   readonly #spare: Buffer[] = []
@@ -76,13 +63,15 @@ export class Device {
     caps: Caps,
     line: string,
     warnings: readonly string[],
-    problems: string[],
+    problems: Problem[],
+    say: (sentence: string) => void,
   ) {
     this.gpu = gpu
     this.caps = caps
     this.line = line
     this.warnings = warnings
     this.#problems = problems
+    this.#say = say
     this.buffers = new Buffers(gpu, caps)
     this.pipelines = new Pipelines(gpu)
     gpu.lost.then((info) => {
@@ -91,9 +80,12 @@ export class Device {
   }
 
   /** Compiles a function of tensors. Shapes are taken from the arguments of each run; each new set of shapes is
-   * traced and planned once. */
-  compile<R>(fn: (...inputs: Tensor[]) => R, options: CompileOptions = {}): Program<R> {
-    return compileProgram(this, fn, options)
+   * traced and planned once. Strings and booleans among the arguments are static: the function gets them as they are,
+   * and each value of them is traced by itself. (Write the types of all parameters then.) */
+  compile<R>(fn: (...inputs: Tensor[]) => R, options?: CompileOptions): Program<R>
+  compile<P extends Parameter[], R>(fn: (...args: P) => R, options?: CompileOptions): Program<R>
+  compile<R>(fn: (...args: never[]) => R, options: CompileOptions = {}): Program<R> {
+    return compileProgram(this, fn as (...args: Parameter[]) => R, options)
   }
 
   /** The elements of a tensor: whatever it needs is computed now. Throws StaleTensorError when it reads a value of a
@@ -101,13 +93,14 @@ export class Device {
   async read(t: TensorLike | DeviceTensor): Promise<HostArray> {
     if (t instanceof DeviceTensor) return t.read()
     if (t instanceof Variable) return this.readBuffer(this.place(t), t)
-    checkFresh(t)
+    refuseStale(t)
     const program = this.compile(() => t)
-    const result = (await program.run()) as DeviceTensor
-    const data = await result.read()
-    result.dispose()
-    program.dispose()
-    return data
+    try {
+      const result = (await program.run()) as DeviceTensor
+      return await result.read().finally(() => result.dispose())
+    } finally {
+      program.dispose()
+    }
   }
 
   /** The only element of a scalar tensor. */
@@ -115,42 +108,47 @@ export class Device {
     return (await this.read(t))[0]
   }
 
-  /** Overwrites a variable's value. Throws ShapeError when the number of elements differs. */
+  /** Overwrites a variable's value. Throws ShapeError when the number of elements or their dtype differs. */
   write(variable: Variable, data: HostArray): void {
-    const buffer = this.place(variable)
-    const host = hostTensor(data, variable.shape, variable.dtype)
-    if (bytesOf(host) !== data.byteLength)
-      throw new ShapeError('write', `the data is not ${variable.dtype}`, [variable.name], '')
-    writePadded(this.gpu, buffer, host)
+    const value = { dtype: variable.dtype, shape: variable.shape, data }
+    checkData('write', variable.name, value)
+    writePadded(this.gpu, this.place(variable), value)
     variable.version++
+  }
+
+  /** Gives the memory of a variable back; its value is lost, and its next use, on any device, starts from its initial
+   * value. Variables that nobody holds any more are released by the garbage collector. */
+  release(variable: Variable): void {
+    this.#variables.release(variable)
   }
 
   /** Device memory of a variable, filled with its initial value at first use. */
   place(variable: Variable): Buffer {
-    const known = this.#variables.get(variable)
-    if (known) return known
-    const owner = owners.get(variable)
-    if (owner && owner !== this && !owner.#closed)
-      throw new DeviceError(
-        `${variable.name} lives on another device`,
-        'a model belongs to the device that first ran it: read its state there and load it into a new model',
-      )
-    owners.set(variable, this)
-    const buffer = this.buffers.make(storageBytes(variable), variable.name)
-    writePadded(this.gpu, buffer, hostTensor(variable.initial(), variable.shape, variable.dtype))
-    this.#variables.set(variable, buffer)
-    return buffer
+    return this.#variables.place(variable)
+  }
+
+  /** Whether a variable has memory here. */
+  holds(variable: Variable): boolean {
+    return this.#variables.has(variable)
   }
 
   /** The shared activation memory, grown to at least `bytes`, in slabs of `slabBytes`. */
   arena(bytes: number, slabBytes: number): readonly Buffer[] {
-    const have = this.#arena.reduce((n, b) => n + b.bytes, 0)
-    if (bytes <= have) return this.#arena
-    for (const b of this.#arena) this.buffers.free(b)
-    this.#arena = []
+    if (bytes <= this.arenaBytes) return this.#arena
+    this.dropArena()
     for (let left = bytes; left > 0; left -= slabBytes)
       this.#arena.push(this.buffers.make(Math.min(left, slabBytes), 'activations'))
     return this.#arena
+  }
+
+  get arenaBytes(): number {
+    return this.#arena.reduce((n, b) => n + b.bytes, 0)
+  }
+
+  /** Frees the shared activation memory; the next run makes it anew. */
+  dropArena(): void {
+    for (const b of this.#arena) this.buffers.free(b)
+    this.#arena = []
   }
 
   /** Copies a buffer to the host. */
@@ -206,40 +204,60 @@ export class Device {
         `the device was lost: ${this.#lost}`,
         'open it again and resume from the last checkpoint; smaller batches make shorter dispatches',
       )
-    const [problem] = this.#problems.splice(0)
-    if (problem) throw new DeviceError(`WebGPU refused a command: ${problem}`)
+    const problems = this.#problems.splice(0)
+    // What follows from a buffer that could not be made says less than why it could not.
+    const problem = problems.find((p) => p.outOfMemory) ?? problems[0]
+    if (problem?.outOfMemory) throw this.#outOfMemory(problem.message)
+    if (problem) throw new DeviceError(`WebGPU refused a command: ${problem.message}`)
   }
 
-  /** Catches what WebGPU says about the commands up to `popScopes`. */
-  pushScopes(): void {
+  /** Runs `work` and throws what WebGPU says about its commands, once they are through. `needs` says what was asked
+   * of the device. */
+  async guarded<T>(work: () => T, needs: () => string): Promise<T> {
     this.gpu.pushErrorScope('validation')
     this.gpu.pushErrorScope('out-of-memory')
+    let popped: Promise<[memory: GPUError | null, validation: GPUError | null]>
+    let result: T
+    try {
+      result = work()
+    } finally {
+      popped = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()])
+      popped.catch(() => undefined)
+    }
+    const [memory, validation] = await popped
+    if (memory) throw this.#outOfMemory(memory.message, needs())
+    if (validation) throw new DeviceError(`WebGPU refused a command: ${validation.message}`)
+    return result
   }
 
-  /** Throws what was caught since `pushScopes`. `needs` says what was asked of the device. */
-  async popScopes(needs: () => string): Promise<void> {
-    const [memory, validation] = await Promise.all([
-      this.gpu.popErrorScope(),
-      this.gpu.popErrorScope(),
-    ])
-    if (memory)
-      throw new OutOfMemoryError(
-        `${this.caps.name} has not enough memory: ${needs()}, ${showBytes(this.buffers.bytes)} are allocated in all (${memory.message})`,
-        'use a smaller batch or crop',
-      )
-    if (validation) throw new DeviceError(`WebGPU refused a command: ${validation.message}`)
+  #outOfMemory(message: string, needs?: string): OutOfMemoryError {
+    const asked = needs ? `${needs}, ` : ''
+    return new OutOfMemoryError(
+      `${this.caps.name} has not enough memory: ${asked}${showBytes(this.buffers.bytes)} are allocated in all (${message})`,
+      'use a smaller batch or crop',
+    )
+  }
+
+  /** Tells the person a sentence, the first time that it is said. */
+  warnOnce(sentence: string): void {
+    if (this.#closed || this.#said.has(sentence)) return
+    this.#said.add(sentence)
+    this.#say(sentence)
   }
 
   stats(): DeviceStats {
-    const total = (bs: Iterable<Buffer>) => [...bs].reduce((n, b) => n + b.bytes, 0)
     return {
       allocatedBytes: this.buffers.bytes,
       peakBytes: this.buffers.peak,
-      variableBytes: total(this.#variables.values()),
-      arenaBytes: total(this.#arena),
+      variableBytes: this.#variables.bytes,
+      arenaBytes: this.arenaBytes,
       pipelines: this.pipelines.count,
       buffersMade: this.buffers.made,
     }
+  }
+
+  get closed(): boolean {
+    return this.#closed
   }
 
   /** Ends the device; whatever it held is gone. May be called twice. */
@@ -251,17 +269,5 @@ export class Device {
 
   [Symbol.dispose](): void {
     this.close()
-  }
-}
-
-function checkFresh(t: Tensor): void {
-  for (const node of graphOf([], [baseOf(t)], []).nodes) {
-    if (node.op.name !== 'variable') continue
-    const { variable, version } = node.attrs as { variable: Variable; version: number }
-    if (variable.version !== version)
-      throw new StaleTensorError(
-        `a tensor reads ${variable.name} as it was before it was overwritten`,
-        'build the tensor again after the update, or read it before',
-      )
   }
 }

@@ -1,14 +1,15 @@
 // A compiled function on a device: pipelines, bind groups and commands for a plan, and the running of it.
 
-import type { Caps } from './adapter.ts'
-import { type Buffer, usage } from './buffers.ts'
+import { type Buffer, usage, writePadded } from './buffers.ts'
 import type { Device } from './device.ts'
 import { DeviceTensor } from './device-tensor.ts'
 import { storageBytes } from './dtype.ts'
-import { DeviceError } from './errors.ts'
-import type { Place, Plan, PlannedDispatch } from './plan.ts'
+import { DeviceError, OutOfMemoryError } from './errors.ts'
+import type { Place, Plan } from './plan.ts'
 import { showBytes, titleOf } from './print.ts'
-import type { HostTensor, Node } from './tensor.ts'
+import { type Bound, submissionEnds, submit, timed } from './submit.ts'
+import type { HostTensor, Node, Variable } from './tensor.ts'
+import { layoutUniforms } from './uniforms.ts'
 
 /** One dispatch, ready but for the buffers that may change from run to run. */
 interface Command {
@@ -20,9 +21,11 @@ interface Command {
   readonly places: readonly Place[]
   /** Bind groups by the identities of the buffers that they bind. */
   readonly groups: Map<string, GPUBindGroup>
-  /** A submission ends after this command, so that none keeps the adapter busy for long. */
   readonly submit: boolean
 }
+
+/** The buffer of a place, in one run. */
+type Bind = (place: Place) => { readonly buffer: Buffer; readonly offset: number }
 
 /** How many outputs of a program may be held before a run makes new buffers. */
 const outputDepth = 3
@@ -41,6 +44,7 @@ export class CompiledPlan {
   readonly #spare: Buffer[][]
   readonly #pending: Promise<unknown>[] = []
   #ran = false
+  #disposed = false
 
   private constructor(
     device: Device,
@@ -62,24 +66,41 @@ export class CompiledPlan {
   /** Makes pipelines (all at once), uniforms and buffers. */
   static async make(device: Device, plan: Plan): Promise<CompiledPlan> {
     const dispatches = plan.steps.flatMap((s) => s.dispatches.map((d) => ({ node: s.node, ...d })))
-    const layout = layoutUniforms(dispatches, 256)
+    const { ranges, words } = layoutUniforms(dispatches, 256)
     const pipelines = await Promise.all(
       dispatches.map((d) => device.pipelines.get(d.dispatch.kernel)),
     )
-    const { buffers } = device
-    const uniforms = buffers.make(
-      layout.bytes.length * 4,
-      'uniforms',
-      usage.uniform | usage.copyDst,
-    )
-    device.gpu.queue.writeBuffer(uniforms.gpu, 0, layout.bytes)
-    const inputs = plan.graph.inputs.map((t, i) => buffers.make(storageBytes(t), `input ${i}`))
-    const constants = new Map<HostTensor, Buffer>()
-    for (const c of plan.constants) {
-      const buffer = buffers.make(storageBytes(c), 'constant')
-      writePadded(device.gpu, buffer, c)
-      constants.set(c, buffer)
+    const made: Buffer[] = []
+    const make = (bytes: number, label: string, flags?: number) => {
+      const buffer = device.buffers.make(bytes, label, flags)
+      made.push(buffer)
+      return buffer
     }
+    const constants = new Map<HostTensor, Buffer>()
+    const { inputBytes, constantBytes } = plan
+    try {
+      await device.guarded(
+        () => {
+          const uniforms = make(words.byteLength, 'uniforms', usage.uniform | usage.copyDst)
+          device.gpu.queue.writeBuffer(uniforms.gpu, 0, words)
+          plan.graph.inputs.forEach((t, i) => {
+            make(storageBytes(t), `input ${i}`)
+          })
+          for (const c of plan.constants) {
+            const buffer = make(storageBytes(c), 'constant')
+            writePadded(device.gpu, buffer, c)
+            constants.set(c, buffer)
+          }
+        },
+        () =>
+          `the program needs ${showBytes(inputBytes)} for its arguments and ${showBytes(constantBytes)} of constants`,
+      )
+    } catch (error) {
+      for (const b of made) device.buffers.free(b)
+      throw error
+    }
+    const [uniforms, ...rest] = made
+    const inputs = rest.slice(0, plan.graph.inputs.length)
     const ends = submissionEnds(plan, device.caps)
     const commands = dispatches.map(
       (d, i): Command => ({
@@ -87,7 +108,7 @@ export class CompiledPlan {
         pipeline: pipelines[i],
         layout: device.pipelines.layout(d.dispatch.kernel),
         grid: d.dispatch.grid,
-        uniform: layout.ranges[i],
+        uniform: ranges[i],
         places: d.places,
         groups: new Map(),
         submit: ends.has(i),
@@ -96,25 +117,54 @@ export class CompiledPlan {
     return new CompiledPlan(device, plan, commands, uniforms, inputs, constants)
   }
 
-  /** Encodes and submits one run. Resolves once the commands are on their way; the results are device tensors. */
+  /** Encodes and submits one run: arguments are written, and versions counted, before it returns. Resolves once the
+   * commands are on their way; the results are device tensors. */
   async run(args: readonly (HostTensor | DeviceTensor)[]): Promise<DeviceTensor[]> {
     const device = this.#device
-    const first = !this.#ran
+    const { variables } = this.plan
+    const fresh = variables.filter((v) => !device.holds(v))
+    let outputs: DeviceTensor[] = []
+    const work = () => {
+      const { bind, results } = this.#prepare(args)
+      outputs = results
+      submit(device.gpu, this.#bound(bind))
+      for (const v of this.plan.assigned) v.version++
+    }
+    // Only the first run, and those that make buffers, can fail: to ask costs a round trip.
+    if (this.#ran && !fresh.length && !this.#grows()) work()
+    else
+      try {
+        await device.guarded(work, () => this.#needs())
+      } catch (error) {
+        for (const o of outputs) o.dispose()
+        if (error instanceof OutOfMemoryError) this.#forget(fresh)
+        throw error
+      }
     this.#ran = true
-    if (first) device.pushScopes()
-    const { bind, outputs } = this.#prepare(args)
-    this.#encode(bind)
-    if (first) await device.popScopes(() => this.#needs())
-    for (const v of this.plan.assigned) v.version++
     this.#pending.push(device.gpu.queue.onSubmittedWorkDone())
     if (this.#pending.length > inFlight) await device.settle(this.#pending.shift()!)
     return outputs
   }
 
+  /** Whether the next run makes buffers. */
+  #grows(): boolean {
+    const small = this.#device.arenaBytes < this.plan.activationBytes
+    return small || this.#spare.some((list) => !list.length)
+  }
+
+  /** Lets go of all buffers that may have been made in a run for which there was no memory. */
+  #forget(fresh: readonly Variable[]): void {
+    const device = this.#device
+    for (const b of this.#spare.flat()) device.buffers.free(b)
+    for (const list of this.#spare) list.length = 0
+    for (const v of fresh) device.release(v)
+    device.dropArena()
+  }
+
   /** Buffers for one run: arguments written, results fresh, every place with its buffer. */
   #prepare(args: readonly (HostTensor | DeviceTensor)[]): {
-    bind: (p: Place) => { buffer: Buffer; offset: number }
-    outputs: DeviceTensor[]
+    bind: Bind
+    results: DeviceTensor[]
   } {
     const device = this.#device
     device.check()
@@ -122,12 +172,14 @@ export class CompiledPlan {
     const arena = device.arena(plan.activationBytes, plan.slabBytes)
     const inputs = args.map((arg, i) => this.#bindInput(arg, i))
     const variables = new Map(plan.variables.map((v) => [v, device.place(v)]))
-    const outputs = plan.graph.outputs.map((t, i) => {
-      const buffer = this.#spare[i].pop() ?? device.buffers.make(storageBytes(t), `output ${i}`)
-      const type = { dtype: t.dtype, shape: t.shape }
-      return new DeviceTensor(device, type, buffer, () => this.#giveBack(i, buffer))
-    })
-    const bind = (p: Place): { buffer: Buffer; offset: number } => {
+    const results: DeviceTensor[] = []
+    try {
+      for (const i of plan.graph.outputs.keys()) results.push(this.#result(i))
+    } catch (error) {
+      for (const r of results) r.dispose()
+      throw error
+    }
+    const bind: Bind = (p) => {
       switch (p.kind) {
         case 'slab':
           return {
@@ -137,55 +189,34 @@ export class CompiledPlan {
         case 'input':
           return { buffer: inputs[p.position], offset: 0 }
         case 'output':
-          return { buffer: outputs[p.position].buffer, offset: 0 }
+          return { buffer: results[p.position].buffer, offset: 0 }
         case 'variable':
           return { buffer: variables.get(p.variable)!, offset: 0 }
         case 'constant':
           return { buffer: this.#constants.get(p.value)!, offset: 0 }
       }
     }
-    return { bind, outputs }
+    return { bind, results }
+  }
+
+  // Apart from the rest of a run: what gives a buffer back must not lead to the results.
+  #result(output: number): DeviceTensor {
+    const device = this.#device
+    const { dtype, shape } = this.plan.graph.outputs[output]
+    const buffer =
+      this.#spare[output].pop() ??
+      device.buffers.make(storageBytes({ dtype, shape }), `output ${output}`)
+    return new DeviceTensor(device, { dtype, shape }, buffer, () => this.#giveBack(output, buffer))
   }
 
   /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan. Needs the feature
    * timestamp-query; browsers quantise it. */
   async profile(args: readonly (HostTensor | DeviceTensor)[]): Promise<number[]> {
-    const device = this.#device
-    const { gpu } = device
-    const count = this.#commands.length
-    const most = 2048
-    const ms: number[] = []
-    const { bind, outputs } = this.#prepare(args)
-    const resolve = device.buffers.make(16 * most, 'timestamps', usage.queryResolve | usage.copySrc)
-    for (let from = 0; from < count; from += most) {
-      const part = this.#commands.slice(from, from + most)
-      const set = gpu.createQuerySet({ type: 'timestamp', count: 2 * part.length })
-      const encoder = gpu.createCommandEncoder()
-      part.forEach((c, i) => {
-        const pass = encoder.beginComputePass({
-          timestampWrites: {
-            querySet: set,
-            beginningOfPassWriteIndex: 2 * i,
-            endOfPassWriteIndex: 2 * i + 1,
-          },
-        })
-        pass.setPipeline(c.pipeline)
-        pass.setBindGroup(0, this.#group(c, bind))
-        pass.dispatchWorkgroups(...c.grid)
-        pass.end()
-      })
-      encoder.resolveQuerySet(set, 0, 2 * part.length, resolve.gpu, 0)
-      gpu.queue.submit([encoder.finish()])
-      const words = await device.readBuffer(resolve, { dtype: 'u32', shape: [4 * part.length] })
-      const ticks = new BigUint64Array(words.buffer, 0, 2 * part.length)
-      part.forEach((_, i) => {
-        ms.push(Number(ticks[2 * i + 1] - ticks[2 * i]) / 1e6)
-      })
-      set.destroy()
-    }
-    device.buffers.free(resolve)
-    for (const o of outputs) o.dispose()
+    const { bind, results } = this.#prepare(args)
     for (const v of this.plan.assigned) v.version++
+    const ms = await timed(this.#device, [...this.#bound(bind)]).finally(() => {
+      for (const r of results) r.dispose()
+    })
     let at = 0
     return this.plan.steps.map((s) => {
       let sum = 0
@@ -196,6 +227,8 @@ export class CompiledPlan {
 
   /** Releases what this program owns; its results live on. */
   dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
     const { buffers } = this.#device
     for (const b of [
       this.#uniforms,
@@ -216,7 +249,8 @@ export class CompiledPlan {
   }
 
   #giveBack(output: number, buffer: Buffer): void {
-    if (this.#spare[output].length < outputDepth) this.#spare[output].push(buffer)
+    const keep = !this.#disposed && this.#spare[output].length < outputDepth
+    if (keep) this.#spare[output].push(buffer)
     else this.#device.buffers.free(buffer)
   }
 
@@ -233,28 +267,12 @@ export class CompiledPlan {
     return this.#inputs[i]
   }
 
-  #encode(bind: (p: Place) => { buffer: Buffer; offset: number }): void {
-    const { gpu } = this.#device
-    let encoder = gpu.createCommandEncoder()
-    let pass = encoder.beginComputePass()
-    let last: GPUComputePipeline | undefined
-    this.#commands.forEach((c, i) => {
-      if (c.pipeline !== last) pass.setPipeline(c.pipeline)
-      last = c.pipeline
-      pass.setBindGroup(0, this.#group(c, bind))
-      pass.dispatchWorkgroups(...c.grid)
-      if (!c.submit || i === this.#commands.length - 1) return
-      pass.end()
-      gpu.queue.submit([encoder.finish()])
-      encoder = gpu.createCommandEncoder()
-      pass = encoder.beginComputePass()
-      last = undefined
-    })
-    pass.end()
-    gpu.queue.submit([encoder.finish()])
+  *#bound(bind: Bind): Generator<Bound> {
+    for (const c of this.#commands)
+      yield { pipeline: c.pipeline, group: this.#group(c, bind), grid: c.grid, submit: c.submit }
   }
 
-  #group(c: Command, bind: (p: Place) => { buffer: Buffer; offset: number }): GPUBindGroup {
+  #group(c: Command, bind: Bind): GPUBindGroup {
     const bound = c.places.map(bind)
     const key = bound.map((b) => b.buffer.id).join()
     let group = c.groups.get(key)
@@ -275,66 +293,4 @@ export class CompiledPlan {
     }
     return group
   }
-}
-
-/** One uniform buffer for all dispatches; equal blocks are stored once. */
-function layoutUniforms(dispatches: readonly PlannedDispatch[], alignment: number) {
-  const known = new Map<string, number>()
-  const blocks: Uint32Array[] = []
-  let end = 0
-  const ranges = dispatches.map(({ dispatch: { params } }) => {
-    const key = params.join()
-    let offset = known.get(key)
-    if (offset === undefined) {
-      offset = end
-      known.set(key, offset)
-      blocks.push(params)
-      end += Math.ceil(params.byteLength / alignment) * alignment
-    }
-    return { offset, size: params.byteLength }
-  })
-  const bytes = new Uint32Array(Math.max(end, alignment) / 4)
-  let at = 0
-  for (const b of blocks) {
-    bytes.set(b, at / 4)
-    at += Math.ceil(b.byteLength / alignment) * alignment
-  }
-  return { ranges, bytes }
-}
-
-/** Rough speed of an adapter, floating-point operations per second. Only submissions are sized by it. */
-const speed: Record<Caps['kind'], number> = {
-  discrete: 5e12,
-  integrated: 3e11,
-  lavapipe: 1e10,
-  swiftshader: 2e9,
-  unknown: 1e10,
-}
-
-/** Dispatch numbers after which a submission ends: each is estimated below 100 ms. */
-function submissionEnds(plan: Plan, caps: Caps): Set<number> {
-  const ends = new Set<number>()
-  let busy = 0
-  let i = 0
-  for (const { node, dispatches } of plan.steps) {
-    const { flops } = node.op.cost(node.inputs, node.types, node.attrs)
-    busy += flops / speed[caps.kind] + dispatches.length * 2e-5
-    i += dispatches.length
-    if (busy < 0.1) continue
-    ends.add(i - 1)
-    busy = 0
-  }
-  return ends
-}
-
-/** Writes host data; device buffers are whole vec4s, and writes must be whole words. */
-export function writePadded(gpu: GPUDevice, to: Buffer, from: HostTensor): void {
-  const { data } = from
-  if (data.byteLength % 4 === 0) {
-    gpu.queue.writeBuffer(to.gpu, 0, data as Uint8Array<ArrayBuffer>)
-    return
-  }
-  const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4)
-  padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-  gpu.queue.writeBuffer(to.gpu, 0, padded)
 }

@@ -1,0 +1,99 @@
+// What a program is called with: tensors and numbers, which it computes with, and static arguments, which decide what it
+// computes. Everything is checked here, since a wrong argument would compute on whatever its buffer held before.
+
+import { DeviceTensor } from './device-tensor.ts'
+import { type DType, type HostArray, showType, sizeOf, type TensorType } from './dtype.ts'
+import { OptionError, ShapeError } from './errors.ts'
+import { hostTensor } from './ops/source.ts'
+import { type HostTensor, Tensor, Variable } from './tensor.ts'
+
+/** What a program takes: host data with a shape, a result of another program, or a number (an f32 scalar). Strings and
+ * booleans are static: the function gets them as they are, and each value of them is a plan of its own. */
+export type Argument = HostTensor | DeviceTensor | number | Static
+/** An argument that is part of which program it is. */
+export type Static = string | boolean
+/** What the function of a program may take. */
+export type Parameter = Tensor | Static
+
+/** An argument that a device can bind. */
+export type Value = HostTensor | DeviceTensor
+
+export const isStatic = (x: unknown): x is Static => typeof x === 'string' || typeof x === 'boolean'
+
+/** The arguments, numbers made tensors. Throws OptionError or ShapeError for those that no program can take. */
+export function checkArguments(args: readonly Argument[]): (Value | Static)[] {
+  return args.map((arg, i) => {
+    if (arg instanceof DeviceTensor || isStatic(arg)) return arg
+    if (typeof arg === 'number') return hostTensor(arg)
+    const problem = problemOf(arg)
+    if (problem) throw new OptionError(`argument ${i} is ${problem[0]}`, problem[1])
+    checkData('run', `argument ${i}`, arg)
+    return arg
+  })
+}
+
+/** Throws OptionError when a function of `needed` parameters got fewer arguments. */
+export function checkCount(given: number, needed: number): void {
+  if (given >= needed) return
+  const arguments_ = needed === 1 ? '1 argument' : `${needed} arguments`
+  throw new OptionError(
+    `the program takes ${arguments_} and got ${given}`,
+    'give one for each parameter of the function; parameters with a default may be left out',
+  )
+}
+
+/** Throws ShapeError when host data does not fill its shape, or its array does not hold its dtype. */
+export function checkData(op: string, name: string, { dtype, shape, data }: HostTensor): void {
+  const type = `${name} ${showType({ dtype, shape })}`
+  if (data.length !== sizeOf(shape))
+    throw new ShapeError(
+      op,
+      `the shape needs ${sizeOf(shape)} elements and the data has ${data.length}`,
+      [type],
+      '',
+    )
+  const array = data[Symbol.toStringTag]
+  if (arraysOf[dtype]?.includes(array)) return
+  const hint = dtype === 'f16' ? 'f16 travels as its bits' : 'nothing is converted silently'
+  throw new ShapeError(op, `${dtype} is no ${array}`, [type], '', hint)
+}
+
+/** Names of the arrays that hold a dtype. */
+const arraysOf: Record<DType, readonly string[]> = {
+  f32: ['Float32Array'],
+  f16: ['Uint16Array', 'Float16Array'],
+  i32: ['Int32Array'],
+  u32: ['Uint32Array'],
+  u8: ['Uint8Array', 'Uint8ClampedArray'],
+}
+
+function problemOf(arg: unknown): [is: string, hint: string] | undefined {
+  if (arg instanceof Variable)
+    return [`the variable ${arg.name}`, 'use it inside the function: programs read variables there']
+  if (arg instanceof Tensor)
+    return ['a lazy tensor', 'use it inside the function, or pass the result of a program']
+  if (Array.isArray(arg) || ArrayBuffer.isView(arg))
+    return ['data without a shape', 'wrap it: hostTensor(data, shape)']
+  const { data, shape, dtype } = (arg ?? {}) as Partial<HostTensor>
+  if (ArrayBuffer.isView(data) && Array.isArray(shape) && dtype) return undefined
+  const what = arg === null ? 'null' : arg === undefined ? 'undefined' : `of type ${typeof arg}`
+  return [
+    what,
+    'pass hostTensor(data, shape), a result of a program, a number, or a static string or boolean',
+  ]
+}
+
+/** Types without whatever else their owners carry; static arguments stand for themselves. */
+export const typesOf = (args: readonly (TensorType | Static)[]): (TensorType | Static)[] =>
+  args.map((a) => (isStatic(a) ? a : { dtype: a.dtype, shape: a.shape }))
+
+/** Equal for arguments of the same program. */
+export const keyOf = (types: readonly (TensorType | Static)[]): string =>
+  types.map((t) => (isStatic(t) ? JSON.stringify(t) : showType(t))).join()
+
+/** The arguments with host data of their own, which the caller can no longer change. */
+export const copied = (values: readonly Value[]): Value[] =>
+  values.map((v) => {
+    if (v instanceof DeviceTensor) return v
+    return { dtype: v.dtype, shape: v.shape, data: v.data.slice() as HostArray }
+  })

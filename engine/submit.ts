@@ -1,0 +1,103 @@
+// Commands on their way: how many go into one submission, and the same with a clock beside each.
+
+import type { Caps } from './adapter.ts'
+import { usage } from './buffers.ts'
+import type { Device } from './device.ts'
+import type { Plan } from './plan.ts'
+
+/** One dispatch with everything bound. */
+export interface Bound {
+  readonly pipeline: GPUComputePipeline
+  readonly group: GPUBindGroup
+  readonly grid: readonly [number, number, number]
+  /** A submission ends after this command, so that none keeps the adapter busy for long. */
+  readonly submit: boolean
+}
+
+/** Rough speed of an adapter, floating-point operations per second. Only submissions are sized by it. */
+const speed: Record<Caps['kind'], number> = {
+  discrete: 5e12,
+  integrated: 3e11,
+  lavapipe: 1e10,
+  swiftshader: 2e9,
+  unknown: 1e10,
+}
+
+/** Dispatch numbers after which a submission ends: each is estimated below 100 ms. */
+export function submissionEnds(plan: Plan, caps: Caps): Set<number> {
+  const ends = new Set<number>()
+  let busy = 0
+  let i = 0
+  for (const { node, dispatches } of plan.steps) {
+    const { flops } = node.op.cost(node.inputs, node.types, node.attrs)
+    busy += flops / speed[caps.kind] + dispatches.length * 2e-5
+    i += dispatches.length
+    if (busy < 0.1) continue
+    ends.add(i - 1)
+    busy = 0
+  }
+  return ends
+}
+
+/** Encodes and submits all commands. */
+export function submit(gpu: GPUDevice, commands: Iterable<Bound>): void {
+  let encoder = gpu.createCommandEncoder()
+  let pass = encoder.beginComputePass()
+  let last: GPUComputePipeline | undefined
+  let open = 0
+  for (const c of commands) {
+    if (c.pipeline !== last) pass.setPipeline(c.pipeline)
+    last = c.pipeline
+    pass.setBindGroup(0, c.group)
+    pass.dispatchWorkgroups(...c.grid)
+    open++
+    if (!c.submit) continue
+    pass.end()
+    gpu.queue.submit([encoder.finish()])
+    encoder = gpu.createCommandEncoder()
+    pass = encoder.beginComputePass()
+    last = undefined
+    open = 0
+  }
+  pass.end()
+  if (open) gpu.queue.submit([encoder.finish()])
+}
+
+/** Submits all commands with a timestamp around each; milliseconds of each. */
+export async function timed(device: Device, commands: readonly Bound[]): Promise<number[]> {
+  const { gpu } = device
+  const most = 2048
+  const ms: number[] = []
+  const resolve = device.buffers.make(16 * most, 'timestamps', usage.queryResolve | usage.copySrc)
+  try {
+    for (let from = 0; from < commands.length; from += most) {
+      const part = commands.slice(from, from + most)
+      const set = gpu.createQuerySet({ type: 'timestamp', count: 2 * part.length })
+      const encoder = gpu.createCommandEncoder()
+      part.forEach((c, i) => {
+        const pass = encoder.beginComputePass({
+          timestampWrites: {
+            querySet: set,
+            beginningOfPassWriteIndex: 2 * i,
+            endOfPassWriteIndex: 2 * i + 1,
+          },
+        })
+        pass.setPipeline(c.pipeline)
+        pass.setBindGroup(0, c.group)
+        pass.dispatchWorkgroups(...c.grid)
+        pass.end()
+      })
+      encoder.resolveQuerySet(set, 0, 2 * part.length, resolve.gpu, 0)
+      gpu.queue.submit([encoder.finish()])
+      const words = await device.readBuffer(resolve, { dtype: 'u32', shape: [4 * part.length] })
+      const ticks = new BigUint64Array(words.buffer, 0, 2 * part.length)
+      part.forEach((_, i) => {
+        ms.push(Number(ticks[2 * i + 1] - ticks[2 * i]) / 1e6)
+      })
+      set.destroy()
+    }
+  } finally {
+    device.buffers.free(resolve)
+  }
+  return ms
+}

@@ -1,0 +1,28 @@
+// The words that kernels take besides buffers: one uniform buffer for all dispatches of a plan.
+
+import type { PlannedDispatch } from './plan.ts'
+
+/** Where the block of each dispatch lies, and the words; equal blocks are stored once. */
+export function layoutUniforms(dispatches: readonly PlannedDispatch[], alignment: number) {
+  const known = new Map<string, number>()
+  const blocks: Uint32Array[] = []
+  let end = 0
+  const ranges = dispatches.map(({ dispatch: { params } }) => {
+    const key = params.join()
+    let offset = known.get(key)
+    if (offset === undefined) {
+      offset = end
+      known.set(key, offset)
+      blocks.push(params)
+      end += Math.ceil(params.byteLength / alignment) * alignment
+    }
+    return { offset, size: params.byteLength }
+  })
+  const words = new Uint32Array(Math.max(end, alignment) / 4)
+  let at = 0
+  for (const b of blocks) {
+    words.set(b, at / 4)
+    at += Math.ceil(b.byteLength / alignment) * alignment
+  }
+  return { ranges, words }
+}
