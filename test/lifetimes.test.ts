@@ -13,7 +13,6 @@ import {
   mul,
   NonFiniteError,
   OutOfMemoryError,
-  read,
   StaleTensorError,
   type Tensor,
 } from '../engine/node.ts'
