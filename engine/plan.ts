@@ -44,6 +44,8 @@ export interface Plan {
   readonly inputBytes: number
   readonly outputBytes: number
   readonly constantBytes: number
+  /** The largest value: what a device must be able to bind at once. */
+  readonly largestBytes: number
   readonly variables: readonly Variable[]
   readonly constants: readonly HostTensor[]
   /** Variables that the program overwrites. */
@@ -200,6 +202,11 @@ function summarize(
     inputBytes: total(graph.inputs),
     outputBytes,
     constantBytes: total(constants),
+    largestBytes: steps.reduce(
+      (most, s) =>
+        s.dispatches.reduce((m, d) => d.places.reduce((n, p) => Math.max(n, p.bytes), m), most),
+      0,
+    ),
     variables: [...variables],
     constants: [...constants],
     assigned: [...assigned],

@@ -2,7 +2,8 @@
 
 import type { TensorType } from '../../engine/dtype.ts'
 import { OptionError } from '../../engine/errors.ts'
-import { explain, stageNames } from '../../engine/explain.ts'
+import { defaultCaps, explain, stageNames } from '../../engine/explain.ts'
+import { showBytes } from '../../engine/print.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { buildModel, models, type Network } from '../../models/index.ts'
 import { bootstrappedCrossEntropy } from '../../nn/losses.ts'
@@ -10,6 +11,9 @@ import { suggest } from '../../nn/near.ts'
 import { countParameters } from '../../nn/state.ts'
 import { Adam } from '../../train/optimizers.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
+
+/** Default limits, but no end to memory: what a network needs is the question here. */
+const roomy = { ...defaultCaps, maxBindingBytes: 2 ** 45, maxBufferBytes: 2 ** 45 }
 
 async function run(args: Args): Promise<number> {
   const [name] = args.expect('MODEL')
@@ -22,7 +26,7 @@ async function run(args: Args): Promise<number> {
   const [n, h, w] = inputSize(args, model)
   const train = args.has('train')
   const { fn, types } = train ? trainingStep(model, n, h, w) : forwardPass(model, n, h, w)
-  const made = explain(fn, types)
+  const made = explain(fn, types, roomy)
   const about = {
     model: name,
     options,
@@ -30,6 +34,7 @@ async function run(args: Args): Promise<number> {
     program: train ? 'training step' : 'forward pass',
     parameters: countParameters(model),
     ...made.summary,
+    largestValueBytes: made.stages.plan.largestBytes,
   }
   if (args.has('json')) console.log(JSON.stringify(about, null, 2))
   else if (stage) console.log(made.text(stage))
@@ -42,6 +47,7 @@ async function run(args: Args): Promise<number> {
           .join(', ')}), ${about.program} of [${about.input}]`,
         `${about.parameters.toLocaleString('en')} parameters`,
         summary,
+        `largest value ${showBytes(about.largestValueBytes)}: a device must bind that much at once`,
         '',
         `--stage ${stageNames.join('|')} prints a stage in full`,
       ].join('\n'),
