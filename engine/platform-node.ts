@@ -55,7 +55,7 @@ let fasterChoiceSaid = false
 function fasterChoice(): string[] {
   if (fasterChoiceSaid) return []
   fasterChoiceSaid = true
-  const faster = 'running on the embedded SwiftShader; lavapipe is about three times as fast'
+  const faster = 'running on the embedded SwiftShader; lavapipe is several times as fast'
   return [`${faster}: ${lavapipeCommand()}`]
 }
 
