@@ -14,6 +14,8 @@ interface Entry {
   readonly id: string
   readonly op: string
   readonly file: string
+  readonly layout: string
+  readonly tensors: readonly { readonly name: string; readonly role: string }[]
   readonly attributes: Readonly<Record<string, unknown>>
   readonly tolerance: {
     readonly default: number
@@ -71,6 +73,15 @@ export class GoldenCase {
     this.tensors = readSafetensors(readFileSync(file), file).tensors
     this.#root = root
     this.#entry = entry
+  }
+
+  get layout(): string {
+    return this.#entry.layout
+  }
+
+  /** `input`, `param`, `upstream`, `output`, … */
+  role(name: string): string | undefined {
+    return this.#entry.tensors.find((t) => t.name === name)?.role
   }
 
   has(name: string): boolean {
