@@ -55,6 +55,7 @@ export {
   tanh,
   where,
 } from './ops/arithmetic.ts'
+export { concat } from './ops/concat.ts'
 export { type ConvOptions, conv2d } from './ops/conv.ts'
 export { ops } from './ops/index.ts'
 export { matmul, transpose } from './ops/matmul.ts'
@@ -65,24 +66,22 @@ export {
   maxPool2d,
   maxPool2dWithIndex,
   type PoolOptions,
-  repeatUpsample,
-  resizeBilinear,
 } from './ops/pool.ts'
 export { dropout, type RandomKey, randomNormal, randomUniform } from './ops/random.ts'
 export { channelSums, max, mean, min, type ReduceOptions, sum } from './ops/reduce.ts'
+export { padReflect } from './ops/reflect.ts'
 export { selectLargest } from './ops/select.ts'
 export {
-  concat,
   flip,
   iota,
   pad,
-  padReflect,
   permute,
   reshape,
   slice,
 } from './ops/shape.ts'
 export { argmax, logSoftmax, softmax, takeLabel } from './ops/softmax.ts'
 export { assign, constant, hostTensor, read, scalar } from './ops/source.ts'
+export { repeatUpsample, resizeBilinear } from './ops/upsample.ts'
 export { type PlanSummary, printGraph, printPlan, showBytes, showFlops } from './print.ts'
 export { type HostTensor, Node, Tensor, Variable } from './tensor.ts'
 export { collect, scope, tap } from './trace.ts'

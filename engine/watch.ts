@@ -5,8 +5,9 @@ import { showType } from './dtype.ts'
 import { NonFiniteError } from './errors.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { cast, isFinite, sub } from './ops/arithmetic.ts'
+import { concat } from './ops/concat.ts'
 import { max } from './ops/reduce.ts'
-import { concat, reshape } from './ops/shape.ts'
+import { reshape } from './ops/shape.ts'
 import type { Tensor, Variable } from './tensor.ts'
 
 export interface Watched {

@@ -1,8 +1,9 @@
 // The two units that FRRNs are made of (Pohlen et al. 2017, section 3 and fig. 2; details from the released code).
 
 import { add, relu } from '../engine/ops/arithmetic.ts'
-import { maxPool2d, repeatUpsample } from '../engine/ops/pool.ts'
-import { concat } from '../engine/ops/shape.ts'
+import { concat } from '../engine/ops/concat.ts'
+import { maxPool2d } from '../engine/ops/pool.ts'
+import { repeatUpsample } from '../engine/ops/upsample.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { Conv2d } from '../nn/conv.ts'
 import { heUniform } from '../nn/init.ts'

@@ -3,8 +3,9 @@
 
 import { showType } from '../engine/dtype.ts'
 import { OptionError, ShapeError } from '../engine/errors.ts'
-import { maxPool2d, resizeBilinear } from '../engine/ops/pool.ts'
-import { concat } from '../engine/ops/shape.ts'
+import { concat } from '../engine/ops/concat.ts'
+import { maxPool2d } from '../engine/ops/pool.ts'
+import { resizeBilinear } from '../engine/ops/upsample.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { Conv2d } from '../nn/conv.ts'
 import { heUniform } from '../nn/init.ts'

@@ -2,27 +2,33 @@
 
 import type { Op } from '../op.ts'
 import { arithmeticOps, otherPointwiseOps } from './arithmetic.ts'
+import { concatOps } from './concat.ts'
 import { convOps } from './conv.ts'
 import { matmulOps } from './matmul.ts'
 import { normOps } from './norm.ts'
 import { poolOps } from './pool.ts'
 import { randomOps } from './random.ts'
 import { reduceOps } from './reduce.ts'
+import { reflectOps } from './reflect.ts'
 import { selectOps } from './select.ts'
 import { shapeOps } from './shape.ts'
 import { softmaxOps } from './softmax.ts'
 import { assignOp, constantOp, copyOp, inputOp, scalarOp, variableOp } from './source.ts'
+import { upsampleOps } from './upsample.ts'
 
 export const ops: readonly Op[] = [
   ...[inputOp, constantOp, variableOp, scalarOp, assignOp, copyOp],
   ...arithmeticOps,
   ...otherPointwiseOps,
   ...shapeOps,
+  ...reflectOps,
+  ...concatOps,
   ...reduceOps,
   ...matmulOps,
   ...convOps,
   ...normOps,
   ...poolOps,
+  ...upsampleOps,
   ...softmaxOps,
   ...selectOps,
   ...randomOps,

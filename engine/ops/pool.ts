@@ -1,14 +1,8 @@
-// Pooling and the ways back up: max-pool with indices, repetition of entries, bilinear resizing.
+// Pooling: the largest of a window with where it was, and the mean.
 
 import { avgPool, avgPoolGrad } from '../../shaders/avgpool.ts'
 import { maxPool, maxPoolGather, maxPoolGrad, type PoolSpec } from '../../shaders/pool.ts'
-import {
-  type ResizeMode,
-  resizeBilinearGrad as resizeGradRecipe,
-  resizeBilinear as resizeRecipe,
-} from '../../shaders/resize.ts'
-import { repeat, repeatGrad } from '../../shaders/unpool.ts'
-import { type Shape, sizeOf, type TensorType } from '../dtype.ts'
+import type { TensorType } from '../dtype.ts'
 import { OptionError } from '../errors.ts'
 import { apply, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -170,17 +164,8 @@ export const maxPool2d = (x: TensorLike, options: PoolOptions): Tensor =>
 
 type AvgAttrs = Omit<PoolAttrs, 'dilation'> & { readonly divisor: 'kernel' | 'valid' }
 const avgSpec = (n: number, c: number, a: AvgAttrs, access: PoolSpec['access']) => ({
-  n,
-  c,
-  h: a.size[0],
-  w: a.size[1],
-  oh: a.out[0],
-  ow: a.out[1],
-  kernel: a.kernel,
-  stride: a.stride,
-  pad: a.pad,
+  ...poolSpec(n, c, { ...a, dilation: [1, 1] }, access),
   divisor: a.divisor,
-  access,
 })
 const avgCases = poolCases
   .slice(0, 2)
@@ -232,106 +217,7 @@ export function avgPool2d(x: TensorLike, options: AvgPoolOptions): Tensor {
   return apply(avgPoolOp, [t], { ...attrs, divisor: options.divisor ?? 'kernel' })[0]
 }
 
-type RepeatAttrs = { readonly factor: Pair }
-const repeatSpec = (shape: Shape, { factor }: RepeatAttrs, access: PoolSpec['access']) => {
-  const [n, h, w, c] = shape
-  return { n, h, w, c, fh: factor[0], fw: factor[1], access }
-}
-
-const repeatOp: StructuredOp<RepeatAttrs> = {
-  name: 'repeatUpsample',
-  kind: 'structured',
-  ...plainCost,
-  infer: ([x], { factor: [fh, fw] }, refuse) => {
-    needMap(x, refuse)
-    const [n, h, w, c] = x.shape
-    return [{ dtype: 'f32', shape: [n, h * fh, w * fw, c] }]
-  },
-  vjp: ({ attrs }, [dy]) => [dy && apply(repeatGradOp, [dy], attrs)[0]],
-  lower: ({ inputs: [x], attrs }) => repeat(repeatSpec(x.shape, attrs, [x.access])),
-  samples: [
-    { inputs: [sample([2, 3, 2, 4])], attrs: { factor: [2, 3] } },
-    { inputs: [sample([1, 2, 3, 3])], attrs: { factor: [4, 4] } },
-  ],
-}
-const repeatGradOp: StructuredOp<RepeatAttrs> = {
-  name: 'repeatUpsampleGrad',
-  kind: 'structured',
-  ...plainCost,
-  infer: ([dy], { factor: [fh, fw] }, refuse) => {
-    const [n, h, w, c] = dy.shape
-    if (h % fh || w % fw) refuse(`${h}×${w} is no multiple of ${fh}×${fw}`)
-    return [{ dtype: 'f32', shape: [n, h / fh, w / fw, c] }]
-  },
-  vjp: ({ attrs }, [g]) => [g && apply(repeatOp, [g], attrs)[0]],
-  lower: ({ inputs: [dy], outputs: [dx], attrs }) =>
-    repeatGrad(repeatSpec(dx.shape, attrs, [dy.access])),
-  samples: [
-    { inputs: [sample([2, 6, 6, 4])], attrs: { factor: [2, 3] } },
-    { inputs: [sample([1, 8, 4, 3])], attrs: { factor: [4, 4] } },
-  ],
-}
-
-/** Every entry of x [n, h, w, c] repeated: y[i, j] = x[floor(i / fh), floor(j / fw)]. */
-export const repeatUpsample = (x: TensorLike, factor: Pair): Tensor =>
-  apply(repeatOp, [toTensor(x)], { factor })[0]
-
-type ResizeAttrs = { readonly from: Pair; readonly to: Pair; readonly mode: ResizeMode }
-const resizeSpec = (shape: Shape, { from, to, mode }: ResizeAttrs, access: PoolSpec['access']) => ({
-  n: shape[0],
-  h: from[0],
-  w: from[1],
-  c: shape[3],
-  oh: to[0],
-  ow: to[1],
-  mode,
-  access,
-})
-const resizeCases: [x: number[], to: Pair, mode: ResizeMode][] = [
-  [[2, 3, 4, 4], [6, 8], 'half-pixel'],
-  [[1, 5, 3, 3], [7, 8], 'align-corners'],
-  [[1, 4, 4, 8], [8, 8], 'asymmetric'],
-  [[1, 9, 8, 3], [4, 3], 'half-pixel'],
-]
-const resizeOp: StructuredOp<ResizeAttrs> = {
-  name: 'resizeBilinear',
-  kind: 'structured',
-  ...plainCost,
-  infer: ([x], { to }, refuse) => {
-    needMap(x, refuse)
-    if (to.some((n) => !Number.isInteger(n) || n < 1)) refuse(`${to[0]}×${to[1]} is no size`)
-    return [{ dtype: 'f32', shape: [x.shape[0], ...to, x.shape[3]] }]
-  },
-  vjp: ({ attrs }, [dy]) => [dy && apply(resizeGradOp, [dy], attrs)[0]],
-  cost: (_, [y]) => ({ macs: 0, flops: 8 * sizeOf(y.shape) }),
-  lower: ({ inputs: [x], attrs }) => resizeRecipe(resizeSpec(x.shape, attrs, [x.access])),
-  samples: resizeCases.map(([x, to, mode]) => ({
-    inputs: [sample(x)],
-    attrs: { from: [x[1], x[2]], to, mode },
-  })),
-}
-const resizeGradOp: StructuredOp<ResizeAttrs> = {
-  name: 'resizeBilinearGrad',
-  kind: 'structured',
-  ...plainCost,
-  infer: ([dy], { from }) => [{ dtype: 'f32', shape: [dy.shape[0], ...from, dy.shape[3]] }],
-  vjp: ({ attrs }, [g]) => [g && apply(resizeOp, [g], attrs)[0]],
-  cost: ([dy]) => ({ macs: 0, flops: 8 * sizeOf(dy.shape) }),
-  lower: ({ inputs: [dy], attrs }) => resizeGradRecipe(resizeSpec(dy.shape, attrs, [dy.access])),
-  samples: resizeCases.map(([x, to, mode]) => ({
-    inputs: [sample([x[0], ...to, x[3]])],
-    attrs: { from: [x[1], x[2]], to, mode },
-  })),
-}
-
-/** x [n, h, w, c] at another size. `half-pixel`: src = (dst + ½)·in/out − ½; `align-corners`: the corner samples stay;
- * `asymmetric`: src = dst·in/out (FRRN's released code). Beyond the edge the edge repeats. No antialiasing. */
-export function resizeBilinear(x: TensorLike, to: Pair, mode: ResizeMode = 'half-pixel'): Tensor {
-  const t = toTensor(x)
-  return apply(resizeOp, [t], { from: [t.shape[1], t.shape[2]], to, mode })[0]
-}
-
 export const poolOps = [
-  ...[maxPoolOp, maxPoolGradOp, maxPoolGatherOp, avgPoolOp, avgPoolGradOp],
-  ...[repeatOp, repeatGradOp, resizeOp, resizeGradOp],
+  ...[maxPoolOp, maxPoolGradOp, maxPoolGatherOp],
+  ...[avgPoolOp, avgPoolGradOp],
 ] as const

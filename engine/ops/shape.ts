@@ -1,7 +1,6 @@
-// Moving elements without changing them: reshape, permute, flip, slice, pad, concat, and an element's own position.
+// Moving elements without changing them: reshape, permute, flip, slice, pad, and an element's own position.
 
-import { blockCopy, stridedCopy } from '../../shaders/copy.ts'
-import { output, type Recipe } from '../../shaders/kernel.ts'
+import { stridedCopy } from '../../shaders/copy.ts'
 import {
   holds,
   isShape,
@@ -21,7 +20,6 @@ import {
   type ViewOp,
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { add } from './arithmetic.ts'
 import { pointwise } from './pointwise.ts'
 import { refuse } from './refuse.ts'
 import { toTensor } from './source.ts'
@@ -212,157 +210,11 @@ export function pad(
   return apply(rearrangeOp, [t], attrs)[0]
 }
 
-function checkAmounts(op: string, x: Tensor, before: Shape, after: Shape): void {
+export function checkAmounts(op: string, x: Tensor, before: Shape, after: Shape): void {
   if (before.length !== x.shape.length || after.length !== x.shape.length)
     refuse(op, 'amounts are needed for every axis', [x])
   if (![...before, ...after].every(Number.isInteger))
     refuse(op, `amounts are whole numbers, unlike [${before}], [${after}]`, [x])
-}
-
-type ReflectAttrs = { readonly before: Shape; readonly after: Shape }
-const reflectOp: StructuredOp<ReflectAttrs> = {
-  name: 'padReflect',
-  kind: 'structured',
-  infer: ([x], { before, after }, no) => {
-    x.shape.forEach((n, a) => {
-      if (before[a] < 0 || after[a] < 0 || before[a] >= n || after[a] >= n)
-        no(`axis ${a} has ${n} elements and can be reflected by at most ${n - 1}`)
-    })
-    return [{ dtype: x.dtype, shape: x.shape.map((n, a) => n + before[a] + after[a]) }]
-  },
-  // Per axis: the middle, plus what was mirrored in front and behind, turned around and put back in place.
-  vjp: ({ inputs: [x], attrs: { before, after } }, [dy]) => {
-    if (!dy) return []
-    let g = dy
-    x.shape.forEach((n, a) => {
-      const part = (from: number, to: number) =>
-        slice(
-          g,
-          one(a, from),
-          g.shape.map((m, i) => (i === a ? to : m)),
-        )
-      const back = (t: Tensor, lead: number) => {
-        const room = n - t.shape[a] - lead
-        return pad(
-          flip(t, [a]),
-          g.shape.map((_, i) => (i === a ? lead : 0)),
-          g.shape.map((_, i) => (i === a ? room : 0)),
-        )
-      }
-      const one = (axis: number, v: number) => g.shape.map((_, i) => (i === axis ? v : 0))
-      const [b, e] = [before[a], after[a]]
-      if (!b && !e) return
-      let sum = part(b, b + n)
-      if (b) sum = add(sum, back(part(0, b), 1))
-      if (e) sum = add(sum, back(part(b + n, b + n + e), n - 1 - e))
-      g = sum
-    })
-    return [g]
-  },
-  cost: () => noCost,
-  tail: false,
-  prologue: false,
-  lower: ({ inputs: [x], outputs: [y], attrs: { before } }) =>
-    stridedCopy({
-      elem: x.dtype,
-      outShape: y.shape,
-      inShape: x.shape,
-      map: x.shape.map((_, a) => ({ from: a, step: 1, offset: -before[a] })),
-      border: 'reflect',
-      access: [x.access],
-    }),
-  samples: [
-    { inputs: [sample([4, 5, 2])], attrs: { before: [2, 0, 0], after: [3, 4, 0] } },
-    { inputs: [sample([3, 4])], attrs: { before: [1, 3], after: [0, 1] } },
-  ],
-}
-
-/** `x` continued by its mirror image without repeating the edge: 3 2 | 1 2 3 | 2 1. */
-export function padReflect(
-  x: TensorLike,
-  before: readonly number[],
-  after: readonly number[],
-): Tensor {
-  const t = toTensor(x)
-  checkAmounts('padReflect', t, before, after)
-  return [...before, ...after].every((n) => n === 0)
-    ? t
-    : apply(reflectOp, [t], { before, after })[0]
-}
-
-const concatOp: StructuredOp<{ axis: number }> = {
-  name: 'concat',
-  kind: 'structured',
-  infer: (types, { axis }, no) => {
-    const [first] = types
-    for (const t of types) {
-      if (t.dtype !== first.dtype) no('dtypes differ', 'use cast()')
-      if (
-        t.shape.length !== first.shape.length ||
-        t.shape.some((n, a) => a !== axis && n !== first.shape[a])
-      )
-        no(`all sizes but that of axis ${axis} must agree`)
-    }
-    const total = types.reduce((n, t) => n + t.shape[axis], 0)
-    return [{ dtype: first.dtype, shape: first.shape.map((n, a) => (a === axis ? total : n)) }]
-  },
-  vjp: ({ inputs, attrs: { axis } }, [dy]) => {
-    let at = 0
-    return inputs.map((x) => {
-      const from = at
-      at += x.shape[axis]
-      const start = x.shape.map((_, a) => (a === axis ? from : 0))
-      const stop = x.shape.map((n, a) => (a === axis ? from + n : n))
-      return dy && slice(dy, start, stop)
-    })
-  },
-  cost: () => noCost,
-  tail: false,
-  prologue: false,
-  lower: ({ inputs, outputs: [y], attrs: { axis } }): Recipe => {
-    const inner = stridesOf(y.shape)[axis]
-    const rows = sizeOf(y.shape.slice(0, axis))
-    let at = 0
-    const dispatches = inputs.flatMap((x, i) => {
-      const run = x.shape[axis] * inner
-      const recipe = blockCopy({
-        elem: x.dtype,
-        rows,
-        run,
-        inStride: run,
-        inOffset: 0,
-        outStride: y.shape[axis] * inner,
-        outOffset: at,
-        access: [x.access],
-      })
-      at += run
-      return recipe.dispatches.map((d) => ({
-        ...d,
-        buffers: [{ kind: 'input' as const, index: i }, output(0)],
-      }))
-    })
-    return { scratch: [], dispatches }
-  },
-  samples: [
-    { inputs: [sample([2, 3, 4]), sample([2, 3, 8])], attrs: { axis: 2 } },
-    { inputs: [sample([2, 1, 3]), sample([2, 2, 3]), sample([2, 1, 3])], attrs: { axis: 1 } },
-    {
-      inputs: [
-        { dtype: 'u8', shape: [3, 3], range: [0, 9] },
-        { dtype: 'u8', shape: [3, 2], range: [0, 9] },
-      ],
-      attrs: { axis: 1 },
-    },
-  ],
-}
-
-/** The tensors one after another along `axis`. */
-export function concat(xs: readonly TensorLike[], axis: number): Tensor {
-  const ts = xs.map((x) => toTensor(x))
-  if (!ts.length) refuse('concat', 'nothing to join', [])
-  const [at] =
-    normalizeAxes([axis], ts[0].shape.length) ?? refuse('concat', `no such axis ${axis}`, ts)
-  return ts.length === 1 ? ts[0] : apply(concatOp, ts, { axis: at })[0]
 }
 
 const iotaOp = pointwise<{ shape: Shape; axis: number }>('iota', {
@@ -383,4 +235,4 @@ const iotaOp = pointwise<{ shape: Shape; axis: number }>('iota', {
 /** f32 tensor whose every element is its coordinate along `axis`. */
 export const iota = (shape: Shape, axis: number): Tensor => apply(iotaOp, [], { shape, axis })[0]
 
-export const shapeOps = [reshapeOp, rearrangeOp, reflectOp, concatOp, iotaOp] as const
+export const shapeOps = [reshapeOp, rearrangeOp, iotaOp] as const
