@@ -113,7 +113,8 @@ export const copyOf = (t: Tensor): Tensor => makeNode(copyOp as Op, [t], {}).out
 
 const identities = new WeakMap<object, number>()
 let nextIdentity = 1
-function identity(x: object): number {
+/** A number for an object, the same at each call. */
+export function identity(x: object): number {
   let id = identities.get(x)
   if (!id) {
     id = nextIdentity++

@@ -23,7 +23,15 @@ export {
 } from './explain.ts'
 export { grad } from './grad.ts'
 export { type Graph, graphOf, rewrite, withInputs } from './graph.ts'
-export type { Op, TensorLike } from './op.ts'
+export {
+  apply,
+  none,
+  type Op,
+  type PointwiseOp,
+  type StructuredOp,
+  sample,
+  type TensorLike,
+} from './op.ts'
 export {
   abs,
   add,
@@ -60,6 +68,7 @@ export { type ConvOptions, conv2d } from './ops/conv.ts'
 export { ops } from './ops/index.ts'
 export { matmul, transpose } from './ops/matmul.ts'
 export { moments, normalize } from './ops/norm.ts'
+export { type PointwiseSpec, pointwise } from './ops/pointwise.ts'
 export {
   type AvgPoolOptions,
   avgPool2d,

@@ -8,6 +8,7 @@ import {
   baseOf,
   copyOf,
   type Graph,
+  identity,
   makeNode,
   outputsOf,
   rewrite,
@@ -25,7 +26,7 @@ export function simplify(graph: Graph): Graph {
     if (folded) return [folded]
     const next = withInputs(node, inputs)
     if (node.op.name === 'assign') return outputsOf(next)
-    const key = `${node.op.name}(${inputs.map((x) => `${x.node.id}.${x.index}`)})${attrKey(node.attrs)}`
+    const key = `${identity(node.op)}(${inputs.map((x) => `${x.node.id}.${x.index}`)})${attrKey(node.attrs)}`
     const same = known.get(key)
     if (same) return outputsOf(same)
     known.set(key, next)
