@@ -65,6 +65,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenAda
   const say = options.say ?? ((sentence) => console.warn(sentence))
   const { adapter, warnings } = await platform().requestAdapter({ choice: options.adapter, say })
   const device = await requestDevice(adapter, options)
+  platform().opened(device)
   if (options.onError) {
     const { onError } = options
     device.onuncapturederror = ({ error }) => onError(problemOf(error))

@@ -10,6 +10,8 @@ export const browserPlatform: Platform = {
 
   settle: (promise) => promise,
 
+  opened: () => {},
+
   async requestAdapter({ choice }: AdapterRequest) {
     if (choice === 'lavapipe') {
       throw new DeviceError(

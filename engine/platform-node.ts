@@ -26,6 +26,8 @@ export const nodePlatform: Platform = {
 
   settle,
 
+  opened,
+
   async requestAdapter({ choice = environmentChoice(), say }: AdapterRequest): Promise<Found> {
     if (choice === 'swiftshader') return { adapter: await embedded(say), warnings: [] }
     if (choice === 'lavapipe') return { adapter: await lavapipe(), warnings: [] }
@@ -176,4 +178,21 @@ async function settle<T>(promise: Promise<T>): Promise<T> {
     if (pending) Atomics.wait(sleeper, 0, 0, 1)
   }
   return done
+}
+
+const alive = new Set<GPUDevice>()
+
+/** SwiftShader's threads crash the process when it ends under them. Destroying a device waits for its queue, so that is
+ * done last thing, however the process ends: the exit listener may do nothing that takes a turn of the event loop. */
+function opened(device: GPUDevice): void {
+  if (!alive.size) process.once('exit', destroyAll)
+  alive.add(device)
+  device.lost.then(() => {
+    alive.delete(device)
+    if (!alive.size) process.off('exit', destroyAll)
+  })
+}
+
+function destroyAll(): void {
+  for (const device of alive) device.destroy()
 }

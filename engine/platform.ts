@@ -32,6 +32,8 @@ export interface Platform {
   requestAdapter(request: AdapterRequest): Promise<{ adapter: GPUAdapter; warnings: string[] }>
   /** Every candidate in the order of preference. Never throws: a refusal is a candidate's reason. */
   listAdapters(): Promise<AdapterCandidate[]>
+  /** Told of every device that is opened, so that it can be ended before the process is. */
+  opened(device: GPUDevice): void
   /** Waits for a promise of a software driver, leaving it the processor where waiting would spin. */
   settle<T>(promise: Promise<T>): Promise<T>
 }
