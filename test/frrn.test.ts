@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict'
 import type { DeviceTensor } from '../engine/device-tensor.ts'
+import { explain } from '../engine/explain.ts'
 import { grad } from '../engine/grad.ts'
 import { hostTensor } from '../engine/ops/source.ts'
+import { interpret } from '../engine/reference/index.ts'
 import type { HostTensor, Tensor, Variable } from '../engine/tensor.ts'
 import { buildModel, type Network } from '../models/index.ts'
 import { capture } from '../nn/capture.ts'
@@ -186,6 +188,33 @@ for (const id of ['frrn_a_b8_eval', 'frrn_a_b8_train', 'frrn_b_b6_eval', 'frrn_b
     await onOneSide(c, (nudge) => (nudge ? again(nudge) : gradients(out)))
     program.dispose()
   })
+
+/** No rounding, no nudge: what is defined, rather than what a driver makes of it. */
+test('golden network frrn_a_b8_train: in float64 the definition agrees as it stands', () => {
+  const c = goldenCase('net.frrn_a_b8_train')
+  const model = goldenModel(c)
+  const variables = model.stateDict()
+  const { seed, parameters } = c.network()
+  const state = new Map(
+    parameters.map((p) => {
+      const { data } = toOurs(recipeValues(seed, p))
+      return [variables.get(ourName(p.name))!, Float64Array.from(data)]
+    }),
+  )
+  const [image, labels] = [inputOf(c), c.labels()]
+  const { traced } = explain(
+    (x, y) => {
+      const loss = lossFor(c)(model.apply(x, { train: true }), y)
+      return [loss, ...grad(loss, [x])]
+    },
+    [image, labels],
+  ).stages
+  const given = [Float64Array.from(image.data), Float64Array.from(labels.data)]
+  const [loss, dImage] = interpret(traced, given, state)
+  c.check('loss', loss, 1e-6)
+  const dx = nchw(hostTensor(Float32Array.from(dImage), image.shape))
+  c.check('d_input_sample_value', pick(dx, c.values('d_input_sample_index')), 1e-6)
+})
 
 test('golden network frrn_a_b8_train: the losses of four SGD steps', async () => {
   const c = goldenCase('net.frrn_a_b8_train')
