@@ -69,6 +69,10 @@ console.log(
   `FRRN A, base ${base}, ${count} images of ${height}x${width}: median ${p50.toFixed(1)} ms of ${runs} steps (${min.toFixed(1)} to ${max.toFixed(1)}), ${((1000 * count) / p50).toFixed(1)} images/s, ${(flops / p50 / 1e6).toFixed(1)} GFLOP/s`,
 )
 
+console.log(
+  `${plan.steps.length} kernels, ${plan.steps.reduce((n, s) => n + s.dispatches.length, 0)} dispatches, ${plan.kernels.size} pipelines`,
+)
+
 if (device.caps.timestamps) await printKernels()
 device.close()
 

@@ -8,22 +8,11 @@
 // As in max pooling, the adjoint is a gather in a fixed order, and coordinates are counted from the padding's corner, so that
 // nothing is negative. A window without any tap inside gives 0.
 
-import { type Access, input, output, overIndex, perIndex, type Recipe } from './kernel.ts'
+import { input, output, overIndex, perIndex, type Recipe } from './kernel.ts'
+import type { PoolSpec } from './pool.ts'
 
-/** x is [n, h, w, c], its pooled form [n, oh, ow, c]; pairs are [y, x]. */
-export interface AvgPoolSpec {
-  readonly n: number
-  readonly h: number
-  readonly w: number
-  readonly c: number
-  readonly oh: number
-  readonly ow: number
-  readonly kernel: readonly [number, number]
-  readonly stride: readonly [number, number]
-  /** Rows above and columns to the left of x. */
-  readonly pad: readonly [number, number]
+export interface AvgPoolSpec extends Omit<PoolSpec, 'dilation' | 'indexElem'> {
   readonly divisor: 'kernel' | 'valid'
-  readonly access: readonly Access[]
 }
 
 /** y = means. Inputs x; outputs y [n, oh, ow, c]. */

@@ -1,19 +1,9 @@
 // The gather that each member of the convolution family is. (conv-index.ts has the formula.)
 
-import type { Geometry } from './conv-index.ts'
+import type { ConvSizes, Geometry } from './conv-index.ts'
 
-/** An ordinary convolution of x [n, h, w, cin] with w [kh, kw, cin, cout] to y [n, oh, ow, cout]. Padding at
- * the bottom and right is what oh and ow imply. */
-export interface Conv {
-  readonly n: number
-  readonly h: number
-  readonly w: number
-  readonly cin: number
-  readonly oh: number
-  readonly ow: number
-  readonly cout: number
-  readonly kh: number
-  readonly kw: number
+/** An ordinary convolution. Padding at the bottom and right is what oh and ow imply. */
+export interface Conv extends ConvSizes {
   readonly strideY: number
   readonly strideX: number
   readonly dilationY: number

@@ -19,8 +19,8 @@
 // Pixels. m = (n·gh + gy)·gw + gx numbers the pixels of a phase (gh = oh, gw = ow where nothing is divided).
 // Tile t = group.y·groups.x + group.x has column tile t mod columnTiles, so that neighbours share their pixels.
 
-/** Sizes of a gather convolution, in elements. */
-export interface Geometry {
+/** x [n, h, w, cin], w [kh, kw, cin, cout], y [n, oh, ow, cout]. */
+export interface ConvSizes {
   readonly n: number
   readonly h: number
   readonly w: number
@@ -30,6 +30,10 @@ export interface Geometry {
   readonly cout: number
   readonly kh: number
   readonly kw: number
+}
+
+/** A gather convolution: its sizes, and how it walks, in elements. */
+export interface Geometry extends ConvSizes {
   readonly mulY: number
   readonly mulX: number
   readonly stepY: number

@@ -21,19 +21,12 @@ import { test } from './harness.ts'
 
 let opened: Promise<Device> | undefined
 
-/** The software adapter with the capabilities of a discrete GPU, but subgroups of its own. */
+/** The adapter that is here, taken for a discrete GPU without subgroups. */
 function asDiscrete(): Promise<Device> {
-  opened ??= testDevice().then(({ gpu, caps }) => {
-    const own = new Device(
-      gpu,
-      { ...caps, kind: 'discrete', subgroupSize: 0 },
-      '',
-      [],
-      [],
-      () => {},
-    )
-    return own
-  })
+  opened ??= testDevice().then(
+    ({ gpu, caps }) =>
+      new Device(gpu, { ...caps, kind: 'discrete', subgroupSize: 0 }, '', [], [], () => {}),
+  )
   return opened
 }
 
