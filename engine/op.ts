@@ -64,6 +64,17 @@ interface Common<A> {
   readonly vjp: Vjp<A> | NoGradient
   cost(inputs: readonly TensorType[], outputs: readonly TensorType[], attrs: A): Cost
   readonly samples: readonly Sample<A>[]
+  /** How far a device may be from the mathematics beyond a few roundings; `exact` for ops that round nothing: they only
+   * move or choose values, or give whole numbers. */
+  readonly error?: OpError | 'exact'
+  /** Where its rule comes from, for the table of ops: a paper's section, a standard, a peer's behaviour. */
+  readonly source?: string
+}
+
+/** Errors that WGSL allows its functions on moderate arguments: whatever the size of the result, and in proportion. */
+export interface OpError {
+  readonly absolute?: number
+  readonly relative?: number
 }
 
 /** A value that comes from outside: an input, a constant, a variable. */

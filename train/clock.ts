@@ -35,11 +35,6 @@ export class Clock {
     return Math.min(1, steps === undefined ? this.seconds() / (60 * minutes!) : step / steps)
   }
 
-  over(step: number): boolean {
-    const { steps } = this.#options
-    return steps === undefined ? this.progress(step) >= 1 : step >= steps
-  }
-
   /** The step, or the progress under a time limit, at which to validate next; the last validation took `cost` seconds. */
   nextValidation(step: number, cost = 0): number {
     const { steps, minutes, validateEvery: every } = this.#options

@@ -71,9 +71,12 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
   const progress = (): Progress => ({ step, seconds: clock.seconds(), best })
 
   try {
-    while (!clock.over(step) && !signal?.aborted) {
+    while (!signal?.aborted) {
+      // Read once: under a time limit it could pass 1 between a test and its use.
+      const at = clock.progress(step)
+      if (!(at < 1)) break
       const batch = await options.batch(step)
-      const rate = options.rate(step, clock.progress(step))
+      const rate = options.rate(step, at)
       await runStep(program, options, batch, step, rate)
       step++
       if (step === first + 1) {

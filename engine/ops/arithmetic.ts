@@ -60,6 +60,7 @@ const extreme = (name: 'maximum' | 'minimum', sign: '<' | '>') => {
   return binary(name, {
     rule: 'number',
     steps: 5,
+    error: 'exact',
     wgsl: (a, b, { out }) =>
       out === 'f32' || out === 'f16'
         ? `select(${a}, ${b}, (${a} ${sign} ${b}) | ${isNaNBits(b)})`
@@ -87,6 +88,7 @@ export const minimum = two(minimumDef.of)
 
 const isUnsigned = (dtype: DType) => dtype === 'u8' || dtype === 'u32'
 const negDef = unary('neg', {
+  error: 'exact',
   rule: 'number',
   // WGSL has no minus and no sign() for unsigned numbers.
   wgsl: (x, { out }) => (isUnsigned(out) ? `(vec4u() - ${x})` : `(-${x})`),
@@ -94,6 +96,7 @@ const negDef = unary('neg', {
   vjp: (_, [dy]) => [dy && neg(dy)],
 })
 const absDef = unary('abs', {
+  error: 'exact',
   rule: 'number',
   wgsl: (x) => `abs(${x})`,
   reference: Math.abs,
@@ -101,6 +104,7 @@ const absDef = unary('abs', {
   vjp: ({ inputs: [x] }, [dy]) => [dy && mul(dy, sign(x))],
 })
 const signDef = unary('sign', {
+  error: 'exact',
   rule: 'number',
   wgsl: (x, { out }) => (isUnsigned(out) ? `min(${x}, vec4u(1u))` : `sign(${x})`),
   reference: Math.sign,
@@ -108,12 +112,16 @@ const signDef = unary('sign', {
   vjp: none('sign is piecewise constant'),
 })
 const expDef = unary('exp', {
+  // WGSL: 3 + 2·|x| ulp, where |x| is at most 8.
+  error: { relative: 2 ** -20 },
   flops: 8,
   wgsl: (x) => `exp(${x})`,
   reference: Math.exp,
   vjp: ({ outputs: [y] }, [dy]) => [dy && mul(dy, y)],
 })
 const logDef = unary('log', {
+  // WGSL: an absolute error of at most 2⁻²¹ when x is in [0.5, 2].
+  error: { absolute: 2 ** -21 },
   flops: 8,
   wgsl: (x) => `log(${x})`,
   reference: Math.log,
@@ -148,6 +156,8 @@ const sigmoidDef = unary('sigmoid', {
   vjp: ({ outputs: [y] }, [dy]) => [dy && mul(dy, mul(y, sub(1, y)))],
 })
 const tanhDef = unary('tanh', {
+  // WGSL: at most 1e-5, or what sinh/cosh would inherit.
+  error: { absolute: 1e-5 },
   flops: 10,
   // tanh() of some drivers overflows to NaN for large arguments; beyond ±9 the result is ±1 in f32 anyway. A NaN of
   // the argument itself, which clamp() may swallow, stays.
@@ -157,6 +167,7 @@ const tanhDef = unary('tanh', {
 })
 /** select, not max(x, 0): max gives 0 for NaN on some drivers and would hide a divergence. */
 const reluDef = unary('relu', {
+  error: 'exact',
   rule: 'number',
   wgsl: (x, { out }) => {
     const zero = out === 'i32' ? 'vec4i()' : out === 'f32' || out === 'f16' ? 'vec4f()' : 'vec4u()'
@@ -223,6 +234,7 @@ export const greater = two(greaterDef.of)
 export const greaterEqual = two(greaterEqualDef.of)
 
 const whereOp = pointwise('where', {
+  error: 'exact',
   infer: (types, _, refuse) => {
     const [condition, a, b] = types
     if (condition.dtype !== 'u8') refuse('the condition must be u8', 'comparisons give u8')
@@ -256,6 +268,7 @@ export function where(condition: TensorLike, a: Operand, b: Operand): Tensor {
 
 type DTypes = Tensor['dtype']
 const castOp = pointwise<{ to: DTypes }>('cast', {
+  error: 'exact',
   infer: ([x], { to }) => [{ dtype: to, shape: x.shape }],
   wgsl: ([x], { out }) =>
     out === 'f32' || out === 'f16'
@@ -282,6 +295,7 @@ export function cast(x: TensorLike, to: DTypes): Tensor {
 }
 
 const broadcastOp = pointwise<{ shape: Shape }>('broadcastTo', {
+  error: 'exact',
   infer: ([x], { shape }, refuse) => {
     const joint = isShape(shape) && broadcastShapes([x.shape, shape])
     if (!joint || !sameShape(joint, shape)) refuse(`does not broadcast to [${shape}]`)
@@ -303,6 +317,7 @@ export function broadcastTo(x: TensorLike, shape: Shape): Tensor {
 }
 
 const stopOp = pointwise('stopGradient', {
+  error: 'exact',
   rule: 'number',
   wgsl: ([x]) => x,
   reference: ([x]) => x,

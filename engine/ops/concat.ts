@@ -11,6 +11,7 @@ import { toTensor } from './source.ts'
 
 const concatOp: StructuredOp<{ axis: number }> = {
   name: 'concat',
+  error: 'exact',
   kind: 'structured',
   infer: (types, { axis }, no) => {
     const [first] = types

@@ -28,6 +28,8 @@ export interface PointwiseSpec<A extends Attrs> {
   readonly samples: readonly Sample<A>[]
   readonly indexed?: boolean
   readonly infer?: PointwiseOp<A>['infer']
+  readonly error?: PointwiseOp['error']
+  readonly source?: string
 }
 
 /** Defines a pointwise op. */
@@ -47,6 +49,8 @@ export function pointwise<A extends Attrs = Record<string, never>>(
     wgsl: spec.wgsl,
     reference: spec.reference,
     samples: spec.samples,
+    ...(spec.error && { error: spec.error }),
+    ...(spec.source && { source: spec.source }),
   }
 }
 
@@ -79,6 +83,8 @@ interface UnarySpec {
   readonly vjp: Vjp<Plain> | NoGradient
   /** Range of the sample values, away from where the derivative jumps. */
   readonly range?: readonly [number, number]
+  readonly error?: PointwiseOp['error']
+  readonly source?: string
 }
 
 /** Defines a one-argument op and its function. */
@@ -107,6 +113,8 @@ interface BinarySpec {
   readonly range?: readonly [number, number]
   /** Draw from few values, so that ties occur. */
   readonly steps?: number
+  readonly error?: PointwiseOp['error']
+  readonly source?: string
 }
 
 /** Defines a two-argument op and its function. The samples broadcast in every way that the kernels tell apart. */

@@ -69,6 +69,7 @@ const poolCases: [x: number[], attrs: PoolAttrs][] = [
 
 const maxPoolOp: StructuredOp<PoolAttrs> = {
   name: 'maxPool2d',
+  error: 'exact',
   kind: 'structured',
   ...plainCost,
   infer: ([x], attrs, refuse) => {
@@ -111,6 +112,7 @@ const maxPoolGradOp: StructuredOp<PoolAttrs> = {
 
 const maxPoolGatherOp: StructuredOp<PoolAttrs> = {
   name: 'maxPool2dGather',
+  error: 'exact',
   kind: 'structured',
   ...plainCost,
   infer: ([x], { out }) => [{ dtype: 'f32', shape: [x.shape[0], ...out, x.shape[3]] }],

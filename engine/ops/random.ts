@@ -81,12 +81,15 @@ const shared = (name: string) => ({
 
 const uniformOp = pointwise<RandomAttrs>('randomUniform', {
   ...shared('randomUniform'),
+  error: 'exact',
   wgsl: ([seed, step], { index, constants }) => unit(pcg(index, constants, seed, step, 'x')),
   reference: ([seed, step], { salt }, index) => (mix(index, salt, seed, step)[0] >>> 8) / 16777216,
 })
 
 const normalOp = pointwise<RandomAttrs>('randomNormal', {
   ...shared('randomNormal'),
+  // cos is good to 2⁻¹¹ in [-π, π] only; times √(-2 log u) ≤ 5.8.
+  error: { absolute: 6 * 2 ** -11 },
   // Box–Muller; 1 − u is never 0.
   wgsl: ([seed, step], { index, constants }) => {
     const u = unit(pcg(index, constants, seed, step, 'x'))

@@ -39,6 +39,7 @@ const foldOp = (
   vjp: StructuredOp<Run & { shape: Shape }>['vjp'],
 ): StructuredOp<Run & { shape: Shape }> => ({
   name: fold,
+  ...(fold !== 'sum' && { error: 'exact' as const }),
   kind: 'structured',
   infer: (types, attrs, no) => {
     if (types.some((t) => t.dtype !== 'f32')) no('only f32 is reduced', 'use cast()')

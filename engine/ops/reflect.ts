@@ -11,6 +11,7 @@ import { toTensor } from './source.ts'
 type ReflectAttrs = { readonly before: Shape; readonly after: Shape }
 const reflectOp: StructuredOp<ReflectAttrs> = {
   name: 'padReflect',
+  error: 'exact',
   kind: 'structured',
   infer: ([x], { before, after }, no) => {
     x.shape.forEach((n, a) => {

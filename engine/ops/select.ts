@@ -8,6 +8,7 @@ import { toTensor } from './source.ts'
 
 const selectOp: StructuredOp<{ k: number }> = {
   name: 'selectLargest',
+  error: 'exact',
   kind: 'structured',
   tail: false,
   prologue: false,

@@ -26,6 +26,7 @@ import { toTensor } from './source.ts'
 
 const reshapeOp: ViewOp<{ shape: Shape }> = {
   name: 'reshape',
+  error: 'exact',
   kind: 'view',
   infer: ([x], { shape }, no) => {
     if (!isShape(shape) || sizeOf(shape) !== sizeOf(x.shape))
@@ -68,6 +69,7 @@ type Rearrange = {
 /** Any one-to-one gather along axes. The maps are closed under transposition, so one op is its own derivative. */
 const rearrangeOp: StructuredOp<Rearrange> = {
   name: 'rearrange',
+  error: 'exact',
   kind: 'structured',
   infer: ([x], { shape }) => [{ dtype: x.dtype, shape }],
   vjp: ({ inputs: [x], attrs: { as, map } }, [dy]) => {
@@ -218,6 +220,7 @@ export function checkAmounts(op: string, x: Tensor, before: Shape, after: Shape)
 }
 
 const iotaOp = pointwise<{ shape: Shape; axis: number }>('iota', {
+  error: 'exact',
   infer: (_, { shape, axis }, no) => {
     if (!isShape(shape) || !(axis in shape)) no(`[${shape}] has no axis ${axis}`)
     return [{ dtype: 'f32', shape }]

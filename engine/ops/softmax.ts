@@ -7,7 +7,15 @@ import {
 } from '../../shaders/label.ts'
 import { logSoftmax as logSoftmaxRecipe, softmax as softmaxRecipe } from '../../shaders/softmax.ts'
 import { sizeOf, type TensorType } from '../dtype.ts'
-import { apply, noCost, none, type StructuredOp, sample, type TensorLike } from '../op.ts'
+import {
+  apply,
+  noCost,
+  none,
+  type OpError,
+  type StructuredOp,
+  sample,
+  type TensorLike,
+} from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { exp, mul, sub } from './arithmetic.ts'
 import { sum } from './reduce.ts'
@@ -30,10 +38,12 @@ const scoreSamples = [
 const rowwise = (
   name: string,
   recipe: typeof softmaxRecipe,
+  error: OpError,
   vjp: StructuredOp<Empty>['vjp'],
 ): StructuredOp<Empty> => ({
   name,
   kind: 'structured',
+  error,
   ...plain,
   infer: ([x], _, refuse) => {
     if (x.dtype !== 'f32' || x.shape.length < 1) refuse('an f32 tensor [..., c] is needed')
@@ -46,13 +56,19 @@ const rowwise = (
 })
 
 const last = { keepDims: true } as const
-const softmaxOp = rowwise('softmax', softmaxRecipe, ({ outputs: [y] }, [dy]) => [
-  dy && mul(y, sub(dy, sum(mul(dy, y), [-1], last))),
-])
+const softmaxOp = rowwise(
+  'softmax',
+  softmaxRecipe,
+  { relative: 2 ** -20 },
+  ({ outputs: [y] }, [dy]) => [dy && mul(y, sub(dy, sum(mul(dy, y), [-1], last)))],
+)
 // The softmax is rebuilt from its own logarithm, so that nothing but the output is kept.
-const logSoftmaxOp = rowwise('logSoftmax', logSoftmaxRecipe, ({ outputs: [y] }, [dy]) => [
-  dy && sub(dy, mul(exp(y), sum(dy, [-1], last))),
-])
+const logSoftmaxOp = rowwise(
+  'logSoftmax',
+  logSoftmaxRecipe,
+  { absolute: 2 ** -20 },
+  ({ outputs: [y] }, [dy]) => [dy && sub(dy, mul(exp(y), sum(dy, [-1], last)))],
+)
 
 /** exp(x) / Σ exp(x) over the last axis, stably. */
 export const softmax = (x: TensorLike): Tensor => apply(softmaxOp, [toTensor(x)], {})[0]
@@ -71,6 +87,7 @@ const labels = (shape: readonly number[], most: number) => ({
 
 const takeOp: StructuredOp<Empty> = {
   name: 'takeLabel',
+  error: 'exact',
   kind: 'structured',
   ...plain,
   infer: ([x, l], _, refuse) => {
@@ -96,6 +113,7 @@ const takeOp: StructuredOp<Empty> = {
 
 const scatterOp: StructuredOp<{ classes: number }> = {
   name: 'scatterLabel',
+  error: 'exact',
   kind: 'structured',
   ...plain,
   infer: ([dy, l], { classes }, refuse) => {
@@ -123,6 +141,7 @@ export const takeLabel = (x: TensorLike, labels: TensorLike): Tensor =>
 
 const argmaxOp: StructuredOp<Empty> = {
   name: 'argmax',
+  error: 'exact',
   kind: 'structured',
   ...plain,
   infer: ([x], _, refuse) => {

@@ -52,6 +52,7 @@ export const variableOp = source('variable', (a: { variable: Variable; version: 
 /** A number: passed to kernels as a run-time value, so that changing it compiles nothing. */
 export const scalarOp: PointwiseOp<{ value: number; dtype: DType }> = {
   name: 'scalar',
+  error: 'exact',
   kind: 'pointwise',
   infer: (_, { dtype }) => [{ dtype, shape: [] }],
   vjp: none('it has no inputs'),
@@ -73,6 +74,7 @@ export const scalarOp: PointwiseOp<{ value: number; dtype: DType }> = {
 /** Stores a value in a variable; the output is the new version. */
 export const assignOp: PointwiseOp<{ variable: Variable }> = {
   name: 'assign',
+  error: 'exact',
   kind: 'pointwise',
   infer: ([value], { variable }, refuse) => {
     if (!sameType(value, variable))
@@ -188,6 +190,7 @@ export function toTensors(xs: readonly (TensorLike | number)[]): Tensor[] {
 /** The same values in memory of their own. Passes put it where a value must not share its buffer. */
 export const copyOp: PointwiseOp<Record<string, never>> = {
   name: 'copy',
+  error: 'exact',
   kind: 'pointwise',
   infer: ([x]) => [plain(x)],
   vjp: (_, [dy]) => [dy],

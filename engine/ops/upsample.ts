@@ -28,6 +28,7 @@ const repeatSpec = (shape: Shape, { factor }: RepeatAttrs, access: readonly Acce
 
 const repeatOp: StructuredOp<RepeatAttrs> = {
   name: 'repeatUpsample',
+  error: 'exact',
   kind: 'structured',
   ...plainCost,
   infer: ([x], { factor: [fh, fw] }, refuse) => {

@@ -6,20 +6,6 @@ import type { Attrs, Op } from '../op.ts'
 /** Half a unit in the last place of 1, in f32. */
 const roundoff = 2 ** -24
 
-/** What WGSL allows these functions beyond a few roundings, whatever the size of the result, on moderate arguments. */
-const absolute: Readonly<Record<string, number>> = {
-  // "Absolute error at most 2⁻²¹ when x is in [0.5, 2]".
-  log: 2 ** -21,
-  logSoftmax: 2 ** -20,
-  // "Max of 1e-5 and what sinh/cosh would inherit".
-  tanh: 1e-5,
-  // cos is good to 2⁻¹¹ in [-π, π] only; times √(-2 log u) ≤ 5.8.
-  randomNormal: 6 * 2 ** -11,
-}
-
-/** The same in proportion to the result. exp: "3 + 2·|x| ulp", where |x| is at most 8. */
-const relative: Readonly<Record<string, number>> = { exp: 2 ** -20, softmax: 2 ** -20 }
-
 /** Largest error of an op in two parts: one that goes with the size of its results, and one that does not.
  *
  * A sum of n terms makes n roundings of partial sums that are themselves about as large as the result, or √n where
@@ -32,11 +18,12 @@ export function errorOf(
   attrs: Attrs,
 ): { relative: number; absolute: number } {
   const { macs, flops } = op.cost(inputs, outputs, attrs)
+  const own = op.error === 'exact' || !op.error ? {} : op.error
   const elements = outputs.reduce((n, t) => n + sizeOf(t.shape), 0)
   const terms = Math.max(macs, flops) / Math.max(1, elements)
   return {
-    relative: (terms + 8) * roundoff + (relative[op.name] ?? 0),
-    absolute: absolute[op.name] ?? 0,
+    relative: (terms + 8) * roundoff + (own.relative ?? 0),
+    absolute: own.absolute ?? 0,
   }
 }
 
