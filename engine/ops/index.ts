@@ -13,6 +13,7 @@ import { reflectOps } from './reflect.ts'
 import { selectOps } from './select.ts'
 import { shapeOps } from './shape.ts'
 import { softmaxOps } from './softmax.ts'
+import { sortOps } from './sort.ts'
 import { assignOp, constantOp, copyOp, inputOp, scalarOp, variableOp } from './source.ts'
 import { upsampleOps } from './upsample.ts'
 
@@ -31,5 +32,6 @@ export const ops: readonly Op[] = [
   ...upsampleOps,
   ...softmaxOps,
   ...selectOps,
+  ...sortOps,
   ...randomOps,
 ] as readonly Op[]

@@ -5,6 +5,7 @@ import { labelReferences } from './label.ts'
 import { poolReferences } from './pool.ts'
 import { reduceReferences } from './reduce.ts'
 import { resizeReferences } from './resize.ts'
+import { selectReferences } from './select.ts'
 import { shapeReferences } from './shape.ts'
 import type { Reference } from './value.ts'
 
@@ -16,4 +17,5 @@ export const references: Readonly<Record<string, Reference | undefined>> = {
   ...poolReferences,
   ...resizeReferences,
   ...labelReferences,
+  ...selectReferences,
 }
