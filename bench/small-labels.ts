@@ -1,6 +1,7 @@
 // Softmax and label kernels against plain loops.
 
-import { argmax, oneHot, scatterLabel, takeLabel } from '../shaders/label.ts'
+import { argmax } from '../shaders/arg.ts'
+import { oneHot, scatterLabel, takeLabel } from '../shaders/label.ts'
 import { logSoftmax, softmax } from '../shaders/softmax.ts'
 import { type Runner, randomOf } from './small-runner.ts'
 

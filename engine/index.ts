@@ -32,6 +32,7 @@ export {
   sample,
   type TensorLike,
 } from './op.ts'
+export { argmax } from './ops/arg.ts'
 export {
   abs,
   add,
@@ -88,7 +89,7 @@ export {
   reshape,
   slice,
 } from './ops/shape.ts'
-export { argmax, logSoftmax, softmax, takeLabel } from './ops/softmax.ts'
+export { logSoftmax, softmax, takeLabel } from './ops/softmax.ts'
 export { assign, constant, hostTensor, read, scalar } from './ops/source.ts'
 export { repeatUpsample, resizeBilinear } from './ops/upsample.ts'
 export { type PlanSummary, printGraph, printPlan, showBytes, showFlops } from './print.ts'

@@ -3,6 +3,7 @@
 
 import { sizeOf } from '../engine/dtype.ts'
 import { OptionError } from '../engine/errors.ts'
+import { argmax } from '../engine/ops/arg.ts'
 import {
   cast,
   div,
@@ -19,7 +20,7 @@ import {
 import { mean, sum } from '../engine/ops/reduce.ts'
 import { selectLargest } from '../engine/ops/select.ts'
 import { reshape } from '../engine/ops/shape.ts'
-import { argmax, logSoftmax, takeLabel } from '../engine/ops/softmax.ts'
+import { logSoftmax, takeLabel } from '../engine/ops/softmax.ts'
 import type { Tensor } from '../engine/tensor.ts'
 
 export interface LossOptions {

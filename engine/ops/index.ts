@@ -1,6 +1,7 @@
 // Every op there is, by name. What runs over all of them (checks, fuzzing, the docs table) starts here.
 
 import type { Op } from '../op.ts'
+import { argOps } from './arg.ts'
 import { arithmeticOps, otherPointwiseOps } from './arithmetic.ts'
 import { concatOps } from './concat.ts'
 import { convOps } from './conv.ts'
@@ -25,6 +26,7 @@ export const ops: readonly Op[] = [
   ...reflectOps,
   ...concatOps,
   ...reduceOps,
+  ...argOps,
   ...matmulOps,
   ...convOps,
   ...normOps,

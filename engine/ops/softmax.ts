@@ -1,21 +1,9 @@
-// Scores over classes, in the last axis: softmax, its logarithm, the score at a label, and the best class.
+// Scores over classes, in the last axis: softmax, its logarithm, and the score at a label.
 
-import {
-  argmax as argmaxRecipe,
-  scatterLabel as scatterRecipe,
-  takeLabel as takeRecipe,
-} from '../../shaders/label.ts'
+import { scatterLabel as scatterRecipe, takeLabel as takeRecipe } from '../../shaders/label.ts'
 import { logSoftmax as logSoftmaxRecipe, softmax as softmaxRecipe } from '../../shaders/softmax.ts'
 import { sizeOf, type TensorType } from '../dtype.ts'
-import {
-  apply,
-  noCost,
-  none,
-  type OpError,
-  type StructuredOp,
-  sample,
-  type TensorLike,
-} from '../op.ts'
+import { apply, noCost, type OpError, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { exp, mul, sub } from './arithmetic.ts'
 import { sum } from './reduce.ts'
@@ -139,31 +127,4 @@ const scatterOp: StructuredOp<{ classes: number }> = {
 export const takeLabel = (x: TensorLike, labels: TensorLike): Tensor =>
   apply(takeOp, [toTensor(x), toTensor(labels)], {})[0]
 
-const argmaxOp: StructuredOp<Empty> = {
-  name: 'argmax',
-  error: 'exact',
-  kind: 'structured',
-  ...plain,
-  infer: ([x], _, refuse) => {
-    if (x.dtype !== 'f32' || x.shape.length < 1) refuse('an f32 tensor [..., c] is needed')
-    return [{ dtype: lastOf(x) <= 256 ? 'u8' : 'i32', shape: x.shape.slice(0, -1) }]
-  },
-  vjp: none('argmax is piecewise constant'),
-  cost: ([x]) => ({ macs: 0, flops: sizeOf(x.shape) }),
-  lower: ({ inputs: [x], outputs: [y] }) =>
-    argmaxRecipe({
-      rows: rowsOf(x),
-      c: lastOf(x),
-      elem: y.dtype as LabelDType,
-      access: [x.access],
-    }),
-  samples: [
-    { inputs: [{ ...sample([2, 3, 5]), steps: 4 }], attrs: {} },
-    { inputs: [sample([3, 300])], attrs: {} },
-  ],
-}
-
-/** Index of the largest element along the last axis, the first of equals; u8 for up to 256 classes, else i32. */
-export const argmax = (x: TensorLike): Tensor => apply(argmaxOp, [toTensor(x)], {})[0]
-
-export const softmaxOps = [softmaxOp, logSoftmaxOp, takeOp, scatterOp, argmaxOp] as const
+export const softmaxOps = [softmaxOp, logSoftmaxOp, takeOp, scatterOp] as const
