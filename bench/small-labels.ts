@@ -23,7 +23,7 @@ async function checkSoftmax(run: Runner, rows: number, c: number, scale: number)
       log[r * c + j] = v - m - Math.log(s)
     })
   }
-  const spec = { rows, c }
+  const spec = { outer: rows, c, inner: 1 }
   const text = `${rows} × ${c}`
   // exp may be 3 + 2|x| ulp wrong, and c terms are summed.
   const tolerance = 1e-5
@@ -116,8 +116,18 @@ export async function checkLabels(run: Runner) {
   const x = floats(rows * c, 5)
   const labels = Uint8Array.from({ length: rows }, () => Math.floor(random() * 20))
   const spec = { rows, c, labels: 'u8' } as const
-  await run.time('softmax', (access) => softmax({ rows, c, access }), [x], [x.byteLength])
-  await run.time('logSoftmax', (access) => logSoftmax({ rows, c, access }), [x], [x.byteLength])
+  await run.time(
+    'softmax',
+    (access) => softmax({ outer: rows, c, inner: 1, access }),
+    [x],
+    [x.byteLength],
+  )
+  await run.time(
+    'logSoftmax',
+    (access) => logSoftmax({ outer: rows, c, inner: 1, access }),
+    [x],
+    [x.byteLength],
+  )
   await run.time('takeLabel', (access) => takeLabel({ ...spec, access }), [x, labels], [rows * 4])
   await run.time(
     'scatterLabel',

@@ -1,68 +1,132 @@
-// Scores over classes, in the last axis: softmax, its logarithm, and the score at a label.
+// Scores over classes: softmax and its logarithm along any axis, and the score at a label.
 
 import { scatterLabel as scatterRecipe, takeLabel as takeRecipe } from '../../shaders/label.ts'
 import { logSoftmax as logSoftmaxRecipe, softmax as softmaxRecipe } from '../../shaders/softmax.ts'
-import { sizeOf, type TensorType } from '../dtype.ts'
-import { apply, noCost, type OpError, type StructuredOp, sample, type TensorLike } from '../op.ts'
+import { softmaxGrad as gradRecipe } from '../../shaders/softmax-grad.ts'
+import { normalizeAxes, type Shape, sameType, sizeOf, type TensorType } from '../dtype.ts'
+import {
+  apply,
+  noCost,
+  type OpError,
+  type Sample,
+  type StructuredOp,
+  sample,
+  type TensorLike,
+} from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { exp, mul, sub } from './arithmetic.ts'
 import { sum } from './reduce.ts'
+import { refuse } from './refuse.ts'
 import { toTensor } from './source.ts'
 
 type Empty = Record<string, never>
+type AlongAxis = { readonly axis: number }
 const plain = { tail: false, prologue: false } as const
 const lastOf = (x: TensorType) => x.shape[x.shape.length - 1]
-const rowsOf = (x: TensorType) => sizeOf(x.shape) / lastOf(x)
-const scoreSamples = [
-  [2, 3, 8],
-  [7, 5],
-  [1, 1],
-  [3, 19],
-].map((shape) => ({
-  inputs: [sample(shape, [-4, 4])],
-  attrs: {},
-}))
+const rowsOf = (x: TensorType) => sizeOf(x.shape.slice(0, -1))
 
-const rowwise = (
+const around = (shape: Shape, axis: number) => ({
+  outer: sizeOf(shape.slice(0, axis)),
+  c: shape[axis],
+  inner: sizeOf(shape.slice(axis + 1)),
+})
+// One vec4 of a row, of columns, or none; then axes that are cut into strips, once and twice.
+const samples = (inputs: number, range: readonly [number, number]): Sample<AlongAxis>[] =>
+  [
+    { shape: [2, 3, 8], axis: 2 },
+    { shape: [7, 5], axis: 1 },
+    { shape: [1, 1], axis: 0 },
+    { shape: [3, 19], axis: 1 },
+    { shape: [2, 5, 8], axis: 1 },
+    { shape: [7, 5, 3], axis: 0 },
+    { shape: [3, 300], axis: 1 },
+    { shape: [70, 2], axis: 0 },
+    { shape: [260, 4], axis: 0 },
+    { shape: [1, 1200], axis: 1 },
+  ].map(({ shape, axis }) => ({
+    inputs: Array.from({ length: inputs }, () => sample(shape, range)),
+    attrs: { axis },
+  }))
+
+const softmaxOf = (
   name: string,
   recipe: typeof softmaxRecipe,
   error: OpError,
-  vjp: StructuredOp<Empty>['vjp'],
-): StructuredOp<Empty> => ({
+  gradient: () => StructuredOp<AlongAxis>,
+): StructuredOp<AlongAxis> => ({
   name,
   kind: 'structured',
   error,
+  source: 'shifted by the maximum, Goodfellow et al. 2016, section 4.1',
   ...plain,
-  infer: ([x], _, refuse) => {
-    if (x.dtype !== 'f32' || x.shape.length < 1) refuse('an f32 tensor [..., c] is needed')
+  infer: ([x], { axis }, no) => {
+    if (x.dtype !== 'f32') no('an f32 tensor is needed', 'use cast()')
+    if (!(axis in x.shape)) no(`there is no axis ${axis}`)
     return [{ dtype: x.dtype, shape: x.shape }]
   },
-  vjp,
+  vjp: ({ outputs: [y], attrs }, [dy]) => [dy && apply(gradient(), [dy, y], attrs)[0]],
   cost: ([x]) => ({ macs: 0, flops: 12 * sizeOf(x.shape) }),
-  lower: ({ inputs: [x] }) => recipe({ rows: rowsOf(x), c: lastOf(x), access: [x.access] }),
-  samples: scoreSamples,
+  lower: ({ inputs: [x], attrs: { axis } }) =>
+    recipe({ ...around(x.shape, axis), access: [x.access] }),
+  samples: samples(1, [-4, 4]),
 })
 
-const last = { keepDims: true } as const
-const softmaxOp = rowwise(
-  'softmax',
-  softmaxRecipe,
-  { relative: 2 ** -20 },
-  ({ outputs: [y] }, [dy]) => [dy && mul(y, sub(dy, sum(mul(dy, y), [-1], last)))],
-)
+const softmaxOp = softmaxOf('softmax', softmaxRecipe, { relative: 2 ** -20 }, () => softmaxGradOp)
 // The softmax is rebuilt from its own logarithm, so that nothing but the output is kept.
-const logSoftmaxOp = rowwise(
+const logSoftmaxOp = softmaxOf(
   'logSoftmax',
   logSoftmaxRecipe,
   { absolute: 2 ** -20 },
-  ({ outputs: [y] }, [dy]) => [dy && sub(dy, mul(exp(y), sum(dy, [-1], last)))],
+  () => logSoftmaxGradOp,
 )
 
-/** exp(x) / Σ exp(x) over the last axis, stably. */
-export const softmax = (x: TensorLike): Tensor => apply(softmaxOp, [toTensor(x)], {})[0]
+const gradientOf = (
+  name: string,
+  log: boolean,
+  vjp: StructuredOp<AlongAxis>['vjp'],
+): StructuredOp<AlongAxis> => ({
+  name,
+  kind: 'structured',
+  error: { relative: 2 ** -20 },
+  ...plain,
+  infer: ([dy, y], _, no) => {
+    if (y.dtype !== 'f32' || !sameType(dy, y)) no('two f32 tensors of one shape are needed')
+    return [{ dtype: y.dtype, shape: y.shape }]
+  },
+  vjp,
+  cost: ([y]) => ({ macs: 0, flops: 4 * sizeOf(y.shape) }),
+  lower: ({ inputs: [dy, y], attrs: { axis }, caps }) =>
+    gradRecipe({ ...around(y.shape, axis), log, access: [dy.access, y.access], caps }),
+  samples: samples(2, [-1, 1]),
+})
 
-/** x − log Σ exp(x) over the last axis, stably. */
-export const logSoftmax = (x: TensorLike): Tensor => apply(logSoftmaxOp, [toTensor(x)], {})[0]
+const along = (x: Tensor, { axis }: AlongAxis) => sum(x, [axis], { keepDims: true })
+const softmaxGradOp = gradientOf('softmaxGrad', false, ({ inputs: [dy, y], attrs }, [g]) => {
+  if (!g) return []
+  const dx = sub(mul(g, sub(dy, along(mul(dy, y), attrs))), mul(dy, along(mul(g, y), attrs)))
+  return [apply(softmaxGradOp, [g, y], attrs)[0], dx]
+})
+const logSoftmaxGradOp = gradientOf('logSoftmaxGrad', true, ({ inputs: [dy, y], attrs }, [g]) => {
+  if (!g) return []
+  const p = exp(y)
+  return [sub(g, along(mul(g, p), attrs)), mul(mul(g, p), mul(along(dy, attrs), -1))]
+})
+
+function alongAxis(op: StructuredOp<AlongAxis>, x: TensorLike, axis: number): Tensor {
+  const t = toTensor(x)
+  const [found] =
+    normalizeAxes([axis], t.shape.length) ?? refuse(op.name, `there is no axis ${axis}`, [t])
+  return apply(op, [t], { axis: found })[0]
+}
+
+/** exp(x) / Σ exp(x) along an axis, the last by default: f32 of x's shape, shifted by the maximum, so that nothing
+ * overflows. −∞ has probability 0; where all are −∞, or one is NaN or +∞, all along the axis become NaN.
+ * Throws ShapeError for other dtypes and for an axis that x has not. */
+export const softmax = (x: TensorLike, axis = -1): Tensor => alongAxis(softmaxOp, x, axis)
+
+/** x − log Σ exp(x) along an axis, the last by default, without taking the logarithm of a rounded probability. Shapes,
+ * infinities and NaN as in `softmax`. */
+export const logSoftmax = (x: TensorLike, axis = -1): Tensor => alongAxis(logSoftmaxOp, x, axis)
 
 type LabelDType = 'u8' | 'i32' | 'u32'
 const isLabels = (t: TensorType): boolean =>
@@ -127,4 +191,11 @@ const scatterOp: StructuredOp<{ classes: number }> = {
 export const takeLabel = (x: TensorLike, labels: TensorLike): Tensor =>
   apply(takeOp, [toTensor(x), toTensor(labels)], {})[0]
 
-export const softmaxOps = [softmaxOp, logSoftmaxOp, takeOp, scatterOp] as const
+export const softmaxOps = [
+  softmaxOp,
+  logSoftmaxOp,
+  softmaxGradOp,
+  logSoftmaxGradOp,
+  takeOp,
+  scatterOp,
+] as const
