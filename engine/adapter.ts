@@ -34,6 +34,8 @@ export interface AdapterOptions {
   readonly defaultLimits?: boolean
   /** Storage offsets at least this coarse, to try here what a stricter device demands. */
   readonly alignment?: number
+  /** Bind no more than this many bytes at once, to try here what a device with smaller bindings does. */
+  readonly bindingBytes?: number
   /** Receives WebGPU errors that no error scope caught. Without it they go where they went before. */
   readonly onError?: (problem: Problem) => void
   /** Receives one sentence before something slow, such as a download, and once when results of programs were dropped
@@ -70,7 +72,9 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenAda
     const { onError } = options
     device.onuncapturederror = ({ error }) => onError(problemOf(error))
   }
-  const caps = readCaps(adapter, device)
+  const all = readCaps(adapter, device)
+  const most = Math.min(all.maxBindingBytes, options.bindingBytes ?? Number.POSITIVE_INFINITY)
+  const caps = { ...all, maxBindingBytes: most }
   return { adapter, device, caps, line: describe(caps), warnings }
 }
 
@@ -85,13 +89,15 @@ const problemOf = (error: GPUError): Problem => ({
   outOfMemory: Object.prototype.toString.call(error) === '[object GPUOutOfMemoryError]',
 })
 
-function checkOptions({ adapter, alignment }: AdapterOptions): void {
+function checkOptions({ adapter, alignment, bindingBytes }: AdapterOptions): void {
   if (adapter !== undefined && !adapterChoices.includes(adapter)) {
     throw new OptionError(
       `adapter: '${adapter}' is not a choice`,
       `use one of ${adapterChoices.join(', ')}, or leave it out for the fastest`,
     )
   }
+  if (bindingBytes !== undefined && !(Number.isInteger(bindingBytes) && bindingBytes >= 256))
+    throw new OptionError(`bindingBytes: ${bindingBytes} is not a whole number from 256`)
   if (alignment === undefined) return
   const powerOfTwo =
     Number.isInteger(alignment) && 2 ** Math.round(Math.log2(alignment)) === alignment

@@ -48,6 +48,9 @@ export const bodyOf = (node: Node): Body => (node.attrs as { body: Body }).body
 
 /** The variable that result `i` of a node is stored in, if it is an assignment. */
 export function assignedBy(node: Node, i: number): Step | undefined {
+  const { op, attrs, types } = node
+  if (op.name === 'join' && attrs.variable) return { op, attrs, args: [], types }
+  if (op.kind !== 'fused') return undefined
   const { steps, results } = bodyOf(node)
   const ref = results[i]
   const step = 'step' in ref ? steps[ref.step] : undefined

@@ -140,6 +140,36 @@ export interface StructuredOp<A extends Attrs = Attrs> extends Common<A> {
   readonly tail: boolean
   /** Cheap pointwise producers may be computed while it loads. All its inputs have one shape then. */
   readonly prologue: boolean
+  /** How it falls into smaller applications of itself, for tensors larger than an adapter can bind at once; without it
+   * such tensors are refused. */
+  readonly windows?: Windows<A>
+  /** Its naive twin in float64, for ops that the table of references does not know: a user's own. */
+  readonly reference?: (
+    inputs: readonly { readonly shape: Shape; readonly data: Float64Array }[],
+    attrs: A,
+    outputs: readonly TensorType[],
+  ) => Float64Array[]
+}
+
+/** From … to (exclusive) on each axis. */
+export type Box = readonly (readonly [from: number, to: number])[]
+
+type Cut = 'output' | 'input'
+
+/** A cut along the leading axes: single entries of some, a range of the next, all of the rest. */
+export interface Windows<A> {
+  /** What is cut: every output, so that the results are joined, or the first input, so that they are combined. */
+  readonly cut: Cut | ((attrs: A) => Cut)
+  /** How many leading axes of it may be cut. */
+  axes(attrs: A, inputs: readonly TensorType[]): number
+  /** What one window needs of each input (undefined: all of it), and the attributes of the smaller application. */
+  part(
+    box: Box,
+    attrs: A,
+    inputs: readonly TensorType[],
+  ): { readonly inputs: readonly (Box | undefined)[]; readonly attrs: A }
+  /** For a cut input: the outputs from those of the windows. `share` is each window's part of the whole. */
+  combine?(parts: readonly Tensor[][], share: readonly number[]): Tensor[]
 }
 
 /** Several ops that run as one kernel; only fusion makes it. `attrs.body` says which. */

@@ -1,9 +1,9 @@
 // The plan: every dispatch in order, and the place of every value in device memory. It is made without a device, from
 // what is known of one, and the device then allocates exactly what it says.
 
-import type { Access, Dispatch } from '../shaders/kernel.ts'
+import type { Access, Dispatch, Slot } from '../shaders/kernel.ts'
 import type { Caps } from './adapter.ts'
-import { type bytesOf, showType, storageBytes } from './dtype.ts'
+import { showType, storageBytes, type TensorType } from './dtype.ts'
 import { OutOfMemoryError } from './errors.ts'
 import { assignedBy } from './fused.ts'
 import { baseOf, type Graph } from './graph.ts'
@@ -25,9 +25,19 @@ export interface PlannedDispatch {
   readonly places: readonly Place[]
 }
 
+export interface PlannedMove {
+  readonly from: Place
+  readonly to: Place
+  readonly fromByte: number
+  readonly toByte: number
+  readonly bytes: number
+}
+
 /** One kernel node and what it runs. */
 export interface PlanStep {
   readonly node: Node
+  /** Copies from buffer to buffer, before the dispatches. */
+  readonly moves: readonly PlannedMove[]
   readonly dispatches: readonly PlannedDispatch[]
   /** Bytes of values alive while it runs, its scratch included. */
   readonly live: number
@@ -73,10 +83,11 @@ export function plan(graph: Graph, caps: Caps): Plan {
     const home = homes.get(baseOf(x))
     return home?.kind === 'variable' ? home.variable : undefined
   }
-  for (const [t] of homes) checkSize(t, t.node, caps)
+  for (const [t] of homes) checkSize(t, t.node, caps.maxBufferBytes, caps)
   const recipes = order.map((node) => lower(node, { caps, access, variableOf }))
   recipes.forEach((r, step) => {
-    for (const bytes of r.scratch) checkSize({ dtype: 'u8', shape: [bytes] }, order[step], caps)
+    for (const bytes of r.scratch)
+      checkSize({ dtype: 'u8', shape: [bytes] }, order[step], caps.maxBindingBytes, caps)
   })
 
   const values = new Map<Tensor, Value>()
@@ -86,8 +97,9 @@ export function plan(graph: Graph, caps: Caps): Plan {
   order.forEach((node, step) => {
     node.types.forEach((type, i) => {
       const t = node.output(i)
-      checkSize(type, node, caps)
-      if (!homes.has(t)) values.set(t, { bytes: align(storageBytes(type)), from: step, to: step })
+      if (homes.has(t)) return
+      checkSize(type, node, caps.maxBindingBytes, caps)
+      values.set(t, { bytes: align(storageBytes(type)), from: step, to: step })
     })
     for (const x of node.inputs) {
       const value = values.get(baseOf(x))
@@ -121,11 +133,15 @@ export function plan(graph: Graph, caps: Caps): Plan {
         }
       },
     }
+    const at = (slot: Slot): Place => places[slot.kind](slot.index)
     const dispatches = recipe.dispatches.map((dispatch) => ({
       dispatch,
-      places: dispatch.buffers.map((slot) => places[slot.kind](slot.index)),
+      places: dispatch.buffers.map(at),
     }))
-    return { node, dispatches, live: live[step] }
+    const moves = (recipe.moves ?? []).map((m) => ({ ...m, from: at(m.from), to: at(m.to) }))
+    for (const p of dispatches.flatMap((d) => d.places))
+      checkSize({ dtype: 'u8', shape: [p.bytes] }, node, caps.maxBindingBytes, caps)
+    return { node, moves, dispatches, live: live[step] }
   })
   return summarize(graph, steps, homes, packing.bytes, Math.max(0, ...live), slabBytes)
 }
@@ -147,7 +163,6 @@ function findHomes(graph: Graph, order: readonly Node[]): Map<Tensor, Place> {
     else homes.set(t, { kind: 'constant', value, bytes })
   }
   for (const node of order) {
-    if (node.op.kind !== 'fused') continue
     node.types.forEach((type, i) => {
       const step = assignedBy(node, i)
       if (!step) return
@@ -161,12 +176,16 @@ function findHomes(graph: Graph, order: readonly Node[]): Map<Tensor, Place> {
   return homes
 }
 
-function checkSize(type: Parameters<typeof bytesOf>[0], node: Node, caps: Caps): void {
+function checkSize(type: TensorType, node: Node, limit: number, caps: Caps): void {
   const bytes = storageBytes(type)
-  if (bytes <= Math.min(caps.maxBindingBytes, caps.maxBufferBytes)) return
+  if (bytes <= Math.min(limit, caps.maxBufferBytes)) return
   const mib = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`
+  const most =
+    limit === caps.maxBindingBytes
+      ? `binds at most ${mib(limit)} at once`
+      : `has buffers of at most ${mib(caps.maxBufferBytes)}`
   throw new OutOfMemoryError(
-    `${showType(type)} takes ${mib(bytes)}, and ${caps.name} binds at most ${mib(caps.maxBindingBytes)} at once (in ${node.path || node.op.name})`,
+    `${showType(type)} takes ${mib(bytes)}, and ${caps.name} ${most} (in ${node.path || node.op.name})`,
     'use a smaller batch or crop',
   )
 }
@@ -188,11 +207,10 @@ function summarize(
     if (home.kind === 'output') outputBytes += home.bytes
     if (home.kind === 'variable') {
       variables.add(home.variable)
-      if (t.node.op.kind === 'fused') assigned.add(home.variable)
+      if (t.node.op.kind !== 'source') assigned.add(home.variable)
     }
   }
-  const total = (types: Iterable<Parameters<typeof storageBytes>[0]>) =>
-    [...types].reduce((n, t) => n + storageBytes(t), 0)
+  const total = (types: Iterable<TensorType>) => [...types].reduce((n, t) => n + storageBytes(t), 0)
   return {
     graph,
     steps,

@@ -5,9 +5,9 @@ import type { Device } from './device.ts'
 import { DeviceTensor } from './device-tensor.ts'
 import { storageBytes } from './dtype.ts'
 import { DeviceError, OutOfMemoryError } from './errors.ts'
-import type { Place, Plan } from './plan.ts'
+import type { Place, Plan, PlannedDispatch, PlannedMove } from './plan.ts'
 import { showBytes, titleOf } from './print.ts'
-import { type Bound, submissionEnds, submit, timed } from './submit.ts'
+import { type Step, submissionEnds, submit, timed } from './submit.ts'
 import type { HostTensor, Node, Variable } from './tensor.ts'
 import { layoutUniforms } from './uniforms.ts'
 
@@ -25,7 +25,16 @@ interface Command {
 }
 
 /** The buffer of a place, in one run. */
-type Bind = (place: Place) => { readonly buffer: Buffer; readonly offset: number }
+type Bind = (place: Place) => Bound
+type Bound = { readonly buffer: Buffer; readonly offset: number }
+
+const moveOf = ({ fromByte, toByte, bytes }: PlannedMove, from: Bound, to: Bound): Step => ({
+  from: from.buffer.gpu,
+  fromByte: from.offset + fromByte,
+  to: to.buffer.gpu,
+  toByte: to.offset + toByte,
+  bytes,
+})
 
 /** How many outputs of a program may be held before a run makes new buffers. */
 const outputDepth = 3
@@ -37,7 +46,7 @@ const groupsPerCommand = 16
 export class CompiledPlan {
   readonly plan: Plan
   readonly #device: Device
-  readonly #commands: readonly Command[]
+  readonly #commands: readonly (Command | PlannedMove)[]
   readonly #uniforms: Buffer
   readonly #inputs: readonly Buffer[]
   readonly #constants: ReadonlyMap<HostTensor, Buffer>
@@ -49,7 +58,7 @@ export class CompiledPlan {
   private constructor(
     device: Device,
     plan: Plan,
-    commands: readonly Command[],
+    commands: readonly (Command | PlannedMove)[],
     uniforms: Buffer,
     inputs: readonly Buffer[],
     constants: ReadonlyMap<HostTensor, Buffer>,
@@ -65,7 +74,7 @@ export class CompiledPlan {
 
   /** Makes pipelines (all at once), uniforms and buffers. */
   static async make(device: Device, plan: Plan): Promise<CompiledPlan> {
-    const dispatches = plan.steps.flatMap((s) => s.dispatches.map((d) => ({ node: s.node, ...d })))
+    const dispatches = plan.steps.flatMap((s) => s.dispatches)
     const { ranges, words } = layoutUniforms(dispatches, 256)
     const pipelines = await Promise.all(
       dispatches.map((d) => device.pipelines.get(d.dispatch.kernel)),
@@ -102,18 +111,21 @@ export class CompiledPlan {
     const [uniforms, ...rest] = made
     const inputs = rest.slice(0, plan.graph.inputs.length)
     const ends = submissionEnds(plan, device.caps)
-    const commands = dispatches.map(
-      (d, i): Command => ({
-        node: d.node,
-        pipeline: pipelines[i],
-        layout: device.pipelines.layout(d.dispatch.kernel),
-        grid: d.dispatch.grid,
-        uniform: ranges[i],
-        places: d.places,
-        groups: new Map(),
-        submit: ends.has(i),
-      }),
-    )
+    let i = 0
+    const command = (node: Node, { dispatch, places }: PlannedDispatch): Command => ({
+      node,
+      pipeline: pipelines[i],
+      layout: device.pipelines.layout(dispatch.kernel),
+      grid: dispatch.grid,
+      uniform: ranges[i],
+      places,
+      groups: new Map(),
+      submit: ends.has(i++),
+    })
+    const commands = plan.steps.flatMap((s) => [
+      ...s.moves,
+      ...s.dispatches.map((d) => command(s.node, d)),
+    ])
     return new CompiledPlan(device, plan, commands, uniforms, inputs, constants)
   }
 
@@ -267,9 +279,11 @@ export class CompiledPlan {
     return this.#inputs[i]
   }
 
-  *#bound(bind: Bind): Generator<Bound> {
+  *#bound(bind: Bind): Generator<Step> {
     for (const c of this.#commands)
-      yield { pipeline: c.pipeline, group: this.#group(c, bind), grid: c.grid, submit: c.submit }
+      yield 'from' in c
+        ? moveOf(c, bind(c.from), bind(c.to))
+        : { pipeline: c.pipeline, group: this.#group(c, bind), grid: c.grid, submit: c.submit }
   }
 
   #group(c: Command, bind: Bind): GPUBindGroup {

@@ -39,7 +39,7 @@ export function schedule(graph: Graph): Node[] {
     let bytes = 0
     if (node.op.kind !== 'view' && node.op.kind !== 'source')
       node.types.forEach((t, i) => {
-        if (!(node.op.kind === 'fused' && assignedBy(node, i))) bytes += storageBytes(t)
+        if (!assignedBy(node, i)) bytes += storageBytes(t)
       })
     for (const base of basesOf(node)) {
       const last = uses.get(base)?.size === 1 && !pinned.has(base) && base.node.op.kind !== 'source'

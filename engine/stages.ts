@@ -1,5 +1,5 @@
 // The way from a function to a plan, each stage kept so that it can be printed:
-// trace → differentiate (inside the function, by grad) → simplify → fuse → recompute → plan.
+// trace → differentiate (inside the function, by grad) → simplify, cut what is too large → fuse → recompute → plan.
 
 import type { Caps } from './adapter.ts'
 import { showType, type TensorType } from './dtype.ts'
@@ -13,6 +13,7 @@ import { type Plan, plan } from './plan.ts'
 import { separate, simplify, unalias } from './simplify.ts'
 import { Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
+import { cutLarge } from './windows.ts'
 
 /** What a compiled function may return: a tensor, or arrays and records of them. */
 export type Tree<T> = T | readonly Tree<T>[] | { readonly [key: string]: Tree<T> }
@@ -63,7 +64,7 @@ export function stages<R>(
   const plain = graphOf(types, leavesOf(result), trace.assigns)
   refuseStrangers(plain, [...inputs, ...trace.assigns])
   const traced = options.instrument?.(plain) ?? plain
-  const simplified = separate(simplify(traced))
+  const simplified = cutLarge(separate(simplify(traced)), caps)
   const maxBuffers = caps.maxStorageBuffers
   const kernels =
     options.fuse === false ? fuseNothing(simplified) : fuse(simplified, { maxBuffers })

@@ -5,6 +5,15 @@ import { usage } from './buffers.ts'
 import type { Device } from './device.ts'
 import type { Plan } from './plan.ts'
 
+/** A copy from buffer to buffer. */
+export interface BoundMove {
+  readonly from: GPUBuffer
+  readonly fromByte: number
+  readonly to: GPUBuffer
+  readonly toByte: number
+  readonly bytes: number
+}
+
 /** One dispatch with everything bound. */
 export interface Bound {
   readonly pipeline: GPUComputePipeline
@@ -13,6 +22,11 @@ export interface Bound {
   /** A submission ends after this command, so that none keeps the adapter busy for long. */
   readonly submit: boolean
 }
+
+export type Step = Bound | BoundMove
+const isMove = (s: Step): s is BoundMove => 'from' in s
+const encodeMove = (encoder: GPUCommandEncoder, m: BoundMove) =>
+  encoder.copyBufferToBuffer(m.from, m.fromByte, m.to, m.toByte, m.bytes)
 
 /** Rough speed of an adapter, floating-point operations per second. Only submissions are sized by it. */
 const speed: Record<Caps['kind'], number> = {
@@ -40,12 +54,20 @@ export function submissionEnds(plan: Plan, caps: Caps): Set<number> {
 }
 
 /** Encodes and submits all commands. */
-export function submit(gpu: GPUDevice, commands: Iterable<Bound>): void {
+export function submit(gpu: GPUDevice, commands: Iterable<Step>): void {
   let encoder = gpu.createCommandEncoder()
   let pass = encoder.beginComputePass()
   let last: GPUComputePipeline | undefined
   let open = 0
   for (const c of commands) {
+    if (isMove(c)) {
+      pass.end()
+      encodeMove(encoder, c)
+      pass = encoder.beginComputePass()
+      last = undefined
+      open++
+      continue
+    }
     if (c.pipeline !== last) pass.setPipeline(c.pipeline)
     last = c.pipeline
     pass.setBindGroup(0, c.group)
@@ -63,18 +85,24 @@ export function submit(gpu: GPUDevice, commands: Iterable<Bound>): void {
   if (open) gpu.queue.submit([encoder.finish()])
 }
 
-/** Submits all commands with a timestamp around each; milliseconds of each. */
-export async function timed(device: Device, commands: readonly Bound[]): Promise<number[]> {
+/** Submits all commands with a timestamp around each dispatch; milliseconds of each. */
+export async function timed(device: Device, commands: readonly Step[]): Promise<number[]> {
   const { gpu } = device
   const most = 2048
   const ms: number[] = []
   const resolve = device.buffers.make(16 * most, 'timestamps', usage.queryResolve | usage.copySrc)
   try {
     for (let from = 0; from < commands.length; from += most) {
-      const part = commands.slice(from, from + most)
-      const set = gpu.createQuerySet({ type: 'timestamp', count: 2 * part.length })
+      const steps = commands.slice(from, from + most)
+      const part = steps.filter((c) => !isMove(c))
+      const set = gpu.createQuerySet({ type: 'timestamp', count: 2 * steps.length })
       const encoder = gpu.createCommandEncoder()
-      part.forEach((c, i) => {
+      let i = 0
+      for (const c of steps) {
+        if (isMove(c)) {
+          encodeMove(encoder, c)
+          continue
+        }
         const pass = encoder.beginComputePass({
           timestampWrites: {
             querySet: set,
@@ -82,11 +110,17 @@ export async function timed(device: Device, commands: readonly Bound[]): Promise
             endOfPassWriteIndex: 2 * i + 1,
           },
         })
+        i++
         pass.setPipeline(c.pipeline)
         pass.setBindGroup(0, c.group)
         pass.dispatchWorkgroups(...c.grid)
         pass.end()
-      })
+      }
+      if (!part.length) {
+        gpu.queue.submit([encoder.finish()])
+        set.destroy()
+        continue
+      }
       encoder.resolveQuerySet(set, 0, 2 * part.length, resolve.gpu, 0)
       gpu.queue.submit([encoder.finish()])
       const words = await device.readBuffer(resolve, { dtype: 'u32', shape: [4 * part.length] })

@@ -122,10 +122,22 @@ export interface Dispatch {
   readonly grid: readonly [number, number, number]
 }
 
+/** A copy from buffer to buffer, which no binding limits. Both places and the size are multiples of 4 bytes, and the
+ * two buffers are not one. */
+export interface Move {
+  readonly from: Slot
+  readonly to: Slot
+  readonly fromByte: number
+  readonly toByte: number
+  readonly bytes: number
+}
+
 /** How an op is computed: its dispatches in order and the bytes of each scratch buffer. */
 export interface Recipe {
   readonly scratch: readonly number[]
   readonly dispatches: readonly Dispatch[]
+  /** Copies before the dispatches. */
+  readonly moves?: readonly Move[]
 }
 
 /** Uniform words from numbers: integers as they are (negative ones in two's complement), `f32(x)` for floats. */

@@ -1,6 +1,6 @@
 // One op, on float64 numbers.
 
-import { sizeOf, type TensorType } from '../dtype.ts'
+import { isFloat, type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import { AtrousError } from '../errors.ts'
 import type { Body, Ref } from '../fused.ts'
 import type { Attrs, Op, PointwiseOp } from '../op.ts'
@@ -19,7 +19,7 @@ export function evaluate(
     const { dtype, shape } = types[i]
     if (data.length !== sizeOf(shape))
       throw new AtrousError(`the reference of ${op.name} gave ${data.length} elements`)
-    return { dtype, shape, data: data.map((x) => wrap(x, dtype)) }
+    return { dtype, shape, data: isFloat(dtype) ? data : data.map((x) => wrap(x, dtype)) }
   })
 }
 
@@ -37,7 +37,7 @@ function compute(
     case 'fused':
       return steps((attrs as { body: Body }).body, inputs)
     case 'structured': {
-      const known = references[op.name]
+      const known = op.reference ?? references[op.name]
       if (!known)
         throw new AtrousError(`${op.name} has no reference`, 'add it to engine/reference/table.ts')
       return known(inputs, attrs, types)
@@ -53,13 +53,30 @@ function pointwise(
   attrs: Attrs,
   { shape }: TensorType,
 ): Float64Array {
-  const strides = inputs.map((x) => broadcastStrides(x.shape, shape))
   const y = new Float64Array(sizeOf(shape))
-  eachCoordinate(shape, (at, index) => {
-    const args = inputs.map((x, k) => x.data[at.reduce((n, i, a) => n + i * strides[k][a], 0)])
+  const places = inputs.map((x) => placesIn(x.shape, shape))
+  // One array for all elements: graphs are run thousands of times.
+  const args = new Array<number>(inputs.length)
+  for (let index = 0; index < y.length; index++) {
+    for (let k = 0; k < args.length; k++)
+      args[k] = inputs[k].data[places[k] ? places[k][index] : index]
     y[index] = op.reference(args, attrs, index)
-  })
+  }
   return y
+}
+
+/** Where each element of `shape` reads an input that broadcasts to it; undefined where that is its own place. */
+function placesIn(x: Shape, shape: Shape): Uint32Array | undefined {
+  if (sizeOf(x) === sizeOf(shape)) return undefined
+  const strides = broadcastStrides(x, shape)
+  const places = new Uint32Array(sizeOf(shape))
+  if (sizeOf(x) === 1) return places
+  eachCoordinate(shape, (at, index) => {
+    let place = 0
+    for (let a = 0; a < at.length; a++) place += at[a] * strides[a]
+    places[index] = place
+  })
+  return places
 }
 
 function steps(body: Body, inputs: readonly Value[]): Float64Array[] {

@@ -58,8 +58,8 @@ export function interpretAll(
 
 /** The variable that a tensor is a new version of. */
 function variableOf({ node, index }: Tensor): Variable | undefined {
-  const step = node.op.kind === 'fused' ? assignedBy(node, index) : node
-  return step?.op.name === 'assign' ? (step.attrs.variable as Variable) : undefined
+  const step = node.op.name === 'assign' ? node : assignedBy(node, index)
+  return step?.attrs.variable as Variable | undefined
 }
 
 function given(node: Node, inputs: readonly Given[], state: State): Float64Array {
