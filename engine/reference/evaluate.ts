@@ -58,8 +58,10 @@ function pointwise(
   // One array for all elements: graphs are run thousands of times.
   const args = new Array<number>(inputs.length)
   for (let index = 0; index < y.length; index++) {
-    for (let k = 0; k < args.length; k++)
-      args[k] = inputs[k].data[places[k] ? places[k][index] : index]
+    for (let k = 0; k < args.length; k++) {
+      const place = places[k]
+      args[k] = inputs[k].data[place ? place[index] : index]
+    }
     y[index] = op.reference(args, attrs, index)
   }
   return y
