@@ -1,6 +1,7 @@
 // How far rounding alone can carry the results of a graph, found by experiment: the interpreter runs again with every
-// computed value disturbed by a random amount as large as its op's own rounding error, and what arrives at the outputs
-// is the measure (stochastic arithmetic, after Vignes). Unlike a bound it knows how each op passes errors on.
+// computed value disturbed by several times its op's own rounding error, and what arrives at the outputs is the measure
+// (stochastic arithmetic, after Vignes). Unlike a bound it knows how each op passes errors on, and it sees where an op
+// chooses otherwise: there a device may rightly be anywhere.
 
 import { isFloat } from '../dtype.ts'
 import type { Graph } from '../graph.ts'
@@ -11,34 +12,91 @@ import { errorOf, sizeOfValues } from './tolerance.ts'
 import type { Value } from './value.ts'
 
 const experiments = 3
-/** A few random experiments reach about a third of the largest error; the rest is margin for long chains. */
-const margin = 8
+/** A few random experiments reach about a third of the largest error; the rest is margin for long chains, and for
+ * choices that nearly fell otherwise. */
+const amplitude = 8
+
+export interface Disturbed {
+  /** The value of every tensor without any disturbance. */
+  readonly plain: ReadonlyMap<Tensor, Value>
+  /** For each output and assignment, the largest difference from the plain value that rounding to f32 explains. */
+  readonly errors: Map<Tensor, number>
+  /** Nodes that chose otherwise in an experiment: a comparison, an index, a rounding to whole numbers. */
+  readonly jumps: ReadonlySet<Node>
+  /** All tensors that depend on such a choice. */
+  readonly unsure: ReadonlySet<Tensor>
+}
 
 /** For each output of a graph, the largest difference from the interpreter that rounding to f32 explains. */
-export function roundingErrors(
+export const roundingErrors = (
   graph: Graph,
   inputs: readonly Given[] = [],
   state: State = new Map(),
-): Map<Tensor, number> {
+): Map<Tensor, number> => disturbed(graph, inputs, state).errors
+
+/** Runs a graph undisturbed and then `count` times disturbed. Experiments of one number are the same. */
+export function disturbed(
+  graph: Graph,
+  inputs: readonly Given[] = [],
+  state: State = new Map(),
+  count: number = experiments,
+  plain: ReadonlyMap<Tensor, Value> = interpretAll(graph, inputs, state),
+): Disturbed {
   const wanted = [...graph.outputs, ...graph.assigns]
-  const plain = interpretAll(graph, inputs, state)
   const errors = new Map(
     wanted.map((t) => [t, 4 * 2 ** -24 * Math.max(1e-3, sizeOfValues(plain.get(t)!.data))]),
   )
-  for (let seed = 1; seed <= experiments; seed++) {
+  const jumps = new Set<Node>()
+  const unsure = new Set<Tensor>()
+  for (let seed = 1; seed <= count; seed++) {
     const random = randomFrom(seed)
-    const disturbed = interpretAll(graph, inputs, state, (...given) => disturb(random, ...given))
+    const values = interpretAll(graph, inputs, state, (node, given, args) => {
+      const outputs = disturb(random, node, given, args)
+      const depends = node.inputs.some((x) => unsure.has(x))
+      if (!depends && !jumped(node, outputs, args, plain)) return outputs
+      if (!depends) jumps.add(node)
+      for (const i of node.types.keys()) unsure.add(node.output(i))
+      return outputs
+    })
     for (const t of wanted) {
-      const [a, b] = [plain.get(t)!.data, disturbed.get(t)!.data]
-      const most = a.reduce((m, x, i) => Math.max(m, finite(Math.abs(x - b[i]))), 0)
-      errors.set(t, Math.max(errors.get(t)!, isFloat(t.dtype) ? margin * most : 0))
+      const most = largestFinite(plain.get(t)!.data, values.get(t)!.data)
+      errors.set(t, Math.max(errors.get(t)!, isFloat(t.dtype) ? most : 0))
     }
   }
   for (const t of wanted) if (!isFloat(t.dtype)) errors.set(t, 0)
-  return errors
+  return { plain, errors, jumps, unsure }
 }
 
-const finite = (x: number) => (Number.isFinite(x) ? x : 0)
+/** Whether a node chose otherwise than without disturbance: another integer, or a difference that grew in an op that
+ * only moves or chooses values. */
+function jumped(
+  node: Node,
+  outputs: readonly Value[],
+  inputs: readonly Value[],
+  plain: ReadonlyMap<Tensor, Value>,
+): boolean {
+  const exact = node.op.error === 'exact'
+  let most = -1
+  return outputs.some((y, i) => {
+    const before = plain.get(node.output(i))!.data
+    if (!isFloat(y.dtype)) return y.data.some((v, e) => v !== before[e])
+    if (!exact) return false
+    if (most < 0)
+      most = inputs.reduce((m, x, k) => {
+        return Math.max(m, largestFinite(x.data, plain.get(node.inputs[k])!.data))
+      }, 0)
+    return largestFinite(y.data, before) > most * (1 + 1e-9) + 1e-300
+  })
+}
+
+function largestFinite(a: Float64Array, b: Float64Array): number {
+  let most = 0
+  for (let i = 0; i < a.length; i++) {
+    const d = Math.abs(a[i] - b[i])
+    if (d > most && d < Number.POSITIVE_INFINITY) most = d
+  }
+  return most
+}
 
 function disturb(
   random: () => number,
@@ -48,8 +106,8 @@ function disturb(
 ): Value[] {
   // Disturbing what rounds nothing would undo the equality of a maximum with its element.
   if (node.op.error === 'exact') return outputs
-  const signed = () => 2 * random() - 1
-  const { relative, absolute } = errorOf(node.op, node.inputs, node.types, node.attrs)
+  const error = errorOf(node.op, node.inputs, node.types, node.attrs)
+  const [relative, absolute] = [amplitude * error.relative, amplitude * error.absolute]
   const pointwise = node.op.kind === 'pointwise'
   // A pointwise op errs in proportion to its result; a sum to the terms that it is made of, which are products of its
   // inputs. What is exactly 0 is so because its terms are.
@@ -57,7 +115,27 @@ function disturb(
   return outputs.map((v) => {
     if (!isFloat(v.dtype)) return v
     const size = Math.max(terms, sizeOfValues(v.data))
-    const error = (x: number) => relative * (pointwise ? Math.abs(x) : x && size) + absolute
-    return { ...v, data: v.data.map((x) => x + signed() * error(x)) }
+    // Equal elements of a pointwise op were computed alike: ties stay ties.
+    const noise = pointwise ? noiseOf(Math.floor(random() * 2 ** 32)) : () => 2 * random() - 1
+    const data = new Float64Array(v.data.length)
+    for (let i = 0; i < data.length; i++) {
+      const x = v.data[i]
+      data[i] = x + noise(x) * (relative * (pointwise ? Math.abs(x) : x && size) + absolute)
+    }
+    return { ...v, data }
   })
+}
+
+const float = new Float64Array(1)
+const words = new Uint32Array(float.buffer)
+
+/** Noise in [-1, 1) that is a function of the value (the mixing is that of MurmurHash3). */
+function noiseOf(salt: number): (x: number) => number {
+  return (x) => {
+    float[0] = x
+    let h = Math.imul(words[0] ^ salt, 0x85ebca6b) ^ words[1]
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+    return ((h ^ (h >>> 16)) >>> 0) / 2 ** 31 - 1
+  }
 }
