@@ -2,7 +2,7 @@
 // its derivative written with other ops, how it is computed, what it costs, and inputs to try it on.
 
 import type { Access, Caps, Elem, Operand, Recipe, Tail } from '../shaders/kernel.ts'
-import { type Shape, showType, sizeOf, type TensorType } from './dtype.ts'
+import { type DType, type Shape, showType, sizeOf, type TensorType } from './dtype.ts'
 import { ShapeError } from './errors.ts'
 import { Node, Tensor, Variable } from './tensor.ts'
 import { currentPath } from './trace.ts'
@@ -97,6 +97,12 @@ export interface PointwiseEnv {
   readonly out: Elem
 }
 
+/** Dtypes for a pointwise op's reference, to which all numbers look alike. */
+export interface ReferenceDTypes {
+  readonly types: readonly DType[]
+  readonly out: DType
+}
+
 /** One output element from the input elements at the same place, after broadcasting. */
 export interface PointwiseOp<A extends Attrs = Attrs> extends Common<A> {
   readonly kind: 'pointwise'
@@ -105,8 +111,8 @@ export interface PointwiseOp<A extends Attrs = Attrs> extends Common<A> {
   constants(attrs: A): readonly number[]
   /** Uses `env.index`, so that it may be fused only where the element's index is the same. */
   readonly indexed: boolean
-  /** The same in float64 on the host. */
-  reference(args: readonly number[], attrs: A, index: number): number
+  /** The same in float64 on the host. What does not fit the output's dtype is wrapped as memory does. */
+  reference(args: readonly number[], attrs: A, index: number, dtypes: ReferenceDTypes): number
 }
 
 /** An operand of a structured kernel as its lowering sees it. */
@@ -141,8 +147,8 @@ export interface StructuredOp<A extends Attrs = Attrs> extends Common<A> {
   /** Cheap pointwise producers may be computed while it loads. All its inputs have one shape then. */
   readonly prologue: boolean
   /** How it falls into smaller applications of itself, for tensors larger than an adapter can bind at once; without it
-   * such tensors are refused. */
-  readonly windows?: Windows<A>
+   * such tensors are refused. Of several ways the first that fits is taken. */
+  readonly windows?: readonly Windows<A>[]
   /** Its naive twin in float64, for ops that the table of references does not know: a user's own. */
   readonly reference?: (
     inputs: readonly { readonly shape: Shape; readonly data: Float64Array }[],
@@ -154,13 +160,11 @@ export interface StructuredOp<A extends Attrs = Attrs> extends Common<A> {
 /** From … to (exclusive) on each axis. */
 export type Box = readonly (readonly [from: number, to: number])[]
 
-type Cut = 'output' | 'input'
-
 /** A cut along the leading axes: single entries of some, a range of the next, all of the rest. */
 export interface Windows<A> {
   /** What is cut: every output, so that the results are joined, or the first input, so that they are combined. */
-  readonly cut: Cut | ((attrs: A) => Cut)
-  /** How many leading axes of it may be cut. */
+  readonly cut: 'output' | 'input'
+  /** How many leading axes of it may be cut; 0 where this is no way. */
   axes(attrs: A, inputs: readonly TensorType[]): number
   /** What one window needs of each input (undefined: all of it), and the attributes of the smaller application. */
   part(

@@ -114,12 +114,9 @@ class Cutter {
   // ---- one op, window by window
 
   #cut(node: Node): void {
-    const windows = windowsOf(node) ?? this.#refuse(node)
-    const cut = typeof windows.cut === 'function' ? windows.cut(node.attrs) : windows.cut
-    const subject = cut === 'output' ? node.output() : node.inputs[0]
-    const boxes = this.#choose(node, windows, subject) ?? this.#refuse(node)
+    const { windows, subject, boxes } = this.#choose(node) ?? this.#refuse(node)
     const parts = boxes.map((box) => this.#apply(node, windows, box))
-    if (cut === 'input') {
+    if (windows.cut === 'input') {
       const share = boxes.map((b) => volume(b) / sizeOf(subject.shape))
       windows.combine!(parts, share).forEach((t, i) => {
         this.#whole.set(node.output(i), t)
@@ -148,8 +145,17 @@ class Cutter {
     this.#pieces.set(node.output(), pieces)
   }
 
+  #choose(node: Node) {
+    for (const windows of windowsOf(node)) {
+      const subject = windows.cut === 'output' ? node.output() : node.inputs[0]
+      const boxes = this.#boxes(node, windows, subject)
+      if (boxes) return { windows, subject, boxes }
+    }
+    return undefined
+  }
+
   /** The fewest windows of equal size in which everything can be bound. */
-  #choose(node: Node, windows: Windows<Attrs>, subject: Tensor): readonly Box[] | undefined {
+  #boxes(node: Node, windows: Windows<Attrs>, subject: Tensor): readonly Box[] | undefined {
     const { shape } = subject
     const axes = Math.min(windows.axes(node.attrs, node.inputs), shape.length)
     for (let axis = 0; axis < axes; axis++) {
@@ -166,7 +172,7 @@ class Cutter {
     const { inputs } = windows.part(box, node.attrs, node.inputs)
     const small = ({ dtype, shape }: Tensor, b: Box | undefined) =>
       storageBytes({ dtype, shape: b ? sizes(b) : shape }) <= this.#limit
-    const results = subject === node.inputs[0] ? [] : outputsOf(node)
+    const results = windows.cut === 'output' ? outputsOf(node) : []
     return (
       node.inputs.every((x, i) => small(x, inputs[i])) &&
       results.every((t) => small(t, boxOn(t.shape, box, subject.shape)))
@@ -271,7 +277,7 @@ const flat = ({ tensor }: Pick<Piece, 'tensor'>): Tensor => reshape(tensor, [siz
 const joinsEnds = ({ op, attrs, types: [y] }: Node): boolean =>
   op.name === 'concat' && sizeOf(y.shape.slice(0, attrs.axis as number)) === 1
 
-function windowsOf({ op, types: [y] }: Node): Windows<Attrs> | undefined {
-  if (op.kind === 'pointwise') return pointwiseWindows(y.shape)
-  return op.kind === 'structured' ? (op.windows as Windows<Attrs> | undefined) : undefined
+function windowsOf({ op, types: [y] }: Node): readonly Windows<Attrs>[] {
+  if (op.kind === 'pointwise') return [pointwiseWindows(y.shape)]
+  return (op.kind === 'structured' && op.windows) || []
 }

@@ -112,7 +112,7 @@ test('windows: moving things', () =>
       const y = mul(x, 2)
       return [
         permute(y, [0, 2, 1, 3]),
-        slice(y, [0, 1, 5, 0], [3, 9, 0, 3], [2, 3, -2, 1]),
+        slice(y, [0, 1, 5, 0], [3, 9, 8, 3], [2, 3, 2, 1]),
         pad(y, [1, 2, 0, 1], [0, 9, 3, -1], 0.5),
         flip(y, [0, 1]),
         concat([y, neg(y)], 0),
@@ -131,7 +131,7 @@ test('windows: convolutions of many images, and of one that is too large by itse
   await agrees(conv({ padding: 2, dilation: 2 }), [f32(1, 20, 9, 4), f32(3, 3, 4, 4)])
   await agrees(conv({ padding: [3, 0, 5, 1], stride: 2 }), [f32(1, 31, 11, 2), f32(3, 2, 2, 5)])
   await agrees(conv({ stride: 3 }), [f32(2, 25, 11, 2), f32(1, 1, 2, 8)])
-  await agrees(conv({ padding: 12, dilation: 12 }), [f32(1, 25, 6, 3), f32(3, 3, 3, 3)])
+  await agrees(conv({ padding: 12, dilation: 12 }), [f32(1, 30, 3, 3), f32(3, 3, 3, 3)])
 })
 
 test('windows: sums, extremes and moments over what is cut, and beside it', () =>

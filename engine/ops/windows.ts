@@ -16,18 +16,20 @@ export const leadingOf = (box: Box, count: number, x: TensorType): Box =>
 export const rows = <A extends Attrs>(
   count: number | ((attrs: A, inputs: Inputs) => number),
   of?: readonly number[],
-): Windows<A> => {
+): Windows<A>[] => {
   const axes = typeof count === 'number' ? () => count : count
-  return {
-    cut: 'output',
-    axes,
-    part: (box, attrs, inputs) => ({
-      attrs,
-      inputs: inputs.map((x, i) =>
-        !of || of.includes(i) ? leadingOf(box, axes(attrs, inputs), x) : undefined,
-      ),
-    }),
-  }
+  return [
+    {
+      cut: 'output',
+      axes,
+      part: (box, attrs, inputs) => ({
+        attrs,
+        inputs: inputs.map((x, i) =>
+          !of || of.includes(i) ? leadingOf(box, axes(attrs, inputs), x) : undefined,
+        ),
+      }),
+    },
+  ]
 }
 
 /** For ops that are sums or extremes over what is cut. */
