@@ -1,6 +1,7 @@
-// What `npm start`, `npm test` and `npm run atrous` run, on a machine where nothing is installed or
-// built yet. Plain JavaScript without dependencies: installs once, builds what changed, and then
-// becomes the program, in this very process, so that Ctrl-C and the exit code need no forwarding.
+// What `npm start`, `npm test`, `npm run atrous` and `npm run goldens` run, on a machine where
+// nothing is installed or built yet. Plain JavaScript without dependencies: installs once, builds
+// what changed, and then becomes the program, in this very process, so that Ctrl-C and the exit code
+// need no forwarding.
 
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -18,6 +19,7 @@ async function main(task, rest) {
   await installOnce()
   await buildIfChanged()
   if (task === 'test') return become('dist/test/run.js', rest)
+  if (task === 'goldens') return become('dist/test/goldens/main.js', rest)
   if (task === 'start') return become('dist/apps/cli/main.js', ['start', ...rest])
   return become('dist/apps/cli/main.js', rest)
 }

@@ -13,7 +13,10 @@ import { bootstrappedCrossEntropy, crossEntropy } from '../nn/losses.ts'
 import { isBuffer } from '../nn/parameter.ts'
 import { Sgd } from '../train/optimizers.ts'
 import { testDevice } from './device.ts'
-import { type GoldenCase, goldenCase, permuted, recipeValues } from './goldens.ts'
+import type { GoldenCase } from './goldens/format.ts'
+import { permuted } from './goldens/layout.ts'
+import { recipeValues } from './goldens/recipe.ts'
+import { goldenCase } from './goldens/shared.ts'
 import { test } from './harness.ts'
 
 /** A golden case's name of a parameter or activation in ours. */

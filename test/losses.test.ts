@@ -9,7 +9,9 @@ import { constant, hostTensor } from '../engine/ops/source.ts'
 import type { HostTensor, Tensor } from '../engine/tensor.ts'
 import { bootstrappedCrossEntropy, crossEntropy, pixelCrossEntropy, predict } from '../nn/losses.ts'
 import { testDevice } from './device.ts'
-import { close, type GoldenCase, goldenCases } from './goldens.ts'
+import { close } from './goldens/check.ts'
+import type { GoldenCase } from './goldens/format.ts'
+import { goldenCases } from './goldens/shared.ts'
 import { test } from './harness.ts'
 
 /** Runs a loss and its gradient with respect to the logits. */

@@ -11,7 +11,8 @@ import { tracing } from '../engine/trace.ts'
 import { buildModel, frrnA, frrnB } from '../models/index.ts'
 import { capture } from '../nn/capture.ts'
 import { countParameters } from '../nn/state.ts'
-import { goldenCases, recipeValues } from './goldens.ts'
+import { recipeValues } from './goldens/recipe.ts'
+import { goldenCases } from './goldens/shared.ts'
 import { needShared, test } from './harness.ts'
 
 /** Applies `fn` to an image without a device. */

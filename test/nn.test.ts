@@ -12,7 +12,7 @@ import { type Mode, Module } from '../nn/module.ts'
 import { BatchNorm2d } from '../nn/norm.ts'
 import { checkState, countParameters } from '../nn/state.ts'
 import { testDevice } from './device.ts'
-import { close } from './goldens.ts'
+import { close } from './goldens/check.ts'
 import { test } from './harness.ts'
 
 class Block extends Module {

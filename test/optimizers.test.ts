@@ -9,7 +9,8 @@ import { tracing } from '../engine/trace.ts'
 import { Adam, AdamW, type Optimizer, Sgd } from '../train/optimizers.ts'
 import { constantRate, droppedRate, linearRate } from '../train/schedules.ts'
 import { testDevice } from './device.ts'
-import { type GoldenCase, goldenCases } from './goldens.ts'
+import type { GoldenCase } from './goldens/format.ts'
+import { goldenCases } from './goldens/shared.ts'
 import { test } from './harness.ts'
 
 /** The steps of a case, with the gradients that it lists: the first of them is a small difference of large numbers, so

@@ -7,7 +7,7 @@ import { hostTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { readAll } from './checks.ts'
 import { testDevice } from './device.ts'
-import { goldenCases } from './goldens.ts'
+import { goldenCases } from './goldens/shared.ts'
 import { test } from './harness.ts'
 
 const functions = { softmax, log_softmax: logSoftmax }

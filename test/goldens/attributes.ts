@@ -1,0 +1,98 @@
+// The attributes of a case, each read once by the operator that knows it. One that nobody reads, or with a value that
+// nobody knows, fails its case: an attribute that was passed over would be a rule that was not followed.
+
+type Known = string | RegExp
+
+export class Attributes {
+  readonly #values: Readonly<Record<string, unknown>>
+  readonly #read = new Set<string>()
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values
+  }
+
+  /** Whether the attribute is there and not null. */
+  has(name: string): boolean {
+    const there = (this.#values[name] ?? null) !== null
+    if (!there) this.#read.add(name)
+    return there
+  }
+
+  number(name: string): number {
+    return this.#take(name, 'a number', isNumber)
+  }
+
+  /** A number, or undefined where the attribute is null or absent. */
+  maybe(name: string): number | undefined {
+    return this.has(name) ? this.number(name) : undefined
+  }
+
+  flag(name: string): boolean {
+    return this.#take(name, 'true or false', (v) => typeof v === 'boolean')
+  }
+
+  numbers(name: string): number[] {
+    return this.#take(name, 'a list of numbers', isNumbers)
+  }
+
+  /** Two numbers: of the height and of the width. */
+  pair(name: string): [number, number] {
+    return this.#take(name, 'two numbers', (v) => isNumbers(v) && v.length === 2)
+  }
+
+  /** Amounts at the four sides, in the order that the attribute `padding_order` states. */
+  sides(name: string): { top: number; bottom: number; left: number; right: number } {
+    this.text('padding_order', ['top,bottom,left,right'])
+    const isSides = (v: unknown) => isNumbers(v) && v.length === 4
+    const [top, bottom, left, right] = this.#take<number[]>(name, 'four numbers', isSides)
+    return { top, bottom, left, right }
+  }
+
+  rows(name: string): number[][] {
+    const areRows = (v: unknown) => Array.isArray(v) && v.every(isNumbers)
+    return this.#take(name, 'a list of lists of numbers', areRows)
+  }
+
+  /** A text that must be one of those known. Numbers in prose may differ from case to case: patterns allow for them. */
+  text<T extends string = string>(name: string, known: readonly Known[]): T {
+    const fits = (v: unknown) =>
+      typeof v === 'string' && known.some((k) => (typeof k === 'string' ? k === v : k.test(v)))
+    const list = known.map((k) => (typeof k === 'string' ? `"${k}"` : `${k}`)).join(' or ')
+    return this.#take(name, list, fits)
+  }
+
+  /** A statement of the rule that is followed here: where it is made, it must be this very one. */
+  rule(name: string, ...known: readonly Known[]): void {
+    if (this.has(name)) this.text(name, known)
+  }
+
+  /** The same for a number. */
+  fixed(name: string, value: number): void {
+    if (this.has(name)) this.#take(name, `${value}`, (v) => v === value)
+  }
+
+  /** One that says nothing that the tensors do not say too. */
+  passOver(name: string): void {
+    this.#read.add(name)
+  }
+
+  /** Throws when an attribute is left that nobody has read. */
+  finish(): void {
+    const left = Object.keys(this.#values).filter((name) => !this.#read.has(name))
+    if (!left.length) return
+    const shown = left.map((name) => `${name} = ${JSON.stringify(this.#values[name])}`).join(', ')
+    throw new Error(`it has an attribute that is not known here: ${shown}`)
+  }
+
+  #take<T>(name: string, wanted: string, fits: (value: unknown) => boolean): T {
+    this.#read.add(name)
+    const value = this.#values[name]
+    if (value === undefined) throw new Error(`it has no attribute ${name}`)
+    if (!fits(value))
+      throw new Error(`its attribute ${name} is ${JSON.stringify(value)}; known is ${wanted}`)
+    return value as T
+  }
+}
+
+const isNumber = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v)
+const isNumbers = (v: unknown): v is number[] => Array.isArray(v) && v.every(isNumber)

@@ -1,0 +1,29 @@
+// Elements by index, and vectors from labels.
+
+import { later } from './later.ts'
+import { expression, type Operator } from './trial.ts'
+
+export const indexing: Record<string, Operator> = {
+  index_select: expression(({ x, index }, a) => {
+    a.rule('duplicates', 'accumulate in the gradient')
+    return later('indexSelect')(x, index, a.number('axis'))
+  }),
+  gather: expression(({ x, index }, a) => {
+    a.rule('rule', 'y[i][j][k] = x[i][index[i][j][k]][k] for axis 1')
+    return later('gather')(x, index, a.number('axis'))
+  }),
+  scatter_add: expression(({ base, index, src }, a) => {
+    a.rule('rule', 'y = base; y[index] += src; duplicates accumulate')
+    return later('scatterAdd')(base, index, src, a.number('axis'))
+  }),
+  one_hot: expression(({ labels }, a) => {
+    const classes = a.number('classes')
+    // Axis 1 of the stored layout is the last of ours.
+    a.fixed('class_axis', 1)
+    a.rule('rule', 'void pixels give an all-zero vector')
+    const ignore = a.maybe('ignore_index')
+    if (ignore !== undefined && ignore >= 0 && ignore < classes)
+      throw new Error(`it ignores the label ${ignore}, which is a class`)
+    return later('oneHot')(labels, classes)
+  }),
+}

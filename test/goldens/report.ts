@@ -1,0 +1,117 @@
+// What a run found, as a table for people and as JSON for programs: the same facts.
+
+import { show } from './check.ts'
+import type { GoldenIndex } from './format.ts'
+import { type CaseResult, type Worst, waiting } from './runner.ts'
+
+export interface OperatorReport {
+  readonly op: string
+  readonly cases: number
+  readonly failed: number
+  /** Of all cases, the one closest to its tolerance or furthest beyond it. */
+  readonly worst: (Worst & { readonly case: string }) | undefined
+}
+
+export interface Report {
+  readonly folder: string
+  readonly device: string
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  readonly operators: readonly OperatorReport[]
+  readonly failures: readonly Pick<CaseResult, 'id' | 'op' | 'problems'>[]
+  readonly waiting: readonly {
+    readonly group: string
+    readonly for: string
+    readonly cases: readonly string[]
+  }[]
+}
+
+export function reportOf(
+  { folder, entries }: GoldenIndex,
+  device: string,
+  results: readonly CaseResult[],
+): Report {
+  const failures = results.filter((r) => r.problems.length)
+  const skipped = entries.filter(({ op }) => waiting.has(op))
+  const groups = groupBy(skipped, ({ op }) => op)
+  return {
+    folder,
+    device,
+    passed: results.length - failures.length,
+    failed: failures.length,
+    skipped: skipped.length,
+    operators: [...groupBy(results, (r) => r.op)].map(([op, all]) => operatorReport(op, all)),
+    failures: failures.map(({ id, op, problems }) => ({ id, op, problems })),
+    waiting: [...groups].map(([op, cases]) => ({
+      ...waiting.get(op)!,
+      cases: cases.map(({ id }) => id),
+    })),
+  }
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const group = groups.get(keyOf(item)) ?? []
+    groups.set(keyOf(item), [...group, item])
+  }
+  return groups
+}
+
+function operatorReport(op: string, results: readonly CaseResult[]): OperatorReport {
+  let worst: OperatorReport['worst']
+  for (const r of results)
+    if (r.worst && (!worst || r.worst.share > worst.share)) worst = { ...r.worst, case: r.id }
+  const failed = results.filter((r) => r.problems.length).length
+  return { op, cases: results.length, failed, worst }
+}
+
+/** The report in lines; the last one holds the counts alone. */
+export function textOf(report: Report): string {
+  const rows = report.operators.map(({ op, cases, failed, worst }) => [
+    op,
+    `${cases}`,
+    failed ? `${failed}` : '',
+    worst ? show(worst.error) : '-',
+    worst ? percent(worst.share) : '-',
+    worst ? `${worst.case} ${worst.tensor}` : '',
+  ])
+  const head = ['operator', 'cases', 'failed', 'worst error', 'of tolerance', 'where']
+  const { passed, failed, skipped } = report
+  return [
+    ...table([head, ...rows]),
+    '',
+    ...report.failures.flatMap(({ id, problems }) => [
+      `FAILED ${id}`,
+      ...problems.map((p) => `  ${p.replaceAll('\n', '\n  ')}`),
+    ]),
+    ...report.waiting.map(
+      (w) => `${w.group}: ${w.cases.length} ${plural(w.cases.length)} waiting for ${w.for}`,
+    ),
+    `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`,
+  ].join('\n')
+}
+
+const plural = (n: number) => (n === 1 ? 'case' : 'cases')
+
+function percent(share: number): string {
+  if (share === 0) return 'exact'
+  if (!Number.isFinite(share)) return 'beyond'
+  return `${(100 * share).toPrecision(2).replace(/e\+?/, 'e')} %`
+}
+
+/** Columns side by side; all but the first and the last are flush right. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)))
+  const last = widths.length - 1
+  return rows.map((row) =>
+    row
+      .map((cell, i) => {
+        if (i === last) return cell
+        return i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])
+      })
+      .join('  ')
+      .trimEnd(),
+  )
+}
