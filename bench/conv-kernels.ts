@@ -194,7 +194,7 @@ async function checkWeightGrad(name: string, geometry: Geometry) {
   const choices = weightTiles.map((t) => weightGradWith(problem, t, caps))
   choices.push(...machines.map((m) => chooseWeightGrad(problem, m)))
   for (const choice of choices) {
-    const recipe = weightGradRecipeOf(problem, choice)
+    const recipe = weightGradRecipeOf(problem, choice, caps)
     const [got] = await runner.run(recipe, inputs, [guarded(w)])
     compare(`${name} ${choice.kernel.key} ${choice.splits} strips`, got, want)
   }
@@ -208,7 +208,10 @@ async function check() {
   }
   await checkForward('matmul 5 × 7·9·11', matmulGeometry(7, 9, 11, 5))
   await checkForward('matmul 3 × 13·16·8', matmulGeometry(13, 16, 8, 3))
-  await checkForward('matmul, one w for all', matmulGeometry(6, 8, 12, 4, 48, 0))
+  const shared = { batch: 4, period: 4, xBatch: 48, xOuter: 0, wBatch: 0, wOuter: 0 }
+  await checkForward('matmul, one w for all', matmulGeometry(6, 8, 12, shared))
+  const crossed = { batch: 6, period: 3, xBatch: 0, xOuter: 48, wBatch: 96, wOuter: 0 }
+  await checkForward('matmul, 2 × 3 that broadcast', matmulGeometry(6, 8, 12, crossed))
   await checkWeightGrad('matmul 37·9·6', matmulGeometry(37, 9, 6))
   const state = wrong || runner.errors() ? `${wrong} WRONG, ${runner.errors()} errors` : 'all right'
   console.log(`${checks} checks, ${state}, worst error ${worst.toExponential(1)} of Σ|x·w|`)

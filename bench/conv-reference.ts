@@ -10,7 +10,9 @@ export interface Reference {
 
 /** Calls `visit` for every product of the convolution: positions in x, w and y. */
 function products(g: Geometry, visit: (x: number, w: number, y: number) => void) {
-  for (let b = 0; b < g.batch; b++)
+  for (let b = 0; b < g.batch; b++) {
+    const [outer, inner] = [Math.floor(b / g.period), b % g.period]
+    const [xAt, wAt] = [outer * g.xOuter + inner * g.xBatch, outer * g.wOuter + inner * g.wBatch]
     for (let n = 0; n < g.n; n++)
       for (let oy = 0; oy < g.oh; oy++)
         for (let ox = 0; ox < g.ow; ox++)
@@ -20,17 +22,22 @@ function products(g: Geometry, visit: (x: number, w: number, y: number) => void)
               const ix = (ox * g.mulX + kx * g.stepX + g.offX) / g.divX
               if (!Number.isInteger(iy) || iy < 0 || iy >= g.h) continue
               if (!Number.isInteger(ix) || ix < 0 || ix >= g.w) continue
-              const x = b * g.xBatch + ((n * g.h + iy) * g.w + ix) * g.cin
-              const w = b * g.wBatch + (ky * g.kw + kx) * g.cin * g.cout
+              const x = xAt + ((n * g.h + iy) * g.w + ix) * g.cin
+              const w = wAt + (ky * g.kw + kx) * g.cin * g.cout
               const y = b * g.yBatch + ((n * g.oh + oy) * g.ow + ox) * g.cout
               for (let c = 0; c < g.cin; c++)
                 for (let o = 0; o < g.cout; o++) visit(x + c, w + c * g.cout + o, y + o)
             }
+  }
 }
 
+/** Where the last entry of a batch begins. */
+const last = (g: Geometry, outer: number, inner: number) =>
+  Math.floor((g.batch - 1) / g.period) * outer + (g.period - 1) * inner
+
 export const sizesOf = (g: Geometry) => ({
-  x: Math.max(g.n * g.h * g.w * g.cin, (g.batch - 1) * g.xBatch + g.h * g.w * g.cin),
-  w: Math.max(g.kh * g.kw * g.cin * g.cout, (g.batch - 1) * g.wBatch + g.cin * g.cout),
+  x: last(g, g.xOuter, g.xBatch) + g.n * g.h * g.w * g.cin,
+  w: last(g, g.wOuter, g.wBatch) + g.kh * g.kw * g.cin * g.cout,
   y: Math.max(g.n * g.oh * g.ow * g.cout, (g.batch - 1) * g.yBatch + g.oh * g.ow * g.cout),
 })
 

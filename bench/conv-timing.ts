@@ -85,7 +85,7 @@ function weightChoices(g: Geometry, caps: Caps) {
   const choices = sweepTiles.length
     ? asked.map((t) => weightGradWith(problem, t, caps))
     : [chooseWeightGrad(problem, caps)]
-  return choices.map((c) => weightGradRecipeOf(problem, c))
+  return choices.map((c) => weightGradRecipeOf(problem, c, caps))
 }
 
 /** One line per case: the plan's choice, or what TILES asks for. */

@@ -67,7 +67,8 @@ export {
 export { concat } from './ops/concat.ts'
 export { type ConvOptions, conv2d } from './ops/conv.ts'
 export { ops } from './ops/index.ts'
-export { matmul, transpose } from './ops/matmul.ts'
+export { dot, linear, outer } from './ops/linear.ts'
+export { type MatmulOptions, matmul, transpose } from './ops/matmul.ts'
 export { moments, normalize } from './ops/norm.ts'
 export { type PointwiseSpec, pointwise } from './ops/pointwise.ts'
 export {

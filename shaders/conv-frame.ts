@@ -65,10 +65,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let block = tile / p.columnTiles;
   if (block * ${pixels}u >= p.n * gridH() * gridW()) { return; }
   let column = (tile - block * p.columnTiles) * ${quads}u;
-  let z = group.z;
+  let z = p.zStart + group.z;
   let batch = ${divided ? '0u' : 'z'};
-  let xBase = (p.xStart + batch * p.xBatch)${vecIn ? ' >> 2u' : ''};
-  let wBase = (batch * p.wBatch)${vecOut ? ' >> 2u' : ''};
+  let outer = batch / p.period;
+  let inner = batch - outer * p.period;
+  let xBase = (p.xStart + outer * p.xOuter + inner * p.xBatch)${vecIn ? ' >> 2u' : ''};
+  let wBase = (outer * p.wOuter + inner * p.wBatch)${vecOut ? ' >> 2u' : ''};
   let yBase = p.yStart + batch * p.yBatch;
   let wStep = ${vecOut ? 'p.cout >> 2u' : 'p.cout'};
   ${body}

@@ -12,7 +12,8 @@ export interface Conv extends ConvSizes {
   readonly padLeft: number
 }
 
-const single = { batch: 1, xBatch: 0, wBatch: 0, yBatch: 0, xStart: 0, yStart: 0 }
+const none = { xBatch: 0, xOuter: 0, wBatch: 0, wOuter: 0, yBatch: 0 }
+const single = { batch: 1, period: 1, ...none, xStart: 0, yStart: 0 }
 
 /** y from x and w; also what the weight gradient walks over, with x and dy. */
 export function convGeometry(conv: Conv): Geometry {
@@ -48,16 +49,20 @@ export function inputGradGeometry(conv: Conv): Geometry {
   }
 }
 
-/** `batch` products of x [rows, inner] and w [inner, columns]; a batch stride of 0 uses one operand for all. */
+/** Where the operands of a batch of products are: see conv-index.ts. */
+export type Batches = Pick<Geometry, 'batch' | 'period' | 'xBatch' | 'xOuter' | 'wBatch' | 'wOuter'>
+
+/** Products of x [rows, inner] and w [inner, columns]: `batches` of them one after another, or as they are said to lie. */
 export function matmulGeometry(
   rows: number,
   inner: number,
   columns: number,
-  batch = 1,
-  xBatch = rows * inner,
-  wBatch = inner * columns,
+  batches: number | Batches = 1,
 ): Geometry {
   const size = { n: 1, h: 1, w: rows, cin: inner, oh: 1, ow: rows, cout: columns, kh: 1, kw: 1 }
   const plain = { mulY: 1, mulX: 1, stepY: 1, stepX: 1, offY: 0, offX: 0, divY: 1, divX: 1 }
-  return { ...single, ...size, ...plain, batch, xBatch, wBatch, yBatch: rows * columns }
+  const steps = { xBatch: rows * inner, xOuter: 0, wBatch: inner * columns, wOuter: 0 }
+  const batch =
+    typeof batches === 'number' ? { batch: batches, period: batches, ...steps } : batches
+  return { ...single, ...size, ...plain, ...batch, yBatch: rows * columns }
 }

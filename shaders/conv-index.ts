@@ -14,7 +14,13 @@
 //   iy = gy + (phase + ky·stepY + offY) / divY
 //
 // and whether the quotient is exact does not depend on gy: one test a tap, uniform over the workgroup, and no
-// multiplication by inserted zeros. workgroup_id.z is the phase then, and the batch entry otherwise.
+// multiplication by inserted zeros. z = zStart + workgroup_id.z is the phase then, and the batch entry otherwise.
+//
+// Batches. Entry z of a batch of products reads x and w at
+//
+//   outer·xOuter + inner·xBatch,  outer·wOuter + inner·wBatch     z = outer·period + inner
+//
+// where a stride of 0 repeats an operand: [7, 1] matrices times [1, 5] are one dispatch with period 5.
 //
 // Pixels. m = (n·gh + gy)·gw + gx numbers the pixels of a phase (gh = oh, gw = ow where nothing is divided).
 // Tile t = group.y·groups.x + group.x has column tile t mod columnTiles, so that neighbours share their pixels.
@@ -42,10 +48,13 @@ export interface Geometry extends ConvSizes {
   readonly offX: number
   readonly divY: number
   readonly divX: number
-  /** Matrix products only: how many, and the elements from one to the next. */
+  /** Matrix products only: how many, and the elements from one to the next, and from one period to the next. */
   readonly batch: number
+  readonly period: number
   readonly xBatch: number
+  readonly xOuter: number
   readonly wBatch: number
+  readonly wOuter: number
   readonly yBatch: number
   /** Elements before the tensor in its binding (y: and in the tail's 'same' operands); multiples of 4 where
    * the channels are. */
@@ -53,22 +62,25 @@ export interface Geometry extends ConvSizes {
   readonly yStart: number
 }
 
-/** The uniform block. `strip` is read by weight gradients only: output pixels in one split. */
+/** The uniform block. `strip` is read by weight gradients only: output pixels in one split. `zStart` comes first, so that
+ * whoever cuts a grid that is too deep finds it. */
 export const PARAMS = /* wgsl */ `
 struct Params {
-  n: u32, h: u32, w: u32, cin: u32, oh: u32, ow: u32, cout: u32, kh: u32, kw: u32,
+  zStart: u32, n: u32, h: u32, w: u32, cin: u32, oh: u32, ow: u32, cout: u32, kh: u32, kw: u32,
   mulY: i32, mulX: i32, stepY: i32, stepX: i32, offY: i32, offX: i32, divY: i32, divX: i32,
-  xBatch: u32, wBatch: u32, yBatch: u32, xStart: u32, yStart: u32, strip: u32, columnTiles: u32,
+  period: u32, xBatch: u32, xOuter: u32, wBatch: u32, wOuter: u32, yBatch: u32, xStart: u32, yStart: u32,
+  strip: u32, columnTiles: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;`
 
-/** The words of the uniform block, 24 of them; mul…div (9–16) are i32, the others u32. */
+/** The words of the uniform block, 28 of them; mul…div (10–17) are i32, the others u32. */
 export function paramsOf(g: Geometry, columnTiles: number, strip = 0): number[] {
   const { n, h, w, cin, oh, ow, cout, kh, kw, mulY, mulX, stepY, stepX, offY, offX } = g
-  const { divY, divX, xBatch, wBatch, yBatch, xStart, yStart } = g
-  const sizes = [n, h, w, cin, oh, ow, cout, kh, kw]
+  const { divY, divX, period, xBatch, xOuter, wBatch, wOuter, yBatch, xStart, yStart } = g
+  const sizes = [0, n, h, w, cin, oh, ow, cout, kh, kw]
   const signed = [mulY, mulX, stepY, stepX, offY, offX, divY, divX]
-  return [...sizes, ...signed, xBatch, wBatch, yBatch, xStart, yStart, strip, columnTiles]
+  const batches = [period, xBatch, xOuter, wBatch, wOuter, yBatch]
+  return [...sizes, ...signed, ...batches, xStart, yStart, strip, columnTiles]
 }
 
 /** Output pixels that one value of workgroup_id.z covers. */

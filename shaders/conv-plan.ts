@@ -11,6 +11,7 @@ import { convWeightTile, type WeightBlock } from './conv-weight-tile.ts'
 import {
   type Access,
   type Caps,
+  type Dispatch,
   gridFor,
   input,
   type Kernel,
@@ -141,7 +142,20 @@ export function forwardRecipe(problem: ForwardProblem, caps: Caps): Recipe {
   const { operands, outputs } = problem.tail
   const inputs = Array.from({ length: 2 + operands.length }, (_, i) => input(i))
   const buffers = [...inputs, ...outputs.map((_, i) => output(i))]
-  return { scratch: [], dispatches: [{ kernel, buffers, params: words(...params), grid }] }
+  return {
+    scratch: [],
+    dispatches: slabs({ kernel, buffers, params: words(...params), grid }, caps),
+  }
+}
+
+/** A dispatch whose grid may be deeper than the machine allows, in as many as it takes; `zStart` is the first word. */
+function slabs(dispatch: Dispatch, { maxWorkgroupsPerDimension: most }: Caps): Dispatch[] {
+  const [x, y, z] = dispatch.grid
+  return Array.from({ length: Math.ceil(z / most) }, (_, i) => {
+    const params = dispatch.params.slice()
+    params[0] = i * most
+    return { ...dispatch, params, grid: [x, y, Math.min(most, z - i * most)] }
+  })
 }
 
 /** A weight gradient's tile, and how many strips the pixels are cut into. */
@@ -162,6 +176,7 @@ const extent = (tile: WeightTile) =>
 
 function weightTile(g: Geometry, caps: Caps): WeightTile {
   const tile = unsplit(g, caps)
+  if (g.batch > 1) return { ...tile, splits: g.batch }
   const { quads, columns } = extent(tile)
   const rows = Math.ceil((g.kh * g.kw * Math.ceil(g.cin / 4)) / quads)
   const tiles = rows * Math.ceil(g.cout / (4 * columns))
@@ -182,7 +197,8 @@ function unsplit(g: Geometry, caps: Caps): WeightTile {
   return { ...block, rows: rows / 4, depth: 8, splits: 1 }
 }
 
-/** The kernel of a weight gradient with a given tile; its `part` has splits × the elements of dw. */
+/** The kernel of a weight gradient with a given tile; its `part` has splits × the elements of dw. A batch of products xᵀ·dy
+ * is one whose strips are the entries, and whose parts are the result. */
 export function weightGradWith(
   problem: WeightGradProblem,
   tile: WeightTile,
@@ -192,13 +208,14 @@ export function weightGradWith(
   const { quads, columns } = extent(tile)
   // Strips of whole subgroups' worth of pixels; rounding up may leave fewer strips than asked for.
   const pixels = n * oh * ow
-  const strip = Math.ceil(Math.ceil(pixels / tile.splits) / 8) * 8
+  const even = pixels / problem.batch
+  const strip = problem.batch > 1 ? even : Math.ceil(Math.ceil(pixels / tile.splits) / 8) * 8
   const splits = Math.ceil(pixels / strip)
   const spec = {
     vecIn: cin % 4 === 0,
     vecOut: cout % 4 === 0,
     ...{ xAccess, dyAccess },
-    partAccess: splits > 1 ? 'read_write' : dwAccess,
+    partAccess: splits > 1 && problem.batch === 1 ? 'read_write' : dwAccess,
   } as const
   const kernel = tile.schedule === 'tile' ? convWeightTile(spec, tile) : convWeightGrad(spec, tile)
   const columnTiles = Math.ceil(cout / (4 * columns))
@@ -213,16 +230,19 @@ export const chooseWeightGrad = (problem: WeightGradProblem, caps: Caps) =>
 
 /** Inputs x, dy; output dw. */
 export const weightGradRecipe = (problem: WeightGradProblem, caps: Caps): Recipe =>
-  weightGradRecipeOf(problem, chooseWeightGrad(problem, caps))
+  weightGradRecipeOf(problem, chooseWeightGrad(problem, caps), caps)
 
 /** The same with a kernel that is already chosen. */
 export function weightGradRecipeOf(
   problem: WeightGradProblem,
   { kernel, params, grid, splits }: ReturnType<typeof chooseWeightGrad>,
+  caps: Caps,
 ): Recipe {
   const size = problem.kh * problem.kw * problem.cin * problem.cout
-  const first = { kernel, buffers: weightGradSlots(splits), params: words(...params), grid }
-  if (splits === 1) return { scratch: [], dispatches: [first] }
-  const sum = sumParts(size, splits, problem.dwAccess)
-  return { scratch: [splits * size * 4], dispatches: [first, sum] }
+  const parts = problem.batch > 1 ? 1 : splits
+  const first = { kernel, buffers: weightGradSlots(parts), params: words(...params), grid }
+  const dispatches = slabs(first, caps)
+  if (parts === 1) return { scratch: [], dispatches }
+  const sum = sumParts(size, parts, problem.dwAccess)
+  return { scratch: [parts * size * 4], dispatches: [...dispatches, sum] }
 }

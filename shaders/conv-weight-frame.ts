@@ -56,6 +56,7 @@ ${schedule.globals ?? ''}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32${subgroups ? ', @builtin(subgroup_invocation_id) member: u32' : ''}) {
+  let z = p.zStart + group.z;
   let quads = (p.cin + 3u) >> 2u;
   let total = p.kh * p.kw * quads;
   let tile = group.y * groups.x + group.x;
@@ -81,7 +82,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 /** The pixels of the strip, a run inside of one output row at a time. */
 const walk = (vecOut: boolean, body: string) => /* wgsl */ `
-  var pixel = group.z * p.strip;
+  var pixel = z * p.strip;
   let last = min(pixel + p.strip, p.n * p.oh * p.ow);
   var n = pixel / (p.oh * p.ow);
   var oy = pixel / p.ow - n * p.oh;
@@ -119,7 +120,7 @@ const store = (vecOut: boolean, { rows, cols, quads, quadOf, columnOf }: WeightS
     let k = block * ${quads}u + ${quadOf};
     if (k >= total) { break; }
     let c = 4u * (k % quads);
-    let row = (group.z * p.kh * p.kw + k / quads) * p.cin + c;
+    let row = (z * p.kh * p.kw + k / quads) * p.cin + c;
     for (var i = 0u; i < min(4u, p.cin - c); i++) {
       for (var j = 0u; j < ${cols}u; j++) {
         let out = column + ${columnOf};

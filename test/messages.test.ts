@@ -134,7 +134,7 @@ const misuses: [f: () => unknown, message: string][] = [
   ],
   [
     () => matmul(constant(new Float32Array(6), [2, 3]), constant(new Float32Array(8), [2, 4])),
-    'matmul: inner sizes differ; got f32[1,2,3], f32[1,2,4]',
+    'matmul: inner sizes differ: 3 and 2; got f32[2,3], f32[2,4]\n  hint: a is [..., m, k] and b is [..., k, n]; transposeA and transposeB exchange the last two axes',
   ],
   [() => moments(vector(3)), 'moments: an f32 tensor [..., c] is needed; got f32[3]'],
   [

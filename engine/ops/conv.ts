@@ -8,13 +8,14 @@
 import type { Conv } from '../../shaders/conv-geometry.ts'
 import { convGeometry, inputGradGeometry } from '../../shaders/conv-geometry.ts'
 import { forwardRecipe, weightGradRecipe } from '../../shaders/conv-plan.ts'
-import { stridedCopy } from '../../shaders/copy.ts'
-import { input, type Recipe, scratch } from '../../shaders/kernel.ts'
 import { sizeOf, type TensorType } from '../dtype.ts'
 import { OptionError } from '../errors.ts'
 import { apply, type Cost, type Sample, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { add } from './arithmetic.ts'
 import { toTensor } from './source.ts'
+import { withTurned } from './turned.ts'
+import { combinePairwise, type SlidingRows, slidingRows } from './windows.ts'
 
 type Pair = readonly [number, number]
 
@@ -74,6 +75,23 @@ function problem(x: TensorType, w: TensorType, y: TensorType, a: ConvAttrs): Con
   }
 }
 
+const sliding = (a: ConvAttrs) => ({
+  kernel: a.kernel[0],
+  stride: a.stride[0],
+  dilation: a.dilation[0],
+  pad: a.padding[0],
+})
+
+/** For some rows of a map: its size, and the padding above and below. */
+function atRows(a: ConvAttrs, { x, y, pad }: SlidingRows): ConvAttrs {
+  const below = (y - 1) * a.stride[0] + a.dilation[0] * (a.kernel[0] - 1) + 1 - x - pad
+  return {
+    ...a,
+    size: [x, a.size[1]],
+    padding: [pad, a.padding[1], below, a.padding[3]],
+  }
+}
+
 function check(x: TensorType, w: TensorType, refuse: Refuse): void {
   if (x.shape.length !== 4) refuse('input must be [n, h, w, c]')
   if (w.shape.length !== 4) refuse('weight must be [kh, kw, in, out]')
@@ -117,6 +135,7 @@ export const conv2dOp: StructuredOp<ConvAttrs> = {
   cost: ([, w], [y]) => macs(w, y),
   tail: true,
   prologue: false,
+  windows: [slidingRows('y', ['x', 'w'], sliding, atRows)],
   lower: ({ inputs: [x, w], outputs: [y], attrs, caps, tail }) =>
     forwardRecipe(
       {
@@ -149,37 +168,22 @@ export const conv2dInputGradOp: StructuredOp<ConvAttrs> = {
   cost: ([dy, w]) => macs(w, dy),
   tail: true,
   prologue: false,
-  lower: ({ inputs: [dy, w], outputs: [dx], attrs, caps, tail }): Recipe => {
-    const [kh, kw, cin, cout] = w.shape
-    // The gradient convolves with the transposed kernel; weights are small, so they are turned around in memory
-    // once rather than at every load.
-    const turned = stridedCopy({
-      elem: 'f32',
-      inShape: w.shape,
-      outShape: [kh, kw, cout, cin],
-      map: [0, 1, 3, 2].map((from) => ({ from, step: 1, offset: 0 })),
-      access: [w.access],
-    })
-    const main = forwardRecipe(
-      {
-        ...inputGradGeometry(problem(dx, w, dy, attrs)),
-        xAccess: dy.access,
-        wAccess: 'read_write',
-        yAccess: 'read_write',
-        tail,
-      },
-      caps,
-    )
-    const swap = main.dispatches.map((d) => ({
-      ...d,
-      buffers: d.buffers.map((b) => (b.kind === 'input' && b.index === 1 ? scratch(0) : b)),
-    }))
-    const turn = turned.dispatches.map((d) => ({
-      ...d,
-      buffers: d.buffers.map((b) => (b.kind === 'input' ? input(1) : scratch(0))),
-    }))
-    return { scratch: [4 * sizeOf(w.shape)], dispatches: [...turn, ...swap] }
-  },
+  windows: [slidingRows('x', ['y', 'w'], sliding, atRows)],
+  // The gradient convolves with the transposed kernel; weights are small, so they are turned around in memory once
+  // rather than at every load.
+  lower: ({ inputs: [dy, w], outputs: [dx], attrs, caps, tail }) =>
+    withTurned(w, (turned) =>
+      forwardRecipe(
+        {
+          ...inputGradGeometry(problem(dx, w, dy, attrs)),
+          xAccess: dy.access,
+          wAccess: turned.access,
+          yAccess: 'read_write',
+          tail,
+        },
+        caps,
+      ),
+    ),
   samples: cases.map(([x, w, o]): Sample<ConvAttrs> => {
     const attrs = attrsFor(x, w, o)
     return { inputs: [sample([x[0], ...outputSize(attrs), w[3]]), sample(w)], attrs }
@@ -199,6 +203,13 @@ export const conv2dWeightGradOp: StructuredOp<ConvAttrs> = {
   cost: ([, dy], [dw]) => macs(dw, dy),
   tail: false,
   prologue: false,
+  windows: [
+    {
+      ...slidingRows('x', ['x', 'y'], sliding, atRows),
+      cut: 'input',
+      combine: combinePairwise(add),
+    },
+  ],
   lower: ({ inputs: [x, dy], outputs: [dw], attrs, caps }) =>
     weightGradRecipe(
       {

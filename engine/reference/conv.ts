@@ -3,7 +3,7 @@
 
 import type { TensorType } from '../dtype.ts'
 import type { ConvAttrs } from '../ops/conv.ts'
-import { reference } from './value.ts'
+import { broadcastStrides, eachCoordinate, reference, type Value } from './value.ts'
 
 /** Every product of a convolution: indices into x [n, h, w, in], w [kh, kw, in, out] and y [n, oh, ow, out]. */
 function eachProduct(
@@ -36,6 +36,31 @@ function eachProduct(
 
 const zeros = ({ shape }: TensorType) => new Float64Array(shape.reduce((a, b) => a * b, 1))
 
+/** y[…, i, j] = Σ a[…, i, k] · b[…, k, j], the last two axes of a and b exchanged where they are transposed. */
+const product = (transposeA: boolean) =>
+  reference<{ readonly transposeB?: boolean }>(([a, b], { transposeB }, [type]) => {
+    const rank = type.shape.length
+    const steps = (t: Value, transposed?: boolean) => {
+      const own = broadcastStrides(t.shape.slice(0, -2), type.shape.slice(0, -2))
+      const columns = t.shape[t.shape.length - 1]
+      const size = columns * t.shape[t.shape.length - 2]
+      return {
+        lead: own.map((s) => s * size),
+        row: transposed ? 1 : columns,
+        column: transposed ? columns : 1,
+      }
+    }
+    const [x, w] = [steps(a, transposeA), steps(b, transposeB)]
+    const inner = a.shape[a.shape.length - (transposeA ? 2 : 1)]
+    const y = zeros(type)
+    eachCoordinate(type.shape, (at, index) => {
+      const start = (lead: readonly number[]) => lead.reduce((n, s, axis) => n + s * at[axis], 0)
+      const [i, j] = [start(x.lead) + at[rank - 2] * x.row, start(w.lead) + at[rank - 1] * w.column]
+      for (let k = 0; k < inner; k++) y[index] += a.data[i + k * x.column] * b.data[j + k * w.row]
+    })
+    return [y]
+  })
+
 export const convReferences = {
   conv2d: reference<ConvAttrs>(([x, w], attrs, [type]) => {
     const y = zeros(type)
@@ -61,19 +86,6 @@ export const convReferences = {
     return [dw]
   }),
 
-  /** [b, m, k] · [b or 1, k, n]. */
-  matmul: reference(([a, b], _, [type]) => {
-    const [batch, m, n] = type.shape
-    const inner = a.shape[2]
-    const y = zeros(type)
-    for (let i = 0; i < batch; i++)
-      for (let row = 0; row < m; row++)
-        for (let column = 0; column < n; column++)
-          for (let k = 0; k < inner; k++) {
-            const from = b.shape[0] === 1 ? 0 : i
-            y[(i * m + row) * n + column] +=
-              a.data[(i * m + row) * inner + k] * b.data[(from * inner + k) * n + column]
-          }
-    return [y]
-  }),
+  matmul: product(false),
+  matmulTransposedA: product(true),
 }
