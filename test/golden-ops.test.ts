@@ -14,7 +14,7 @@ for (const op of new Set(listed)) {
   test(`golden ${op}: results, gradients and state`, async () => {
     const { folder, entries } = readIndex(needShared('goldens'))
     const index = { folder, entries: entries.filter((e) => e.op === op) }
-    const results = await runCases(index, { device: await testDevice() })
+    const results = await runCases(index, await testDevice())
     assert.ok(results.length > 0)
     const problems = results.flatMap(({ id, problems }) => problems.map((p) => `${id}: ${p}`))
     assert.equal(problems.join('\n'), '')

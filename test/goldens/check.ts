@@ -69,7 +69,12 @@ export function compareIntegers(got: ArrayLike<number>, want: ArrayLike<number>)
 
 function compareBits(got: ArrayLike<number>, want: ArrayLike<number>): Comparison {
   const [a, b] = [got, want].map((v) => new Uint32Array(Float32Array.from(v).buffer))
-  return compareEach(got, want, (i) => a[i] === b[i])
+  // All NaNs are one: which of its many patterns a device writes is its own choice.
+  return compareEach(
+    got,
+    want,
+    (i) => a[i] === b[i] || (Number.isNaN(got[i]) && Number.isNaN(want[i])),
+  )
 }
 
 function compareEach(

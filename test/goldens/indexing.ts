@@ -1,6 +1,9 @@
 // Elements by index, and vectors from labels.
 
+import type { Tensor } from '../../engine/tensor.ts'
 import { later } from './later.ts'
+import { ourOrder } from './layout.ts'
+import { fromLast } from './select.ts'
 import { expression, type Operator } from './trial.ts'
 
 export const indexing: Record<string, Operator> = {
@@ -16,14 +19,16 @@ export const indexing: Record<string, Operator> = {
     a.rule('rule', 'y = base; y[index] += src; duplicates accumulate')
     return later('scatterAdd')(base, index, src, a.number('axis'))
   }),
-  one_hot: expression(({ labels }, a) => {
-    const classes = a.number('classes')
-    // Axis 1 of the stored layout is the last of ours.
-    a.fixed('class_axis', 1)
-    a.rule('rule', 'void pixels give an all-zero vector')
-    const ignore = a.maybe('ignore_index')
-    if (ignore !== undefined && ignore >= 0 && ignore < classes)
-      throw new Error(`it ignores the label ${ignore}, which is a class`)
-    return later('oneHot')(labels, classes)
-  }),
+  one_hot: (t) =>
+    t.differentiate(({ labels }, a) => {
+      const classes = a.number('classes')
+      a.rule('rule', 'void pixels give an all-zero vector')
+      const ignore = a.maybe('ignore_index')
+      if (ignore !== undefined && ignore >= 0 && ignore < classes)
+        throw new Error(`it ignores the label ${ignore}, which is a class`)
+      // Classes come last here, and are wherever the case wants them in the order that it stores.
+      const y: Tensor = later('oneHot')(labels, classes)
+      const order = ourOrder(t.golden.layout, y.shape.length, false)
+      return fromLast(y, order.indexOf(a.number('class_axis')))
+    }),
 }

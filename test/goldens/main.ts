@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   const device = await openDevice({ adapter: values.adapter as DeviceOptions['adapter'] })
   console.log(`device: ${device.line}\nfolder: ${folder}\n`)
   try {
-    const report = reportOf(index, device.line, await runCases(index, { device }))
+    const report = reportOf(index, device.line, await runCases(index, device))
     if (values.json) writeFileSync(given(values.json), `${JSON.stringify(report, null, 2)}\n`)
     console.log(textOf(report))
     return report.failed ? 1 : 0

@@ -17,7 +17,7 @@ import { goldenCase } from './shared.ts'
 /** What the runner says of a draft. */
 async function problemsOf(draft: Draft): Promise<string> {
   const index = readIndex(writeFolder([draft]))
-  const [{ problems }] = await runCases(index, { device: await testDevice() })
+  const [{ problems }] = await runCases(index, await testDevice())
   return problems.join('\n')
 }
 

@@ -74,23 +74,14 @@ export async function runCase(folder: string, entry: Entry, device: Device): Pro
   return { id, op, worst, problems }
 }
 
-export interface RunOptions {
-  readonly device: Device
-  /** Called before each case that is run. */
-  readonly progress?: (id: string) => void
-}
-
 /** Runs the entries that are not waiting, one after another. */
 export async function runCases(
   { folder, entries }: GoldenIndex,
-  { device, progress }: RunOptions,
+  device: Device,
 ): Promise<CaseResult[]> {
   const results: CaseResult[] = []
-  for (const entry of entries) {
-    if (waiting.has(entry.op)) continue
-    progress?.(entry.id)
-    results.push(await runCase(folder, entry, device))
-  }
+  for (const entry of entries)
+    if (!waiting.has(entry.op)) results.push(await runCase(folder, entry, device))
   return results
 }
 

@@ -3,6 +3,7 @@
 import { cast, equal, greater, permute, sum } from '../../engine/index.ts'
 import type { HostTensor, Tensor } from '../../engine/tensor.ts'
 import { later } from './later.ts'
+import { inverse } from './layout.ts'
 import type { Operator, Outputs, Trial } from './trial.ts'
 
 const free =
@@ -77,10 +78,6 @@ const lastOrder = (rank: number, axis: number): number[] => {
   return [...order, axis]
 }
 const toLast = (x: Tensor, axis: number) => permute(x, lastOrder(x.shape.length, axis))
-const fromLast = (x: Tensor, axis: number) => {
-  const order = lastOrder(x.shape.length, axis)
-  return permute(
-    x,
-    order.map((_, i) => order.indexOf(i)),
-  )
-}
+/** The last axis moved to the place of `axis`. */
+export const fromLast = (x: Tensor, axis: number): Tensor =>
+  permute(x, inverse(lastOrder(x.shape.length, axis)))
