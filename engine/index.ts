@@ -65,7 +65,9 @@ export {
   where,
 } from './ops/arithmetic.ts'
 export { concat } from './ops/concat.ts'
-export { type ConvOptions, conv2d } from './ops/conv.ts'
+export { conv2d } from './ops/conv.ts'
+export type { ConvOptions } from './ops/conv-options.ts'
+export { type ConvTransposeOptions, convTranspose2d } from './ops/conv-transpose.ts'
 export { ops } from './ops/index.ts'
 export { dot, linear, outer } from './ops/linear.ts'
 export { type MatmulOptions, matmul, transpose } from './ops/matmul.ts'

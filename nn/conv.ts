@@ -1,18 +1,17 @@
 // The layers that multiply by a weight.
 
+import { OptionError } from '../engine/errors.ts'
 import { add } from '../engine/ops/arithmetic.ts'
 import { conv2d } from '../engine/ops/conv.ts'
-import { matmul } from '../engine/ops/matmul.ts'
+import type { ConvOptions } from '../engine/ops/conv-options.ts'
+import { type ConvTransposeOptions, convTranspose2d } from '../engine/ops/conv-transpose.ts'
+import { linear } from '../engine/ops/linear.ts'
 import type { Tensor, Variable } from '../engine/tensor.ts'
 import { heUniform, type Initializer, zeros } from './init.ts'
 import { Module } from './module.ts'
 import { parameter } from './parameter.ts'
 
-export interface Conv2dOptions {
-  readonly stride?: number | readonly [number, number]
-  readonly dilation?: number | readonly [number, number]
-  /** Zeros around the input; default 0. */
-  readonly padding?: number | readonly [number, number]
+export interface Conv2dOptions extends ConvOptions {
   /** Default true. */
   readonly bias?: boolean
   /** Of the weight; default He's uniform for a following ReLU. The bias starts at 0. */
@@ -39,10 +38,62 @@ export class Conv2d extends Module<[x: Tensor]> {
   }
 
   protected forward(x: Tensor): Tensor {
-    const { stride, dilation, padding } = this.options
-    const y = conv2d(x, this.weight, { stride, dilation, padding })
+    const y = conv2d(x, this.weight, this.options)
     return this.bias ? add(y, this.bias) : y
   }
+}
+
+export interface ConvTranspose2dOptions extends ConvTransposeOptions {
+  /** Default true. */
+  readonly bias?: boolean
+  /** Of the weight; default He's uniform for a following ReLU, `bilinear` for a learnt upsampling. The bias starts at 0. */
+  readonly init?: Initializer
+}
+
+/** Transposed convolution of [n, h, w, in] with a weight [kh, kw, out, in], giving [n, h', w', out] of
+ * h' = (h − 1)·stride − padding + dilation·(kh − 1) + outputPadding + 1. PyTorch stores this weight as [in, out, kh, kw];
+ * permuted by [2, 3, 1, 0], as weights of convolutions are, it is this one. */
+export class ConvTranspose2d extends Module<[x: Tensor]> {
+  readonly weight: Variable
+  readonly bias: Variable | undefined
+  readonly options: ConvTranspose2dOptions
+
+  constructor(
+    inputs: number,
+    outputs: number,
+    kernel: number | readonly [number, number],
+    options: ConvTranspose2dOptions = {},
+  ) {
+    super()
+    const [kh, kw] = typeof kernel === 'number' ? [kernel, kernel] : kernel
+    this.weight = parameter([kh, kw, outputs, inputs], options.init ?? heUniform())
+    this.bias = (options.bias ?? true) ? parameter([outputs], zeros) : undefined
+    this.options = options
+  }
+
+  protected forward(x: Tensor): Tensor {
+    const y = convTranspose2d(x, this.weight, this.options)
+    return this.bias ? add(y, this.bias) : y
+  }
+}
+
+/** A weight [kh, kw, c, c] with which a transposed convolution interpolates each channel by itself: per axis the tent
+ * 1 − |i − (k − 1)/2| / ⌈k/2⌉ (with k even, for a stride of k/2 and padding k/4). Long, Shelhamer and Darrell 2015, section
+ * 3.3. Throws OptionError where outputs and inputs differ in number. */
+export const bilinear: Initializer = (name, shape) => {
+  const [kh, kw, outputs, inputs] = shape
+  if (shape.length !== 4 || outputs !== inputs)
+    throw new OptionError(
+      `bilinear: ${name} [${shape}] has no channel of its own for each output`,
+      'interpolation keeps the number of channels; take heUniform() to change it',
+    )
+  const tent = (k: number, i: number) => 1 - Math.abs(i - (k - 1) / 2) / Math.ceil(k / 2)
+  const weight = new Float32Array(kh * kw * inputs * inputs)
+  for (let y = 0; y < kh; y++)
+    for (let x = 0; x < kw; x++)
+      for (let c = 0; c < inputs; c++)
+        weight[((y * kw + x) * inputs + c) * inputs + c] = tent(kh, y) * tent(kw, x)
+  return weight
 }
 
 export interface LinearOptions {
@@ -52,7 +103,7 @@ export interface LinearOptions {
   readonly init?: Initializer
 }
 
-/** [m, in] times a weight [in, out], giving [m, out]. */
+/** [..., in] times a weight [in, out], giving [..., out]. PyTorch stores this weight as [out, in]. */
 export class Linear extends Module<[x: Tensor]> {
   readonly weight: Variable
   readonly bias: Variable | undefined
@@ -64,7 +115,6 @@ export class Linear extends Module<[x: Tensor]> {
   }
 
   protected forward(x: Tensor): Tensor {
-    const y = matmul(x, this.weight)
-    return this.bias ? add(y, this.bias) : y
+    return linear(x, this.weight, this.bias)
   }
 }

@@ -1,5 +1,13 @@
 export { type Captured, capture } from './capture.ts'
-export { Conv2d, type Conv2dOptions, Linear, type LinearOptions } from './conv.ts'
+export {
+  bilinear,
+  Conv2d,
+  type Conv2dOptions,
+  ConvTranspose2d,
+  type ConvTranspose2dOptions,
+  Linear,
+  type LinearOptions,
+} from './conv.ts'
 export { Dropout } from './dropout.ts'
 export {
   filled,

@@ -9,49 +9,15 @@ import type { Conv } from '../../shaders/conv-geometry.ts'
 import { convGeometry, inputGradGeometry } from '../../shaders/conv-geometry.ts'
 import { forwardRecipe, weightGradRecipe } from '../../shaders/conv-plan.ts'
 import { sizeOf, type TensorType } from '../dtype.ts'
-import { OptionError } from '../errors.ts'
 import { apply, type Cost, type Sample, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { add } from './arithmetic.ts'
+import { type ConvAttrs, type ConvOptions, outputSize, writeOut } from './conv-options.ts'
 import { toTensor } from './source.ts'
 import { withTurned } from './turned.ts'
 import { combinePairwise, type SlidingRows, slidingRows } from './windows.ts'
 
-type Pair = readonly [number, number]
-
-/** Fully written out: padding is [top, left, bottom, right]. */
-export type ConvAttrs = {
-  readonly stride: Pair
-  readonly dilation: Pair
-  readonly padding: readonly [number, number, number, number]
-  /** Height and width of x, which the gradient with respect to it cannot know. */
-  readonly size: Pair
-  /** Height and width of w, which the gradient with respect to it cannot know. */
-  readonly kernel: Pair
-}
-
-export interface ConvOptions {
-  /** Step between output pixels; default 1. */
-  readonly stride?: number | Pair
-  /** Step between kernel taps; default 1. */
-  readonly dilation?: number | Pair
-  /** Zeros around x: all sides, [vertical, horizontal], [top, left, bottom, right], or `same`, which gives
-   * ceil(size / stride) outputs with any odd zero at the bottom and right. Default 0. */
-  readonly padding?: number | Pair | readonly [number, number, number, number] | 'same'
-}
-
 type Refuse = (problem: string, hint?: string) => never
-
-const outSize = (n: number, k: number, s: number, d: number, pads: number) =>
-  Math.floor((n + pads - d * (k - 1) - 1) / s) + 1
-
-function outputSize({ stride, dilation, padding, size, kernel }: ConvAttrs): Pair {
-  const [top, left, bottom, right] = padding
-  return [
-    outSize(size[0], kernel[0], stride[0], dilation[0], top + bottom),
-    outSize(size[1], kernel[1], stride[1], dilation[1], left + right),
-  ]
-}
 
 /** The problem that the kernels see, from the types of x, w and y. */
 function problem(x: TensorType, w: TensorType, y: TensorType, a: ConvAttrs): Conv {
@@ -96,6 +62,7 @@ function check(x: TensorType, w: TensorType, refuse: Refuse): void {
   if (x.shape.length !== 4) refuse('input must be [n, h, w, c]')
   if (w.shape.length !== 4) refuse('weight must be [kh, kw, in, out]')
   if (x.dtype !== 'f32' || w.dtype !== 'f32') refuse('f32 is needed', 'use cast()')
+  if (sizeOf(x.shape) === 0 || sizeOf(w.shape) === 0) refuse('an operand has no elements')
 }
 
 const macs = (w: TensorType, y: TensorType): Cost => {
@@ -104,7 +71,7 @@ const macs = (w: TensorType, y: TensorType): Cost => {
 }
 
 const attrsFor = (x: number[], w: number[], o: ConvOptions): ConvAttrs =>
-  completeOptions({ dtype: 'f32', shape: x }, { dtype: 'f32', shape: w }, o)
+  writeOut(o, [x[1], x[2]], [w[0], w[1]])
 
 const cases: [x: number[], w: number[], options: ConvOptions][] = [
   [[2, 5, 7, 3], [3, 3, 3, 8], { padding: 1 }],
@@ -235,50 +202,8 @@ const weightGrad = (x: Tensor, dy: Tensor, attrs: ConvAttrs) =>
  * oh = floor((h + top + bottom − dilation·(kh − 1) − 1) / stride) + 1. Throws ShapeError. */
 export function conv2d(x: TensorLike, w: TensorLike, options: ConvOptions = {}): Tensor {
   const [a, b] = [toTensor(x), toTensor(w)]
-  return apply(conv2dOp, [a, b], completeOptions(a, b, options))[0]
-}
-
-function completeOptions(x: TensorType, w: TensorType, options: ConvOptions): ConvAttrs {
-  const stride = pair(options.stride ?? 1, 'stride')
-  const dilation = pair(options.dilation ?? 1, 'dilation')
-  const size: Pair = [x.shape[1], x.shape[2]]
-  const kernel: Pair = [w.shape[0], w.shape[1]]
-  const padding = completePadding(options.padding ?? 0, size, kernel, stride, dilation)
-  return { stride, dilation, padding, size, kernel }
-}
-
-function pair(v: number | Pair, name: string): Pair {
-  const p: Pair = typeof v === 'number' ? [v, v] : v
-  if (p.length !== 2 || p.some((n) => !Number.isInteger(n) || n < 1))
-    throw new OptionError(
-      `conv2d: ${name} ${JSON.stringify(v)} is not one or two positive integers`,
-    )
-  return p
-}
-
-function completePadding(
-  padding: NonNullable<ConvOptions['padding']>,
-  size: Pair,
-  kernel: Pair,
-  stride: Pair,
-  dilation: Pair,
-): ConvAttrs['padding'] {
-  if (padding === 'same') {
-    const total = [0, 1].map((a) => {
-      const out = Math.ceil(size[a] / stride[a])
-      return Math.max(0, (out - 1) * stride[a] + dilation[a] * (kernel[a] - 1) + 1 - size[a])
-    })
-    const [top, left] = total.map((n) => Math.floor(n / 2))
-    return [top, left, total[0] - top, total[1] - left]
-  }
-  const p = typeof padding === 'number' ? [padding] : padding
-  if (p.some((n) => !Number.isInteger(n) || n < 0) || ![1, 2, 4].includes(p.length))
-    throw new OptionError(
-      `conv2d: padding ${JSON.stringify(padding)} is not 1, 2 or 4 integers from 0 on`,
-    )
-  if (p.length === 4) return [p[0], p[1], p[2], p[3]]
-  const [y, x] = p.length === 2 ? p : [p[0], p[0]]
-  return [y, x, y, x]
+  const attrs = writeOut(options, [a.shape[1], a.shape[2]], [b.shape[0], b.shape[1]])
+  return apply(conv2dOp, [a, b], attrs)[0]
 }
 
 export const convOps = [conv2dOp, conv2dInputGradOp, conv2dWeightGradOp] as const

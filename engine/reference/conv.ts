@@ -2,7 +2,7 @@
 // list of products x·w → y, summed into whichever of the three is the output.
 
 import type { TensorType } from '../dtype.ts'
-import type { ConvAttrs } from '../ops/conv.ts'
+import type { ConvAttrs } from '../ops/conv-options.ts'
 import { broadcastStrides, eachCoordinate, reference, type Value } from './value.ts'
 
 /** Every product of a convolution: indices into x [n, h, w, in], w [kh, kw, in, out] and y [n, oh, ow, out]. */
