@@ -69,6 +69,7 @@ export { conv2d } from './ops/conv.ts'
 export type { ConvOptions } from './ops/conv-options.ts'
 export { type ConvTransposeOptions, convTranspose2d } from './ops/conv-transpose.ts'
 export { ops } from './ops/index.ts'
+export { gather, indexSelect, type OneHotOptions, oneHot } from './ops/index-select.ts'
 export { dot, linear, outer } from './ops/linear.ts'
 export { type MatmulOptions, matmul, transpose } from './ops/matmul.ts'
 export { moments, normalize } from './ops/norm.ts'
@@ -83,6 +84,7 @@ export {
 export { dropout, type RandomKey, randomNormal, randomUniform } from './ops/random.ts'
 export { channelSums, max, mean, min, type ReduceOptions, sum } from './ops/reduce.ts'
 export { padReflect } from './ops/reflect.ts'
+export { scatterAdd } from './ops/scatter.ts'
 export { selectLargest } from './ops/select.ts'
 export {
   flip,

@@ -16,6 +16,8 @@ import {
   overIndex,
   perIndex,
   type Recipe,
+  register,
+  storeVec,
 } from './kernel.ts'
 
 export type LabelElem = 'u8' | 'i32' | 'u32'
@@ -60,11 +62,12 @@ export function scatterLabel({ rows, c, labels, access }: LabelSpec): Recipe {
   return atLabel('scatterLabel', bindings, rows, c, labels, 'dy[r]')
 }
 
-/** y = 1 at the label, 0 elsewhere. Inputs labels [rows]; outputs y f32 or u8 [rows, c]. */
-export function oneHot(spec: LabelSpec & { readonly elem: 'f32' | 'u8' }): Recipe {
+/** y = 1 at the label, 0 elsewhere. Inputs labels [rows]; outputs y [rows, c] of type `elem`. */
+export function oneHot(spec: LabelSpec & { readonly elem: Elem }): Recipe {
   const { rows, c, labels, access, elem } = spec
   const bindings = [{ name: 'labels', access: access[0], elem: labels }] as const
-  if (elem === 'f32') return atLabel('oneHot', bindings, rows, c, labels, '1.0')
+  if (elem !== 'u8')
+    return atLabel('oneHot', bindings, rows, c, labels, `${register(elem)}(1)`, elem)
   const kernel = perIndex({
     key: 'oneHot',
     params: 'c: u32, total: u32',
@@ -95,21 +98,22 @@ function atLabel(
   c: number,
   labels: LabelElem,
   value: string,
+  elem: Elem = 'f32',
 ): Recipe {
   const vec = c % 4 === 0
+  const type = register(elem)
+  const hot = vec
+    ? `select(vec4<${type}>(), vec4<${type}>(value), (vec4u(4u * j) + vec4u(0u, 1u, 2u, 3u)) == vec4u(${label(labels, 'r')}))`
+    : `select(${type}(), value, j == ${label(labels, 'r')})`
   const kernel = perIndex({
     key,
     params: 'c: u32',
-    bindings: [...bindings, { name: 'y', access: 'read_write', elem: 'f32', vec }],
+    bindings: [...bindings, { name: 'y', access: 'read_write', elem, vec }],
     body: /* wgsl */ `
   let r = i / p.c;
   let j = i - r * p.c;
   let value = ${value};
-  ${
-    vec
-      ? `y[i] = select(vec4f(), vec4f(value), (vec4u(4u * j) + vec4u(0u, 1u, 2u, 3u)) == vec4u(${label(labels, 'r')}));`
-      : `y[i] = select(0.0, value, j == ${label(labels, 'r')});`
-  }`,
+  ${vec ? storeVec('y', elem, 'i', hot) : `y[i] = ${elem === 'f16' ? `f16(${hot})` : hot};`}`,
   })
   const cv = vec ? c / 4 : c
   const slots = [...bindings.map((_, k) => input(k)), output(0)]

@@ -5,12 +5,14 @@ import { argOps } from './arg.ts'
 import { arithmeticOps, otherPointwiseOps } from './arithmetic.ts'
 import { concatOps } from './concat.ts'
 import { convOps } from './conv.ts'
+import { takeOps } from './index-select.ts'
 import { matmulOps } from './matmul.ts'
 import { normOps } from './norm.ts'
 import { poolOps } from './pool.ts'
 import { randomOps } from './random.ts'
 import { reduceOps } from './reduce.ts'
 import { reflectOps } from './reflect.ts'
+import { scatterOps } from './scatter.ts'
 import { selectOps } from './select.ts'
 import { shapeOps } from './shape.ts'
 import { softmaxOps } from './softmax.ts'
@@ -33,6 +35,8 @@ export const ops: readonly Op[] = [
   ...poolOps,
   ...upsampleOps,
   ...softmaxOps,
+  ...takeOps,
+  ...scatterOps,
   ...selectOps,
   ...sortOps,
   ...randomOps,

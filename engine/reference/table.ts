@@ -7,6 +7,7 @@ import { reduceReferences } from './reduce.ts'
 import { resizeReferences } from './resize.ts'
 import { selectReferences } from './select.ts'
 import { shapeReferences } from './shape.ts'
+import { takeReferences } from './take.ts'
 import type { Reference } from './value.ts'
 
 /** By op name. */
@@ -17,5 +18,6 @@ export const references: Readonly<Record<string, Reference | undefined>> = {
   ...poolReferences,
   ...resizeReferences,
   ...labelReferences,
+  ...takeReferences,
   ...selectReferences,
 }

@@ -1,0 +1,40 @@
+// What ops that take and add by number share: which tensors are numbers of places, and the axis that they count along.
+
+import { normalizeAxes, type Shape, sizeOf, type TensorType } from '../dtype.ts'
+import type { Tensor } from '../tensor.ts'
+import { refuse } from './refuse.ts'
+import { slice } from './shape.ts'
+
+export const isIndex = ({ dtype }: TensorType): boolean =>
+  dtype === 'u8' || dtype === 'i32' || dtype === 'u32'
+export const notAnIndex = ['the index must be u8, i32 or u32', 'use cast()'] as const
+
+/** A shape with another size of one axis. */
+export const resized = (shape: Shape, axis: number, size: number): number[] =>
+  shape.map((n, a) => (a === axis ? size : n))
+
+/** Sizes before, on and after an axis. */
+export const around = (shape: Shape, axis: number) => ({
+  outer: sizeOf(shape.slice(0, axis)),
+  n: shape[axis],
+  inner: sizeOf(shape.slice(axis + 1)),
+})
+
+/** An axis counted from the front. */
+export function axisOf(op: string, axis: number, x: Tensor): number {
+  const [found] =
+    normalizeAxes([axis], x.shape.length) ?? refuse(op, `there is no axis ${axis}`, [x])
+  return found
+}
+
+/** Whether a tensor of this shape lies inside another. */
+export const fits = (shape: Shape, inside: Shape): boolean =>
+  shape.length === inside.length && shape.every((n, a) => n <= inside[a])
+
+/** The first elements along every axis. */
+export const cropped = (x: Tensor, shape: Shape): Tensor =>
+  slice(
+    x,
+    shape.map(() => 0),
+    shape,
+  )

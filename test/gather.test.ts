@@ -1,0 +1,226 @@
+// Taking and adding by number: golden values, numbers that are no place, every dtype, sizes that differ, and a million
+// sources.
+
+import * as assert from 'uvu/assert'
+import { type DType, hostArray } from '../engine/dtype.ts'
+import { ShapeError } from '../engine/errors.ts'
+import { grad } from '../engine/grad.ts'
+import { gather, indexSelect, oneHot, scatterAdd } from '../engine/index.ts'
+import { cast } from '../engine/ops/arithmetic.ts'
+import { constant } from '../engine/ops/source.ts'
+import { interpret } from '../engine/reference/index.ts'
+import type { HostTensor, Tensor } from '../engine/tensor.ts'
+import { close, readAll } from './checks.ts'
+import { testDevice } from './device.ts'
+import { goldenCases } from './goldens/shared.ts'
+import { test } from './harness.ts'
+
+/** Result and gradients of each golden case; the first tensor named is x. */
+async function golden(op: string, names: string[], f: (xs: Tensor[], axis: number) => Tensor) {
+  const device = await testDevice()
+  for (const c of goldenCases(op)) {
+    const program = device.compile((...tensors: Tensor[]) => {
+      const gy = tensors.pop()!
+      const y = f(tensors, c.attributes.axis)
+      const wanted = tensors.filter((_, i) => c.tensors.has(`d_${names[i]}`))
+      return [y, ...grad(y, wanted, gy)]
+    })
+    const args = [...names, 'gy'].map((name) => c.plain(name))
+    const [y, ...gradients] = await readAll(await program.run(...args))
+    c.check('y', y)
+    names
+      .filter((n) => c.tensors.has(`d_${n}`))
+      .forEach((n, i) => {
+        c.check(`d_${n}`, gradients[i])
+      })
+    program.dispose()
+  }
+}
+
+test('gather: the golden cases', () =>
+  golden('gather', ['x', 'index'], ([x, i], a) => gather(x, i, a)))
+test('indexSelect: the golden cases', () =>
+  golden('index_select', ['x', 'index'], ([x, i], a) => indexSelect(x, i, a)))
+test('scatterAdd: the golden cases', () =>
+  golden('scatter_add', ['base', 'index', 'src'], ([b, i, s], a) => scatterAdd(b, i, s, a)))
+
+const shuffled = (i: number, n: number) => (Math.imul(i, 2654435761) >>> 3) % n
+
+function host(dtype: DType, shape: number[], value: (i: number) => number): HostTensor {
+  const data = hostArray(
+    dtype,
+    shape.reduce((a, b) => a * b, 1),
+  )
+  for (let i = 0; i < data.length; i++) data[i] = value(i)
+  return { dtype, shape, data }
+}
+
+/** Runs a function of lazy tensors on constants and compares with the interpreter, to the bit for integers. */
+async function same(what: string, y: Tensor, most = 0) {
+  const device = await testDevice()
+  const got = await device.read(y)
+  close(y.dtype === 'f16' ? Float32Array.from(got) : got, interpret([y])[0], most, what)
+}
+
+test('gather and its kin: numbers outside, the negative ones too, give 0 and go nowhere, in every dtype', async () => {
+  const d = await testDevice()
+  const indices = {
+    i32: [-1, 0, 2, 3, -(2 ** 31)],
+    u32: [0, 1, 2, 3, 2 ** 32 - 1],
+    u8: [0, 255, 2, 1, 3],
+  }
+  for (const dtype of ['f32', 'i32', 'u32', 'u8', 'f16'] as const) {
+    if (dtype === 'f16' && !d.caps.f16) continue
+    for (const inner of [1, 3, 4, 8]) {
+      const of = (shape: number[], from = 1) => {
+        const t = constant(
+          host(dtype === 'f16' ? 'f32' : dtype, shape, (i) => i + from).data,
+          shape,
+        )
+        return dtype === 'f16' ? cast(t, 'f16') : t
+      }
+      const wide = (y: Tensor) => (dtype === 'f16' ? cast(y, 'f32') : y)
+      for (const [of_, numbers] of Object.entries(indices)) {
+        const at = (i: number) => numbers[i % 5]
+        const vector = constant(host(of_ as DType, [5], at).data, [5])
+        const own = host(of_ as DType, [2, 5, inner], (i) => at(shuffled(i, 5)))
+        const index = constant(own.data, own.shape)
+        const what = `${dtype} by ${of_}, inner ${inner}`
+        await same(what, wide(gather(of([2, 3, inner]), index, 1)))
+        await same(what, wide(indexSelect(of([2, 3, inner]), vector, 1)))
+        await same(what, wide(scatterAdd(of([2, 3, inner], 250), index, of([2, 5, inner]), 1)))
+        await same(what, wide(oneHot(vector, inner, { dtype })))
+      }
+    }
+  }
+})
+
+test('gather: an index smaller than x on other axes meets its first elements', async () => {
+  const x = constant(
+    Float32Array.from({ length: 24 }, (_, i) => i),
+    [4, 3, 2],
+  )
+  const index = constant(Int32Array.of(2, 0, 1, 1), [2, 2, 1])
+  assert.equal([...(await (await testDevice()).read(gather(x, index, 1)))], [4, 0, 8, 8])
+  await same(
+    'gradient',
+    grad(gather(x, index, 1), [x], constant(Float32Array.of(1, 2, 3, 4), [2, 2, 1]))[0],
+  )
+})
+
+test('scatterAdd: an index smaller than the base and than the sources leaves the rest alone', async () => {
+  const base = constant(new Float32Array(12), [3, 4])
+  const src = constant(Float32Array.of(1, 2, 4, 8, 16, 32), [2, 3])
+  const y = (index: Tensor) => scatterAdd(base, index, src, 0)
+  const device = await testDevice()
+  // The first two columns of both rows of src, onto rows 2, 2 and 0, 2 of the base.
+  const small = constant(Uint8Array.of(2, 0, 2, 2), [2, 2])
+  assert.equal([...(await device.read(y(small)))], [0, 2, 0, 0, 0, 0, 0, 0, 9, 16, 0, 0])
+  await same(
+    'to the base',
+    grad(y(small), [base], constant(new Float32Array(12).fill(3), [3, 4]))[0],
+  )
+  await same('to src', grad(y(small), [src], constant(new Float32Array(12).fill(3), [3, 4]))[0])
+})
+
+test('scatterAdd: rows are summed in one order, whether few or sorted, and equal runs give equal bits', async () => {
+  const device = await testDevice()
+  const program = device.compile((base: Tensor, index: Tensor, src: Tensor) => {
+    const y = scatterAdd(base, index, src, 1)
+    return [y, ...grad(y, [base, src], y)]
+  })
+  for (const [outer, n, m, inner] of [
+    [2, 5, 40, 3],
+    [1, 1000, 5000, 1],
+    [3, 7, 3000, 8],
+    [1, 2, 20000, 1],
+    [2, 1, 5000, 4],
+  ]) {
+    const base = host('f32', [outer, n, inner], (i) => Math.sin(i))
+    const src = host('f32', [outer, m, inner], (i) => Math.sin(3 * i))
+    const index = host(
+      'i32',
+      src.shape as number[],
+      (i) => shuffled(i, n + 1) - (i % 7 === 0 ? 1 : 0),
+    )
+    const runs = []
+    for (const _ of [1, 2]) runs.push(await readAll(await program.run(base, index, src)))
+    assert.equal(runs[0], runs[1])
+    const [y, dBase, dSrc] = runs[0]
+    const want = Float64Array.from(base.data)
+    const size = Float64Array.from(base.data, Math.abs)
+    src.data.forEach((v, e) => {
+      const j = index.data[e]
+      if (j < 0 || j >= n) return
+      const to = (Math.floor(e / (m * inner)) * n + j) * inner + (e % inner)
+      want[to] += v
+      size[to] += Math.abs(v)
+    })
+    // Every sum is exact to a few roundings of what was added.
+    for (let i = 0; i < want.length; i++)
+      assert.ok(
+        Math.abs(y[i] - want[i]) <= 1e-6 * size[i] + 1e-7,
+        `${outer}×${n}×${m}×${inner} at ${i}`,
+      )
+    assert.equal(dBase, y)
+    for (let e = 0; e < src.data.length; e++) {
+      const j = index.data[e]
+      const to = (Math.floor(e / (m * inner)) * n + j) * inner + (e % inner)
+      assert.is(dSrc[e], j < 0 || j >= n ? 0 : y[to])
+    }
+  }
+  program.dispose()
+})
+
+test('indexSelect: a million rows to one, to few and to many', async () => {
+  const device = await testDevice()
+  const program = device.compile((x: Tensor, index: Tensor, gy: Tensor) => {
+    const y = indexSelect(x, index, 0)
+    return [y, ...grad(y, [x], gy)]
+  })
+  const m = 1_000_000
+  const gy = host('f32', [m, 1], (i) => 1 + (i % 5))
+  for (const n of [1, 10, 300_000]) {
+    const x = host('f32', [n, 1], (i) => i)
+    const index = host('u32', [m], (i) => shuffled(i, n))
+    const [y, dx] = await readAll(await program.run(x, index, gy))
+    const want = new Float64Array(n)
+    index.data.forEach((j, i) => {
+      want[j] += gy.data[i]
+    })
+    assert.ok(y.every((v, i) => v === index.data[i]))
+    // Sums of whole numbers below 2²⁴ are exact.
+    close(dx, want, 0, `${n} rows`)
+  }
+  program.dispose()
+})
+
+test('gather: what cannot be is refused in words', () => {
+  const x = constant(new Float32Array(12), [3, 4])
+  const index = constant(new Int32Array(4), [1, 4])
+  const refused = (f: () => unknown, problem: RegExp) => {
+    try {
+      f()
+    } catch (error) {
+      assert.instance(error, ShapeError)
+      assert.match((error as Error).message, problem)
+      return
+    }
+    assert.unreachable(`not refused: ${problem}`)
+  }
+  refused(() => gather(x, index, 2), /^gather: there is no axis 2; got f32\[3,4\]/)
+  refused(() => gather(x, x, 0), /^gather: the index must be u8, i32 or u32; .*\n.*cast/)
+  refused(
+    () => gather(x, constant(new Int32Array(5), [1, 5]), 0),
+    /^gather: the index must be no larger than x but on axis 0/,
+  )
+  refused(() => gather(x, constant(new Int32Array(4), [4]), 0), /no larger than x/)
+  refused(() => indexSelect(x, index, 0), /^indexSelect: the index must be a vector/)
+  refused(
+    () => scatterAdd(x, index, cast(x, 'i32'), 0),
+    /^scatterAdd: the dtypes of base and src differ/,
+  )
+  refused(() => scatterAdd(x, constant(new Int32Array(16), [4, 4]), x, 0), /no larger than src/)
+  refused(() => oneHot(index, 0), /^oneHot: there cannot be 0 classes/)
+  refused(() => oneHot(x, 3), /^oneHot: labels must be u8, i32 or u32/)
+})
