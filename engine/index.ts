@@ -64,26 +64,27 @@ export {
   tanh,
   where,
 } from './ops/arithmetic.ts'
-export { concat } from './ops/concat.ts'
+export {
+  type AvgPoolOptions,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  globalAvgPool2d,
+} from './ops/avgpool.ts'
+export { concat, split, stack } from './ops/concat.ts'
 export { conv2d } from './ops/conv.ts'
 export type { ConvOptions } from './ops/conv-options.ts'
 export { type ConvTransposeOptions, convTranspose2d } from './ops/conv-transpose.ts'
+export { padReflect, padReplicate } from './ops/edge.ts'
 export { ops } from './ops/index.ts'
 export { gather, indexSelect, type OneHotOptions, oneHot } from './ops/index-select.ts'
 export { dot, linear, outer } from './ops/linear.ts'
 export { type MatmulOptions, matmul, transpose } from './ops/matmul.ts'
 export { moments, normalize } from './ops/norm.ts'
 export { type PointwiseSpec, pointwise } from './ops/pointwise.ts'
-export {
-  type AvgPoolOptions,
-  avgPool2d,
-  maxPool2d,
-  maxPool2dWithIndex,
-  type PoolOptions,
-} from './ops/pool.ts'
+export { maxPool2d, maxPool2dWithIndices } from './ops/pool.ts'
+export type { PoolOptions } from './ops/pool-window.ts'
 export { dropout, type RandomKey, randomNormal, randomUniform } from './ops/random.ts'
 export { channelSums, max, mean, min, type ReduceOptions, sum } from './ops/reduce.ts'
-export { padReflect } from './ops/reflect.ts'
 export { scatterAdd } from './ops/scatter.ts'
 export { selectLargest } from './ops/select.ts'
 export {
@@ -92,11 +93,14 @@ export {
   pad,
   permute,
   reshape,
+  roll,
   slice,
 } from './ops/shape.ts'
 export { logSoftmax, softmax, takeLabel } from './ops/softmax.ts'
 export { assign, constant, hostTensor, read, scalar } from './ops/source.ts'
+export { maxUnpool2d } from './ops/unpool.ts'
 export { repeatUpsample, resizeBilinear } from './ops/upsample.ts'
+export { expandDims, squeeze, swapAxes, tile } from './ops/views.ts'
 export { type PlanSummary, printGraph, printPlan, showBytes, showFlops } from './print.ts'
 export { type HostTensor, Node, Tensor, Variable } from './tensor.ts'
 export { collect, scope, tap } from './trace.ts'

@@ -6,7 +6,7 @@
 //   stridedCopy  y[o₀, o₁, …] = x[s₀, s₁, …],  s_a = o_from(a)·step + offset       forward
 //                                              s_a = (o_from(a) − offset) / step   divide: only where exact
 //                Outside of x, border says: 'constant' the fill value; 'reflect' x without repeating its edge;
-//                'wrap' x again from the other side.
+//                'replicate' the edge; 'wrap' x again from the other side.
 //
 // An axis that never leaves x is folded into one stride per output axis, and neighbouring axes that stay neighbours become
 // one, so a permutation of [n, h, w, c] that keeps c is a rank 3 copy of vec4s without a test.
@@ -176,7 +176,7 @@ function fetchElement(plan: Plan, border: Border, access: Access, bytes: number)
     bytes >= 4
       ? 'x[at]'
       : `(x[at / ${4 / bytes}u] >> (${8 * bytes}u * (at % ${4 / bytes}u)))${mask}`
-  const structure = moved.map((a) => `${a.from}${a.divide ? 'd' : border[0]}`).join('')
+  const structure = moved.map((a) => `${a.from}${a.divide ? 'd' : letters[border]}`).join('')
   return {
     key: `stridedCopy/${bytes}/${out.length}/${structure}`,
     params: members.join(' '),
@@ -195,9 +195,12 @@ fn fetch(e: u32) -> ${type} {
   }
 }
 
+const letters = { constant: 'c', reflect: 'r', replicate: 'e', wrap: 'w' } as const
+
 /** What to do with a coordinate that may be outside of [0, size). */
 const inside: Record<Border, (a: string, fill: string) => string> = {
   constant: (a, fill) => `if (${a} < 0 || ${a} >= p.${a}Size) { return ${fill}; }`,
+  replicate: (a) => `${a} = clamp(${a}, 0, p.${a}Size - 1);`,
   wrap: (a) => `${a} %= p.${a}Size; ${a} += select(0, p.${a}Size, ${a} < 0);`,
   // Reflection has the period 2(size − 1) and is even.
   reflect: (a) => `let ${a}Period = 2 * (p.${a}Size - 1);

@@ -4,8 +4,11 @@
 //   [n, h, w, c] rolled by 3 along h   →  out [n, h·w·c], axis 1 of size h·w·c wraps with offset 3·w·c
 //   [n, h, w, c] transposed to n w h c →  out [n, w, h, c/4], no test, one stride per output axis
 
-/** What is outside of x: a fill value, x without repeating its edge, or x again from the other side. */
-export type Border = 'constant' | 'reflect' | 'wrap'
+/** What is outside of x: a fill value, x without repeating its edge, the edge, or x again from the other side. */
+export type Border = 'constant' | 'reflect' | 'replicate' | 'wrap'
+
+/** Whether elements that follow one another do not do so outside of x. */
+const folds = (border?: Border): boolean => border === 'reflect' || border === 'replicate'
 
 /** Where the coordinate on one input axis comes from. */
 export interface AxisMap {
@@ -66,12 +69,12 @@ export function simplify({ outShape, inShape, map, border }: Gather): Plan {
     base,
     unit: 1,
   }
-  for (let k = plan.out.length - 2; k >= 0; k--) plan = joined(plan, k, border === 'reflect')
+  for (let k = plan.out.length - 2; k >= 0; k--) plan = joined(plan, k, folds(border))
   return plan.out.length ? plan : { ...plan, out: [1] }
 }
 
 /** The plan with output axes k and k + 1 as one, where that is the same copy. */
-function joined(plan: Plan, k: number, reflect: boolean): Plan {
+function joined(plan: Plan, k: number, folding: boolean): Plan {
   const { out, axes } = plan
   const outer = axes.filter((a) => a.from === k)
   const inner = axes.filter((a) => a.from === k + 1)
@@ -79,7 +82,7 @@ function joined(plan: Plan, k: number, reflect: boolean): Plan {
   const [b] = inner
   if (outer.length !== 1 || inner.length !== 1) return plan
   const whole = b.plain && b.step === 1 && b.offset === 0 && b.size === out[k + 1]
-  const shifted = a.step === 1 && !a.divide && (a.plain || !reflect)
+  const shifted = a.step === 1 && !a.divide && (a.plain || !folding)
   if (!whole || !shifted || a.stride !== b.size * b.stride) return plan
   const one = { ...a, offset: a.offset * b.size, size: a.size * b.size, stride: b.stride }
   return {
@@ -97,7 +100,7 @@ export function inUnits(plan: Plan, size: number, border: Border): Plan {
   const last = out.length - 1
   const inner = axes.find((a) => a.stride === 1)
   const together = axes.filter((a) => a.from === last).length === 1
-  const kept = inner?.step === 1 && !inner.divide && (inner.plain || border !== 'reflect')
+  const kept = inner?.step === 1 && !inner.divide && (inner.plain || !folds(border))
   if (!inner || inner.from !== last || !together || !kept) return plan
   const others = axes.filter((a) => a !== inner)
   const counts = [out[last], inner.size, inner.offset, base, ...others.map((a) => a.stride)]

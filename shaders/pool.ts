@@ -1,21 +1,23 @@
-// Max pooling with indices: forward, gradient, and the gradient's gradient.
+// Max pooling: forward with where each maximum was, gradient, the gradient's gradient, and positions in the map.
 //
-//   maxPool        y[n, oy, ox, c]     = max over the window's taps inside x;  index = ky·kw + kx of that tap
-//   maxPoolGrad    dx[n, iy, ix, c]    = Σ dy[n, oy, ox, c] over the windows whose index points at (iy, ix)
-//   maxPoolGather  y[n, oy, ox, c]     = x[n, at the index of (oy, ox), c]
+//   maxPool           y[n, oy, ox, c]  = max over the window's taps inside x;  index = ky·kw + kx of that tap
+//   maxPoolGrad       dx[n, iy, ix, c] = Σ dy[n, oy, ox, c] over the windows whose index points at (iy, ix)
+//   maxPoolGather     y[n, oy, ox, c]  = x[n, at the index of (oy, ox), c]
+//   maxPoolPositions  p[n, oy, ox, c]  = iy·w + ix of the index
 //
 //   iy = oy·stride − top + ky·dilation        ky ∈ [0, kh)        (the same for x)
 //
 // The first maximum in row-major order wins, and the first NaN wins over every number. (PyTorch lets the last NaN win;
-// which of several NaNs gets the gradient is of no use to anyone.) A window without any tap inside gives −∞.
+// which of several NaNs gets the gradient is of no use to anyone.) Every window must have a tap inside x.
 //
 // The gradient is a gather: an input pixel asks the windows that contain it, in row-major order, so it needs no
 // atomics and always adds in the same order. One invocation makes one vec4 of channels; where c is not a multiple of
-// 4, one makes one element, or the four that share a word of a u8 index.
+// 4, the forward kernel makes four elements one after another, and the others one.
 
+import { fourElements } from './four.ts'
 import {
   type Access,
-  f32,
+  type Elem,
   input,
   loadScalar,
   loadVec,
@@ -23,6 +25,7 @@ import {
   overIndex,
   perIndex,
   type Recipe,
+  register,
   storeVec,
 } from './kernel.ts'
 
@@ -40,47 +43,55 @@ export interface PoolSpec {
   readonly dilation?: readonly [number, number]
   /** Rows above and columns to the left of x. */
   readonly pad: readonly [number, number]
-  /** Default 'u8', which holds kernels of up to 255 taps. */
+  /** Of x and y; default f32. Gradients are floats. */
+  readonly elem?: Elem
+  /** Default 'u8', which holds kernels of up to 256 taps. */
   readonly indexElem?: 'u8' | 'u32'
   readonly access: readonly Access[]
 }
 
 const PARAMS = `c: u32, h: u32, w: u32, oh: u32, ow: u32, kh: u32, kw: u32, sh: u32, sw: u32,
-  dh: u32, dw: u32, top: u32, left: u32, total: u32, negInf: f32,`
+  dh: u32, dw: u32, top: u32, left: u32, total: u32,`
 
-/** What the three kernels share: their variant, its types, and the uniform words for it. */
+/** What the kernels share: their variant, its types, loads and stores, and the uniform words for it. */
 function variant(spec: PoolSpec, vec: boolean) {
-  const { n, h, w, c, oh, ow, kernel, stride, dilation = [1, 1], pad, indexElem = 'u8' } = spec
+  const { n, h, w, c, oh, ow, kernel, stride, dilation = [1, 1], pad } = spec
+  const { elem = 'f32', indexElem = 'u8' } = spec
   const dilated = dilation[0] !== 1 || dilation[1] !== 1
   const cv = vec ? c / 4 : c
   const pooled = n * oh * ow * cv
-  const params = [cv, h, w, oh, ow, ...kernel, ...stride, ...dilation, ...pad, pooled]
+  const load = vec ? loadVec : loadScalar
   return {
+    elem,
     indexElem,
     dilated,
-    real: vec ? 'vec4f' : 'f32',
+    real: vec ? `vec4<${register(elem)}>` : register(elem),
     whole: vec ? 'vec4u' : 'u32',
     inputs: n * h * w * cv,
     pooled,
-    params: [...params, f32(-Infinity)],
-    loadIndex: (i: string) =>
-      vec ? loadVec('index', indexElem, i) : loadScalar('index', indexElem, i),
+    params: [cv, h, w, oh, ow, ...kernel, ...stride, ...dilation, ...pad, pooled],
+    load: (name: string, i: string) => load(name, elem, i),
+    loadIndex: (i: string) => load('index', indexElem, i),
+    /** A float. */
+    store: (name: string, value: string) =>
+      vec
+        ? storeVec(name, elem, 'i', value)
+        : `${name}[i] = ${elem === 'f16' ? `f16(${value})` : value};`,
   }
 }
 
-/** y = maxima, index = where in the window. Inputs x; outputs y f32, index u8 or u32, both [n, oh, ow, c]. */
+/** y = maxima, index = where in the window. Inputs x; outputs y and index, both [n, oh, ow, c]. */
 export function maxPool(spec: PoolSpec): Recipe {
   const vec = spec.c % 4 === 0
-  const { indexElem, dilated, real, whole, pooled, params } = variant(spec, vec)
+  const { elem, indexElem, dilated, real, whole, pooled, params, load } = variant(spec, vec)
   const steps = (rows: string, d: string) => (dilated ? `(${rows} + p.${d} - 1u) / p.${d}` : rows)
-  // Four neighbours in memory share a word of a u8 index, and one invocation must write all of it.
-  const words = !vec && indexElem === 'u8'
+  const float = elem === 'f32' || elem === 'f16'
   const kernel = perIndex({
     key: `maxPool/${dilated ? 'dilated' : ''}`,
     params: PARAMS,
     bindings: [
-      { name: 'x', access: spec.access[0], elem: 'f32', vec },
-      { name: 'y', access: 'read_write', elem: 'f32', vec },
+      { name: 'x', access: spec.access[0], elem, vec },
+      { name: 'y', access: 'read_write', elem, vec },
       { name: 'index', access: 'read_write', elem: indexElem, vec },
     ],
     functions: /* wgsl */ `
@@ -100,46 +111,46 @@ fn pool(e: u32) -> Best {
   let x0 = ox * p.sw;
   let kyBegin = ${steps('max(p.top, y0) - y0', 'dh')};
   let kxBegin = ${steps('max(p.left, x0) - x0', 'dw')};
-  let kyEnd = min(p.kh, ${steps('max(p.top + p.h, y0) - y0', 'dh')});
-  let kxEnd = min(p.kw, ${steps('max(p.left + p.w, x0) - x0', 'dw')});
-  if (kyBegin >= kyEnd || kxBegin >= kxEnd) { return Best(${real}(p.negInf), ${whole}()); }
+  let kyEnd = min(p.kh, ${steps('p.top + p.h - y0', 'dh')});
+  let kxEnd = min(p.kw, ${steps('p.left + p.w - x0', 'dw')});
   let corner = (n * p.h + y0 - p.top) * p.w + x0 - p.left;
-  var best = x[(corner + kyBegin * p.dh * p.w + kxBegin * p.dw) * p.c + c];
+  let first = (corner + kyBegin * p.dh * p.w + kxBegin * p.dw) * p.c + c;
+  var best = ${load('x', 'first')};
   var tap = ${whole}(kyBegin * p.kw + kxBegin);
   for (var ky = kyBegin; ky < kyEnd; ky++) {
     let line = corner + ky * p.dh * p.w;
     for (var kx = kxBegin; kx < kxEnd; kx++) {
-      let v = x[(line + kx * p.dw) * p.c + c];
-      let take = ((v > best) | isNan(v)) & !isNan(best);
+      let at = (line + kx * p.dw) * p.c + c;
+      let v = ${load('x', 'at')};
+      let take = ${float ? '((v > best) | isNan(v)) & !isNan(best)' : 'v > best'};
       best = select(best, v, take);
       tap = select(tap, ${whole}(ky * p.kw + kx), take);
     }
   }
   return Best(best, tap);
 }`,
-    body: words
+    body: vec
       ? /* wgsl */ `
-  var packed = 0u;
-  for (var k = 0u; k < min(4u, p.total - 4u * i); k++) {
-    let b = pool(4u * i + k);
-    y[4u * i + k] = b.value;
-    packed |= b.tap << (8u * k);
-  }
-  index[i] = packed;`
-      : /* wgsl */ `
   let b = pool(i);
-  y[i] = b.value;
-  ${vec ? storeVec('index', indexElem, 'i', 'b.tap') : 'index[i] = b.tap;'}`,
+  ${storeVec('y', elem, 'i', 'b.value')}
+  ${storeVec('index', indexElem, 'i', 'b.tap')}`
+      : fourElements('let b = pool(e);', [
+          { name: 'y', elem, value: 'b.value' },
+          { name: 'index', elem: indexElem, value: 'b.tap' },
+        ]),
   })
-  const count = words ? Math.ceil(pooled / 4) : pooled
+  const count = vec ? pooled : Math.ceil(pooled / 4)
   const slots = [input(0), output(0), output(1)]
   return { scratch: [], dispatches: [overIndex(kernel, count, slots, ...params)] }
 }
 
-/** dx = the gradient of maxPool. Inputs dy f32, index; outputs dx f32 [n, h, w, c]. */
+/** dx = the gradient of maxPool. Inputs dy, index; outputs dx [n, h, w, c]. */
 export function maxPoolGrad(spec: PoolSpec): Recipe {
   const vec = spec.c % 4 === 0
-  const { indexElem, dilated, real, whole, inputs, params, loadIndex } = variant(spec, vec)
+  const { elem, indexElem, dilated, real, whole, inputs, params, load, loadIndex, store } = variant(
+    spec,
+    vec,
+  )
   const tap = (axis: string) =>
     dilated
       ? `if (u${axis} % p.d${axis} != 0u) { continue; } let k${axis} = u${axis} / p.d${axis};`
@@ -148,9 +159,9 @@ export function maxPoolGrad(spec: PoolSpec): Recipe {
     key: `maxPoolGrad/${dilated ? 'dilated' : ''}`,
     params: PARAMS,
     bindings: [
-      { name: 'dy', access: spec.access[0], elem: 'f32', vec },
+      { name: 'dy', access: spec.access[0], elem, vec },
       { name: 'index', access: spec.access[1], elem: indexElem, vec },
-      { name: 'dx', access: 'read_write', elem: 'f32', vec },
+      { name: 'dx', access: 'read_write', elem, vec },
     ],
     body: /* wgsl */ `
   let c = i % p.c;
@@ -174,42 +185,62 @@ export function maxPoolGrad(spec: PoolSpec): Recipe {
       let uw = ix - ox * p.sw;
       ${tap('w')}
       let at = ((n * p.oh + oy) * p.ow + ox) * p.c + c;
-      sum += select(${real}(), dy[at], ${loadIndex('at')} == ${whole}(kh * p.kw + kw));
+      sum += select(${real}(), ${load('dy', 'at')}, ${loadIndex('at')} == ${whole}(kh * p.kw + kw));
     }
   }
-  dx[i] = sum;`,
+  ${store('dx', 'sum')}`,
   })
   const slots = [input(0), input(1), output(0)]
   return { scratch: [], dispatches: [overIndex(kernel, inputs, slots, ...params)] }
 }
 
-/** y = x where the index points, the adjoint of maxPoolGrad in dy. Inputs x, index; outputs y [n, oh, ow, c].
- * Four channels point at four pixels, so there is no vec4 path. */
-export function maxPoolGather(spec: PoolSpec): Recipe {
-  const { indexElem, pooled, params, loadIndex } = variant(spec, false)
-  const kernel = perIndex({
-    key: 'maxPoolGather',
-    params: PARAMS,
-    bindings: [
-      { name: 'x', access: spec.access[0], elem: 'f32' },
-      { name: 'index', access: spec.access[1], elem: indexElem },
-      { name: 'y', access: 'read_write', elem: 'f32' },
-    ],
-    body: /* wgsl */ `
+/** WGSL of the pixel (iy, ix) of image n that the index of element i points at. Above the first row or left of the
+ * first column a coordinate wraps to a huge number, which is outside too. */
+const pointedAt = (index: string) => /* wgsl */ `
   let c = i % p.c;
   var pixel = i / p.c;
   let ox = pixel % p.ow;
   pixel /= p.ow;
   let oy = pixel % p.oh;
   let n = pixel / p.oh;
-  let tap = ${loadIndex('i')};
-  // Above the first row or left of the first column this wraps to a huge number, which is outside too.
+  let tap = ${index};
   let iy = oy * p.sh + (tap / p.kw) * p.dh - p.top;
-  let ix = ox * p.sw + (tap % p.kw) * p.dw - p.left;
+  let ix = ox * p.sw + (tap % p.kw) * p.dw - p.left;`
+
+/** y = x where the index points, the adjoint of maxPoolGrad in dy. Inputs x, index; outputs y [n, oh, ow, c].
+ * Four channels point at four pixels, so there is no vec4 path. */
+export function maxPoolGather(spec: PoolSpec): Recipe {
+  const { elem, indexElem, pooled, params, load, loadIndex, store } = variant(spec, false)
+  const kernel = perIndex({
+    key: 'maxPoolGather',
+    params: PARAMS,
+    bindings: [
+      { name: 'x', access: spec.access[0], elem },
+      { name: 'index', access: spec.access[1], elem: indexElem },
+      { name: 'y', access: 'read_write', elem },
+    ],
+    body: /* wgsl */ `${pointedAt(loadIndex('i'))}
   var v = 0.0;
-  if (iy < p.h && ix < p.w) { v = x[((n * p.h + iy) * p.w + ix) * p.c + c]; }
-  y[i] = v;`,
+  if (iy < p.h && ix < p.w) { v = ${load('x', '((n * p.h + iy) * p.w + ix) * p.c + c')}; }
+  ${store('y', 'v')}`,
   })
   const slots = [input(0), input(1), output(0)]
+  return { scratch: [], dispatches: [overIndex(kernel, pooled, slots, ...params)] }
+}
+
+/** positions = iy·w + ix of what the index points at. Inputs index; outputs i32 [n, oh, ow, c]. */
+export function maxPoolPositions(spec: PoolSpec): Recipe {
+  const { indexElem, pooled, params, loadIndex } = variant(spec, false)
+  const kernel = perIndex({
+    key: 'maxPoolPositions',
+    params: PARAMS,
+    bindings: [
+      { name: 'index', access: spec.access[0], elem: indexElem },
+      { name: 'y', access: 'read_write', elem: 'i32' },
+    ],
+    body: `${pointedAt(loadIndex('i'))}
+  y[i] = i32(iy * p.w + ix);`,
+  })
+  const slots = [input(0), output(0)]
   return { scratch: [], dispatches: [overIndex(kernel, pooled, slots, ...params)] }
 }

@@ -98,8 +98,14 @@ const misuses: [f: () => unknown, message: string][] = [
     () => padReflect(vector(4), [1.5], [0]),
     'padReflect: amounts are whole numbers, unlike [1.5], [0]; got f32[4]',
   ],
-  [() => concat([vector(2), vector(3)], 5), 'concat: no such axis 5; got f32[2], f32[3]'],
-  [() => concat([vector(2)], -2), 'concat: no such axis -2; got f32[2]'],
+  [
+    () => concat([vector(2), vector(3)], 5),
+    'concat: no such axis 5; got f32[2], f32[3]\n  hint: axes go from -1 to 0',
+  ],
+  [
+    () => concat([vector(2)], -2),
+    'concat: no such axis -2; got f32[2]\n  hint: axes go from -1 to 0',
+  ],
   [() => concat([], 0), 'concat: nothing to join'],
   [() => iota([2, 3], 2), 'iota: [2,3] has no axis 2'],
   [
@@ -121,7 +127,7 @@ const misuses: [f: () => unknown, message: string][] = [
   [() => pad(image(), [1], [1]), 'pad: amounts are needed for every axis; got f32[2,4,4,3]'],
   [
     () => padReflect(vector(3), [3], [0]),
-    'padReflect: axis 0 has 3 elements and can be reflected by at most 2; got f32[3]',
+    'padReflect: axis 0 has 3 elements and can be reflected by at most 2; got f32[3]\n  hint: pad again what was padded, or use padReplicate()',
   ],
   [
     () => concat([image(), vector(3)], 3),
@@ -143,11 +149,11 @@ const misuses: [f: () => unknown, message: string][] = [
   ],
   [
     () => maxPool2d(image(), { kernel: 5 }),
-    'maxPool2d: the window is larger than the padded input; got f32[2,4,4,3]',
+    'maxPool2d: the window is larger than the padded input; got f32[2,4,4,3]\n  hint: use a smaller kernel or more padding',
   ],
   [
     () => maxPool2d(vector(4), { kernel: 2 }),
-    'maxPool2d: an f32 tensor [n, h, w, c] is needed; got f32[4]',
+    'maxPool2d: a tensor [n, h, w, c] is needed; got f32[4]\n  hint: use reshape() or expandDims()',
   ],
   [
     () => repeatUpsample(vector(4), [2, 2]),

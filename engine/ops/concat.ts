@@ -1,13 +1,14 @@
-// Tensors one after another along an axis. One dispatch per tensor writes its part of the result.
+// Tensors one after another along an axis, and apart again. One dispatch per tensor writes its part of the result.
 
 import { blockCopy } from '../../shaders/copy.ts'
 import { output, type Recipe } from '../../shaders/kernel.ts'
-import { normalizeAxes, sizeOf, stridesOf } from '../dtype.ts'
+import { sameType, sizeOf, stridesOf } from '../dtype.ts'
 import { apply, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { refuse } from './refuse.ts'
+import { axisOf, refuse } from './refuse.ts'
 import { slice } from './shape.ts'
 import { toTensor } from './source.ts'
+import { expandDims } from './views.ts'
 
 const concatOp: StructuredOp<{ axis: number }> = {
   name: 'concat',
@@ -76,13 +77,52 @@ const concatOp: StructuredOp<{ axis: number }> = {
   ],
 }
 
-/** The tensors one after another along `axis`. */
+/** The tensors one after another along `axis`, however many; they have one dtype, which may be any, and agree in all other
+ * sizes. Throws ShapeError. */
 export function concat(xs: readonly TensorLike[], axis: number): Tensor {
   const ts = xs.map((x) => toTensor(x))
   if (!ts.length) refuse('concat', 'nothing to join', [])
-  const [at] =
-    normalizeAxes([axis], ts[0].shape.length) ?? refuse('concat', `no such axis ${axis}`, ts)
+  const at = axisOf('concat', axis, ts[0].shape.length, ts)
   return ts.length === 1 ? ts[0] : apply(concatOp, ts, { axis: at })[0]
+}
+
+/** Tensors of one type as the entries of a new axis, which will be axis `axis` of the result. Throws ShapeError. */
+export function stack(xs: readonly TensorLike[], axis = 0): Tensor {
+  const ts = xs.map((x) => toTensor(x))
+  if (!ts.length) refuse('stack', 'nothing to join', [])
+  const odd = ts.find((t) => !sameType(t, ts[0]))
+  if (odd) refuse('stack', 'all tensors must have one type', [ts[0], odd], 'use concat() or cast()')
+  const at = axisOf('stack', axis, ts[0].shape.length + 1, ts)
+  return concat(
+    ts.map((t) => expandDims(t, at)),
+    at,
+  )
+}
+
+/** `x` cut along `axis` into so many equal parts, or into parts of the sizes listed: what `concat` puts together again.
+ * Throws ShapeError where the parts do not make up the axis. */
+export function split(x: TensorLike, parts: number | readonly number[], axis = 0): Tensor[] {
+  const t = toTensor(x)
+  const a = axisOf('split', axis, t.shape.length, [t])
+  const n = t.shape[a]
+  const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(n / parts) : parts
+  const total = sizes.reduce((sum, k) => sum + k, 0)
+  if (!sizes.length || total !== n || sizes.some((k) => !Number.isInteger(k) || k < 1))
+    refuse(
+      'split',
+      typeof parts === 'number'
+        ? `axis ${a} of size ${n} has no ${parts} equal parts`
+        : `parts of [${parts}] do not make up axis ${a} of size ${n}`,
+      [t],
+      'give a number that divides the size, or sizes from 1 that add up to it',
+    )
+  let end = 0
+  return sizes.map((k) => {
+    end += k
+    const start = t.shape.map((_, i) => (i === a ? end - k : 0))
+    const stop = t.shape.map((m, i) => (i === a ? end : m))
+    return slice(t, start, stop)
+  })
 }
 
 export const concatOps = [concatOp] as const

@@ -3,21 +3,23 @@
 import type { Op } from '../op.ts'
 import { argOps } from './arg.ts'
 import { arithmeticOps, otherPointwiseOps } from './arithmetic.ts'
+import { avgPoolOps } from './avgpool.ts'
 import { concatOps } from './concat.ts'
 import { convOps } from './conv.ts'
+import { edgeOps } from './edge.ts'
 import { takeOps } from './index-select.ts'
 import { matmulOps } from './matmul.ts'
 import { normOps } from './norm.ts'
 import { poolOps } from './pool.ts'
 import { randomOps } from './random.ts'
 import { reduceOps } from './reduce.ts'
-import { reflectOps } from './reflect.ts'
 import { scatterOps } from './scatter.ts'
 import { selectOps } from './select.ts'
 import { shapeOps } from './shape.ts'
 import { softmaxOps } from './softmax.ts'
 import { sortOps } from './sort.ts'
 import { assignOp, constantOp, copyOp, inputOp, scalarOp, variableOp } from './source.ts'
+import { unpoolOps } from './unpool.ts'
 import { upsampleOps } from './upsample.ts'
 
 export const ops: readonly Op[] = [
@@ -25,7 +27,7 @@ export const ops: readonly Op[] = [
   ...arithmeticOps,
   ...otherPointwiseOps,
   ...shapeOps,
-  ...reflectOps,
+  ...edgeOps,
   ...concatOps,
   ...reduceOps,
   ...argOps,
@@ -33,6 +35,8 @@ export const ops: readonly Op[] = [
   ...convOps,
   ...normOps,
   ...poolOps,
+  ...unpoolOps,
+  ...avgPoolOps,
   ...upsampleOps,
   ...softmaxOps,
   ...takeOps,

@@ -1,4 +1,4 @@
-// Moving elements without changing them: reshape, permute, flip, slice, pad, and an element's own position.
+// Moving elements without changing them: reshape, permute, flip, roll, slice, pad, and an element's own position.
 
 import { stridedCopy } from '../../shaders/copy.ts'
 import {
@@ -21,7 +21,7 @@ import {
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { pointwise } from './pointwise.ts'
-import { refuse } from './refuse.ts'
+import { axisOf, refuse } from './refuse.ts'
 import { toTensor } from './source.ts'
 
 const reshapeOp: ViewOp<{ shape: Shape }> = {
@@ -51,7 +51,7 @@ export function reshape(x: TensorLike, shape: Shape): Tensor {
 }
 
 /** Where an output element reads: input axis a at `o[from]·step + offset`, or at `(o[from] − offset) / step` where
- * `divide` and that is whole. Outside the input the result is `fill`. */
+ * `divide` and that is whole. Outside the input the result is `fill`, or with `wrap` the input again. */
 export interface AxisMap {
   readonly from: number
   readonly step: number
@@ -59,11 +59,12 @@ export interface AxisMap {
   readonly divide?: boolean
 }
 type Rearrange = {
-  /** What the user called: permute, flip, slice, pad. */
+  /** What the user called: permute, flip, slice, pad, roll. */
   readonly as: string
   readonly shape: Shape
   readonly map: readonly AxisMap[]
   readonly fill: number
+  readonly wrap?: boolean
 }
 
 /** Any one-to-one gather along axes. The maps are closed under transposition, so one op is its own derivative. */
@@ -72,18 +73,16 @@ const rearrangeOp: StructuredOp<Rearrange> = {
   error: 'exact',
   kind: 'structured',
   infer: ([x], { shape }) => [{ dtype: x.dtype, shape }],
-  vjp: ({ inputs: [x], attrs: { as, map } }, [dy]) => {
-    if (!dy) return []
+  vjp: ({ inputs: [x], attrs: { as, map, wrap } }, [dy]) => {
     const back = new Array<AxisMap>(map.length)
-    map.forEach((m, axis) => {
-      back[m.from] = {
-        from: axis,
-        step: m.step,
-        offset: m.offset,
-        ...(!m.divide && { divide: true }),
-      }
+    map.forEach(({ from, step, offset, divide }, axis) => {
+      // The inverse of a step of ±1 is one too, and cheaper than a division.
+      back[from] =
+        Math.abs(step) === 1 && !divide
+          ? { from: axis, step, offset: -step * offset }
+          : { from: axis, step, offset, ...(!divide && { divide: true }) }
     })
-    return [rearrange(dy, as, x.shape, back)]
+    return [dy && rearrange(dy, as, x.shape, back, wrap)]
   },
   cost: () => noCost,
   tail: false,
@@ -95,6 +94,7 @@ const rearrangeOp: StructuredOp<Rearrange> = {
       inShape: x.shape,
       map: attrs.map,
       fill: attrs.fill,
+      border: attrs.wrap ? 'wrap' : 'constant',
       access: [x.access],
     }),
   samples: [
@@ -102,6 +102,16 @@ const rearrangeOp: StructuredOp<Rearrange> = {
     rearrangeSample([2, 3, 5], [5, 2, 3], [1, 2, 0]),
     { inputs: [sample([5, 7])], attrs: sliceAttrs([5, 7], [1, 6], [5, 1], [2, -2]) },
     { inputs: [sample([3, 4, 2])], attrs: padAttrs([3, 4, 2], [1, 0, 0], [2, -1, 3], 0.5) },
+    { inputs: [sample([4, 5, 3])], attrs: rollAttrs([4, 5, 3], [1, 3, 0]) },
+    { inputs: [sample([3, 2, 8])], attrs: rollAttrs([3, 2, 8], [2, 0, 4]) },
+    {
+      inputs: [{ dtype: 'u8', shape: [3, 5], range: [0, 255] }],
+      attrs: rollAttrs([3, 5], [1, 4]),
+    },
+    {
+      inputs: [{ dtype: 'i32', shape: [2, 3, 5], range: [-9, 9] }],
+      attrs: padAttrs([2, 3, 5], [0, 1, 0], [1, 0, 2], -7),
+    },
   ],
 }
 
@@ -110,8 +120,14 @@ function rearrangeSample(from: Shape, to: Shape, perm: readonly number[]) {
   return { inputs: [sample(from)], attrs: { as: 'permute', shape: to, map, fill: 0 } }
 }
 
-function rearrange(x: Tensor, as: string, shape: Shape, map: readonly AxisMap[], fill = 0): Tensor {
-  return apply(rearrangeOp, [x], { as, shape, map, fill })[0]
+function rearrange(
+  x: Tensor,
+  as: string,
+  shape: Shape,
+  map: readonly AxisMap[],
+  wrap = false,
+): Tensor {
+  return apply(rearrangeOp, [x], { as, shape, map, fill: 0, ...(wrap && { wrap }) })[0]
 }
 
 /** Axis i of the result is axis `perm[i]` of x. */
@@ -140,6 +156,32 @@ export function flip(x: TensorLike, axes: readonly number[]): Tensor {
   return rearrange(t, 'flip', t.shape, map)
 }
 
+function rollAttrs(shape: Shape, shifts: readonly number[]): Rearrange {
+  return {
+    as: 'roll',
+    shape,
+    map: shape.map((_, a) => ({ from: a, step: 1, offset: -shifts[a] })),
+    fill: 0,
+    wrap: true,
+  }
+}
+
+/** The elements moved along `axes`, each by its shift; what leaves at one end comes back at the other:
+ * y[(i + shift) mod n] = x[i]. Shifts are whole numbers of any sign and size; those of an axis that is named twice add
+ * up. Throws ShapeError. */
+export function roll(x: TensorLike, shifts: readonly number[], axes: readonly number[]): Tensor {
+  const t = toTensor(x)
+  if (shifts.length !== axes.length || !shifts.every(Number.isInteger))
+    refuse('roll', `[${shifts}] are not whole numbers, one for each of the axes [${axes}]`, [t])
+  const total = t.shape.map(() => 0)
+  axes.forEach((axis, i) => {
+    const a = axisOf('roll', axis, t.shape.length, [t])
+    const n = t.shape[a]
+    total[a] = (((total[a] + shifts[i]) % n) + n) % n
+  })
+  return total.some((k) => k) ? apply(rearrangeOp, [t], rollAttrs(t.shape, total))[0] : t
+}
+
 function sliceAttrs(
   shape: Shape,
   start: readonly number[],
@@ -154,33 +196,33 @@ function sliceAttrs(
   }
 }
 
-/** `x[start:stop:step]` per axis; stops and starts below 0 count from the end, a missing one means all of it. */
+/** `x[start:stop:step]` per axis, as in NumPy: negative positions count from the end, a negative step counts down, and a
+ * missing position means from the one end to the other in the direction of the step.
+ * Throws ShapeError where that leaves the axis or selects nothing. */
 export function slice(
   x: TensorLike,
-  start: readonly number[],
+  start: readonly (number | undefined)[],
   stop: readonly (number | undefined)[] = [],
   step: readonly number[] = [],
 ): Tensor {
   const t = toTensor(x)
   if ([start, stop, step].some((list) => list.length > t.shape.length))
     refuse('slice', `there are only ${t.shape.length} axes`, [t])
-  const from = t.shape.map((n, a) => ((start[a] ?? 0) < 0 ? n + start[a] : (start[a] ?? 0)))
-  const to = t.shape.map((n, a) =>
-    stop[a] === undefined ? n : stop[a]! < 0 ? n + stop[a]! : stop[a]!,
-  )
   const by = t.shape.map((_, a) => step[a] ?? 1)
-  const bad = t.shape.findIndex(
-    (n, a) =>
-      ![from[a], to[a], by[a]].every(Number.isInteger) ||
-      from[a] < 0 ||
-      to[a] > n ||
-      from[a] >= to[a] ||
-      by[a] < 1,
-  )
+  const place = (given: number | undefined, n: number, otherwise: number) =>
+    given === undefined ? otherwise : given < 0 ? n + given : given
+  const from = t.shape.map((n, a) => place(start[a], n, by[a] < 0 ? n - 1 : 0))
+  const to = t.shape.map((n, a) => place(stop[a], n, by[a] < 0 ? -1 : n))
+  const isInside = (n: number, a: number) =>
+    [from[a], to[a], by[a]].every(Number.isInteger) &&
+    (by[a] > 0
+      ? 0 <= from[a] && from[a] < to[a] && to[a] <= n
+      : by[a] < 0 && -1 <= to[a] && to[a] < from[a] && from[a] < n)
+  const bad = t.shape.findIndex((n, a) => !isInside(n, a))
   if (bad >= 0)
     refuse('slice', `[${from[bad]}:${to[bad]}:${by[bad]}] is not inside axis ${bad}`, [t])
-  const attrs = sliceAttrs(t.shape, from, to, by)
-  return sameShape(attrs.shape, t.shape) ? t : apply(rearrangeOp, [t], attrs)[0]
+  const whole = t.shape.every((n, a) => from[a] === 0 && to[a] === n && by[a] === 1)
+  return whole ? t : apply(rearrangeOp, [t], sliceAttrs(t.shape, from, to, by))[0]
 }
 
 function padAttrs(

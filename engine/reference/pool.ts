@@ -1,69 +1,124 @@
-// Pooling. The index of a window's largest element is its tap, ky·kw + kx; the gradient puts a value back where
-// its window's index points, and the gather fetches from there.
+// Pooling and its way back, by windows as lists of cells.
 
-import type { TensorType } from '../dtype.ts'
-import { reference } from './value.ts'
+import type { AvgPoolOptions } from '../ops/avgpool.ts'
+import type { PoolWindow } from '../ops/pool-window.ts'
+import { reference, type Value } from './value.ts'
 
-type Pair = readonly [number, number]
-interface PoolAttrs {
-  readonly kernel: Pair
-  readonly stride: Pair
-  readonly dilation: Pair
-  readonly pad: Pair
-  readonly size: Pair
-  readonly out: Pair
+const zeros = ({ shape }: { shape: readonly number[] }) =>
+  new Float64Array(shape.reduce((a, b) => a * b, 1))
+const channelsOf = ({ shape }: { shape: readonly number[] }) => shape[3]
+
+/** Row, column, image and channel of the pooled element `y`. */
+function placeOf(y: number, channels: number, [oh, ow]: readonly number[]) {
+  const pixel = Math.floor(y / channels)
+  return {
+    c: y % channels,
+    ox: pixel % ow,
+    oy: Math.floor(pixel / ow) % oh,
+    n: Math.floor(pixel / ow / oh),
+  }
 }
 
-/** Index into x [n, h, w, c] of a tap of the window at element `y` of the output, or -1 outside x. */
-function inputAt(y: number, tap: number, channels: number, a: PoolAttrs): number {
+/** Row and column in x of a tap of the window at pooled element `y`. */
+function tapAt(y: number, tap: number, channels: number, a: PoolWindow): [iy: number, ix: number] {
+  const { oy, ox } = placeOf(y, channels, a.out)
+  return [
+    oy * a.stride[0] + Math.floor(tap / a.kernel[1]) * a.dilation[0] - a.padding[0],
+    ox * a.stride[1] + (tap % a.kernel[1]) * a.dilation[1] - a.padding[1],
+  ]
+}
+
+/** Index into x [n, h, w, c] of a tap, or -1 outside x. */
+function inputAt(y: number, tap: number, channels: number, a: PoolWindow): number {
   const [h, w] = a.size
-  const [oh, ow] = a.out
-  const c = y % channels
-  const ox = Math.floor(y / channels) % ow
-  const oy = Math.floor(y / channels / ow) % oh
-  const n = Math.floor(y / channels / ow / oh)
-  const iy = oy * a.stride[0] + Math.floor(tap / a.kernel[1]) * a.dilation[0] - a.pad[0]
-  const ix = ox * a.stride[1] + (tap % a.kernel[1]) * a.dilation[1] - a.pad[1]
+  const { n, c } = placeOf(y, channels, a.out)
+  const [iy, ix] = tapAt(y, tap, channels, a)
   return iy < 0 || iy >= h || ix < 0 || ix >= w ? -1 : ((n * h + iy) * w + ix) * channels + c
 }
 
-type AvgAttrs = Omit<PoolAttrs, 'dilation'> & { readonly divisor: 'kernel' | 'valid' }
+const allTaps = ({ kernel }: PoolWindow) =>
+  Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => tap)
 
-/** Indices into x of the taps of a window that are inside it. */
-const tapsOf = (y: number, channels: number, a: AvgAttrs): number[] =>
-  Array.from({ length: a.kernel[0] * a.kernel[1] }, (_, tap) =>
-    inputAt(y, tap, channels, { ...a, dilation: [1, 1] }),
-  ).filter((i) => i >= 0)
+type AvgAttrs = PoolWindow & Required<Pick<AvgPoolOptions, 'countPadding'>>
 
-const divisorOf = (taps: readonly number[], a: AvgAttrs): number =>
-  a.divisor === 'kernel' ? a.kernel[0] * a.kernel[1] : taps.length
+/** Indices into x of the taps of a window inside it, and by what their sum is divided. */
+function meanOf(y: number, channels: number, a: AvgAttrs): { taps: number[]; divisor: number } {
+  const taps = allTaps(a)
+    .map((tap) => inputAt(y, tap, channels, a))
+    .filter((i) => i >= 0)
+  if (!a.countPadding) return { taps, divisor: taps.length }
+  const [, , bottom, right] = a.padding
+  const counted = allTaps(a).filter((tap) => {
+    const [iy, ix] = tapAt(y, tap, channels, a)
+    return iy < a.size[0] + bottom && ix < a.size[1] + right
+  })
+  return { taps, divisor: counted.length }
+}
 
-const zeros = ({ shape }: TensorType) => new Float64Array(shape.reduce((a, b) => a * b, 1))
-const channelsOf = ({ shape }: TensorType) => shape[3]
+interface UnpoolAttrs {
+  readonly size: readonly [number, number]
+}
+/** For each small element the large one that it goes to, or -1: outside, or another comes there later. */
+function targets(at: Value, { size: [h, w] }: UnpoolAttrs): number[] {
+  const [, oh, ow, c] = at.shape
+  const last = new Map<number, number>()
+  at.data.forEach((q, s) => {
+    const n = Math.floor(s / (oh * ow * c))
+    if (q >= 0 && q < h * w) last.set((n * h * w + q) * c + (s % c), s)
+  })
+  const to = new Array<number>(at.data.length).fill(-1)
+  for (const [target, s] of last) to[s] = target
+  return to
+}
+
+interface AdaptiveAttrs {
+  readonly size: readonly [number, number]
+  readonly out: readonly [number, number]
+}
+/** Calls `visit` with each element of the pooled map [n, oh, ow, c], those of x in its window and their share. */
+function eachWindow(
+  count: number,
+  channels: number,
+  { size: [h, w], out }: AdaptiveAttrs,
+  visit: (y: number, x: number, share: number) => void,
+): void {
+  const range = (i: number, size: number, parts: number) => [
+    Math.floor((i * size) / parts),
+    Math.ceil(((i + 1) * size) / parts),
+  ]
+  for (let y = 0; y < count; y++) {
+    const { n, oy, ox, c } = placeOf(y, channels, out)
+    const [top, bottom] = range(oy, h, out[0])
+    const [left, right] = range(ox, w, out[1])
+    const share = 1 / ((bottom - top) * (right - left))
+    for (let iy = top; iy < bottom; iy++)
+      for (let ix = left; ix < right; ix++) visit(y, ((n * h + iy) * w + ix) * channels + c, share)
+  }
+}
 
 export const poolReferences = {
   /** The first largest tap wins, and the first NaN wins over every number. */
-  maxPool2d: reference<PoolAttrs>(([x], attrs, [type]) => {
-    const y = zeros(type).fill(Number.NEGATIVE_INFINITY)
+  maxPool2d: reference<PoolWindow>(([x], attrs, [type]) => {
+    const y = zeros(type)
     const index = zeros(type)
-    const taps = attrs.kernel[0] * attrs.kernel[1]
     y.forEach((_, o) => {
-      let empty = true
-      for (let tap = 0; tap < taps; tap++) {
+      let best = -1
+      for (const tap of allTaps(attrs)) {
         const i = inputAt(o, tap, channelsOf(type), attrs)
         if (i < 0) continue
         const v = x.data[i]
-        if (empty || v > y[o] || (Number.isNaN(v) && !Number.isNaN(y[o]))) {
-          y[o] = v
-          index[o] = tap
-        }
-        empty = false
+        const first = best < 0
+        if (!first && !(v > x.data[best]) && !(Number.isNaN(v) && !Number.isNaN(x.data[best])))
+          continue
+        best = i
+        index[o] = tap
       }
+      y[o] = x.data[best]
     })
     return [y, index]
   }),
 
-  maxPool2dGrad: reference<PoolAttrs>(([dy, index], attrs, [type]) => {
+  maxPool2dGrad: reference<PoolWindow>(([dy, index], attrs, [type]) => {
     const dx = zeros(type)
     dy.data.forEach((v, o) => {
       const i = inputAt(o, index.data[o], channelsOf(type), attrs)
@@ -72,11 +127,39 @@ export const poolReferences = {
     return [dx]
   }),
 
+  maxPool2dGather: reference<PoolWindow>(([x, index], attrs, [type]) => {
+    const y = zeros(type)
+    y.forEach((_, o) => {
+      const i = inputAt(o, index.data[o], channelsOf(type), attrs)
+      if (i >= 0) y[o] = x.data[i]
+    })
+    return [y]
+  }),
+
+  maxPool2dPositions: reference<PoolWindow>(([index], attrs) => [
+    index.data.map((tap, o) => {
+      const [iy, ix] = tapAt(o, tap, channelsOf(index), attrs)
+      return iy * attrs.size[1] + ix
+    }),
+  ]),
+
+  maxUnpool2d: reference<UnpoolAttrs>(([x, at], attrs, [type]) => {
+    const y = zeros(type)
+    targets(at, attrs).forEach((to, s) => {
+      if (to >= 0) y[to] = x.data[s]
+    })
+    return [y]
+  }),
+
+  maxUnpool2dGrad: reference<UnpoolAttrs>(([dy, at], attrs) => [
+    Float64Array.from(targets(at, attrs), (to) => (to < 0 ? 0 : dy.data[to])),
+  ]),
+
   avgPool2d: reference<AvgAttrs>(([x], attrs, [type]) => {
     const y = zeros(type)
     y.forEach((_, o) => {
-      const taps = tapsOf(o, channelsOf(type), attrs)
-      y[o] = taps.reduce((sum, i) => sum + x.data[i], 0) / divisorOf(taps, attrs)
+      const { taps, divisor } = meanOf(o, channelsOf(type), attrs)
+      y[o] = taps.reduce((sum, i) => sum + x.data[i], 0) / divisor
     })
     return [y]
   }),
@@ -84,18 +167,25 @@ export const poolReferences = {
   avgPool2dGrad: reference<AvgAttrs>(([dy], attrs, [type]) => {
     const dx = zeros(type)
     dy.data.forEach((v, o) => {
-      const taps = tapsOf(o, channelsOf(type), attrs)
-      for (const i of taps) dx[i] += v / divisorOf(taps, attrs)
+      const { taps, divisor } = meanOf(o, channelsOf(type), attrs)
+      for (const i of taps) dx[i] += v / divisor
     })
     return [dx]
   }),
 
-  maxPool2dGather: reference<PoolAttrs>(([x, index], attrs, [type]) => {
+  adaptiveAvgPool2d: reference<AdaptiveAttrs>(([x], attrs, [type]) => {
     const y = zeros(type)
-    y.forEach((_, o) => {
-      const i = inputAt(o, index.data[o], channelsOf(type), attrs)
-      if (i >= 0) y[o] = x.data[i]
+    eachWindow(y.length, channelsOf(type), attrs, (o, i, share) => {
+      y[o] += x.data[i] * share
     })
     return [y]
+  }),
+
+  adaptiveAvgPool2dGrad: reference<AdaptiveAttrs>(([dy], attrs, [type]) => {
+    const dx = zeros(type)
+    eachWindow(dy.data.length, channelsOf(type), attrs, (o, i, share) => {
+      dx[i] += dy.data[o] * share
+    })
+    return [dx]
   }),
 }

@@ -1,0 +1,127 @@
+// The windows of a pooling: options written out, the size of the result, and what is refused.
+
+import type { PoolSpec } from '../../shaders/pool.ts'
+import type { TensorType } from '../dtype.ts'
+import { OptionError } from '../errors.ts'
+import type { Bound } from '../op.ts'
+
+export type Pair = readonly [number, number]
+type Refuse = (problem: string, hint?: string) => never
+
+export interface PoolOptions {
+  /** Height and width of the window. */
+  readonly kernel: number | Pair
+  /** Step between windows; default: the kernel, so that they do not overlap. */
+  readonly stride?: number | Pair
+  /** Cells around x that no maximum and no sum counts: all sides, [vertical, horizontal] or
+   * [top, left, bottom, right]. Default 0. */
+  readonly padding?: number | Pair | readonly [number, number, number, number]
+  /** Step between the cells of a window; default 1. */
+  readonly dilation?: number | Pair
+  /** Round the output size up rather than down, as far as the last window still starts inside x or before it. */
+  readonly ceil?: boolean
+}
+
+/** Fully written out. */
+export type PoolWindow = {
+  readonly kernel: Pair
+  readonly stride: Pair
+  readonly dilation: Pair
+  /** [top, left, bottom, right] */
+  readonly padding: readonly [number, number, number, number]
+  /** Height and width of x and of y. */
+  readonly size: Pair
+  readonly out: Pair
+}
+
+/** The options of `op` for a map x. Throws OptionError for what no map could have; what x cannot have is left to
+ * `checkWindow`. */
+export function windowOf(op: string, { shape }: TensorType, options: PoolOptions): PoolWindow {
+  const kernel = pair(op, 'kernel', options.kernel)
+  const stride = pair(op, 'stride', options.stride ?? kernel)
+  const dilation = pair(op, 'dilation', options.dilation ?? 1)
+  const padding = sides(op, options.padding ?? 0)
+  const size: Pair = [shape[1], shape[2]]
+  const out = ([0, 1] as const).map((a) => {
+    const span = size[a] + padding[a] + padding[a + 2] - dilation[a] * (kernel[a] - 1) - 1
+    const count = (options.ceil ? Math.ceil : Math.floor)(span / stride[a]) + 1
+    return options.ceil && (count - 1) * stride[a] >= size[a] + padding[a] ? count - 1 : count
+  })
+  return { kernel, stride, dilation, padding, size, out: [out[0], out[1]] }
+}
+
+function pair(op: string, name: string, v: number | Pair): Pair {
+  const p: Pair = typeof v === 'number' ? [v, v] : v
+  if (p.length !== 2 || p.some((n) => !Number.isInteger(n) || n < 1))
+    throw new OptionError(
+      `${op}: ${name} ${JSON.stringify(v)} is not one or two positive integers`,
+      'one number holds for both axes; two are [vertical, horizontal]',
+    )
+  return p
+}
+
+function sides(op: string, v: NonNullable<PoolOptions['padding']>): PoolWindow['padding'] {
+  const p = typeof v === 'number' ? [v] : v
+  if (p.some((n) => !Number.isInteger(n) || n < 0) || ![1, 2, 4].includes(p.length))
+    throw new OptionError(
+      `${op}: padding ${JSON.stringify(v)} is not 1, 2 or 4 integers from 0 on`,
+      'two are [vertical, horizontal], four are [top, left, bottom, right]',
+    )
+  const [top, left = top, bottom = top, right = left] = p
+  return [top, left, bottom, right]
+}
+
+/** Refuses what is no map [n, h, w, c]. */
+export function checkMap({ shape }: TensorType, refuse: Refuse): void {
+  if (shape.length !== 4) refuse('a tensor [n, h, w, c] is needed', 'use reshape() or expandDims()')
+  if (shape.some((n) => n < 1)) refuse('there is nothing to pool: a size is 0')
+}
+
+/** Refuses windows that do not fit x, or of which one has no cell inside x and so nothing to give. */
+export function checkWindow(w: PoolWindow, refuse: Refuse): void {
+  if (w.out.some((n) => n < 1))
+    refuse('the window is larger than the padded input', 'use a smaller kernel or more padding')
+  for (const a of [0, 1] as const)
+    for (let o = 0; o < w.out[a]; o++) {
+      const start = o * w.stride[a] - w.padding[a]
+      const first = Math.ceil(Math.max(0, -start) / w.dilation[a])
+      if (first < w.kernel[a] && start + first * w.dilation[a] < w.size[a]) continue
+      const which = a === 0 ? `row ${o}` : `column ${o}`
+      refuse(
+        `the windows in ${which} of the result lie wholly in the padding`,
+        'padding of at most half the kernel leaves every window something',
+      )
+    }
+}
+
+/** What the kernels see: `map` gives batch, channels and element type. */
+export function poolSpec(map: TensorType, inputs: readonly Bound[], w: PoolWindow): PoolSpec {
+  return {
+    n: map.shape[0],
+    c: map.shape[3],
+    h: w.size[0],
+    w: w.size[1],
+    oh: w.out[0],
+    ow: w.out[1],
+    kernel: w.kernel,
+    stride: w.stride,
+    dilation: w.dilation,
+    pad: [w.padding[0], w.padding[1]],
+    elem: map.dtype,
+    indexElem: indexDtype(w),
+    access: inputs.map((x) => x.access),
+  }
+}
+
+/** Of the number of a cell in its window. */
+export const indexDtype = ({ kernel }: PoolWindow): 'u8' | 'u32' =>
+  kernel[0] * kernel[1] <= 256 ? 'u8' : 'u32'
+
+/** Shapes and options that the kernels tell apart, for samples. */
+export const windowCases: readonly [x: number[], options: PoolOptions][] = [
+  [[2, 4, 6, 4], { kernel: 2 }],
+  [[1, 7, 5, 3], { kernel: 3, stride: 2, padding: 1 }],
+  [[1, 8, 8, 8], { kernel: [3, 2], stride: [2, 1], padding: [1, 0], dilation: [2, 1], ceil: true }],
+  [[1, 6, 7, 1], { kernel: 3, stride: 2, ceil: true }],
+  [[1, 5, 4, 2], { kernel: [2, 3], stride: [3, 1], padding: [0, 1, 1, 2] }],
+]
