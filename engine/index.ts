@@ -32,7 +32,7 @@ export {
   sample,
   type TensorLike,
 } from './op.ts'
-export { argmax } from './ops/arg.ts'
+export { argmax, argmin } from './ops/arg.ts'
 export {
   abs,
   add,
@@ -64,6 +64,7 @@ export {
   tanh,
   where,
 } from './ops/arithmetic.ts'
+export type { ReduceOptions } from './ops/axes.ts'
 export {
   type AvgPoolOptions,
   adaptiveAvgPool2d,
@@ -84,7 +85,7 @@ export { type PointwiseSpec, pointwise } from './ops/pointwise.ts'
 export { maxPool2d, maxPool2dWithIndices } from './ops/pool.ts'
 export type { PoolOptions } from './ops/pool-window.ts'
 export { dropout, type RandomKey, randomNormal, randomUniform } from './ops/random.ts'
-export { channelSums, max, mean, min, type ReduceOptions, sum } from './ops/reduce.ts'
+export { channelSums, max, mean, min, sum } from './ops/reduce.ts'
 export { scatterAdd } from './ops/scatter.ts'
 export { selectLargest } from './ops/select.ts'
 export {
@@ -98,6 +99,14 @@ export {
 } from './ops/shape.ts'
 export { logSoftmax, softmax, takeLabel } from './ops/softmax.ts'
 export { assign, constant, hostTensor, read, scalar } from './ops/source.ts'
+export {
+  all,
+  any,
+  countNonzero,
+  logSumExp,
+  type VarianceOptions,
+  variance,
+} from './ops/statistics.ts'
 export { maxUnpool2d } from './ops/unpool.ts'
 export { repeatUpsample, resizeBilinear } from './ops/upsample.ts'
 export { expandDims, squeeze, swapAxes, tile } from './ops/views.ts'

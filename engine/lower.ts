@@ -39,7 +39,7 @@ function plainContext(
   op: StructuredOp,
   caps: Caps,
 ): LowerContext<Node['attrs']> {
-  const load = plainLoad(inputs.length)
+  const load = plainLoad(inputs.map((b) => b.dtype))
   const prologue: Prologue = op.prologue
     ? { ...load, operands: inputs.map((b) => ({ access: b.access, elem: b.dtype, mode: 'same' })) }
     : load
@@ -218,7 +218,7 @@ function lowerTail(node: Node, bound: readonly Bound[], caps: Caps): Recipe {
     attrs: root.attrs,
     caps,
     tail,
-    prologue: plainLoad(own.length),
+    prologue: plainLoad(own.map((i) => bound[i].dtype)),
   })
   return renumber(recipe, [...own, ...rest])
 }

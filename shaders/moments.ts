@@ -1,11 +1,15 @@
-// Mean and (biased) variance of each channel over all pixels, without E[x²] − E[x]²:
+// Mean and (biased) variance over one run of axes, without E[x²] − E[x]²:
 //
-//   mean[c] = Σ x[r, c] / R        variance[c] = Σ (x[r, c] − mean[c])² / R        x seen as [R, C]
+//   mean[o, i] = Σ_r x[o, r, i] / R     variance[o, i] = Σ_r (x[o, r, i] − mean[o, i])² / R     x seen as [outer, R, inner]
 //
-// A strip of rows is read twice, first for its mean, then for the squares around that mean (the second read is from
-// cache). Strips are joined in fixed order by Chan's formula (Chan, Golub and LeVeque 1979):
+// Everything is relative to the first element of the column, so that a mean far from zero costs no digits. A strip of
+// rows is read twice, first for its mean, then for the squares around that mean (the second read is from cache). Strip
+// s of S takes rows s, s+S, s+2S, …; neighbouring strips are joined in fixed order by Chan's formula (Chan, Golub and LeVeque 1979),
+// group by group until one is left:
 //
 //   n = n₁ + n₂,  δ = m₂ − m₁,  mean = m₁ + δ·n₂/n,  M2 = M2₁ + M2₂ + δ²·n₁·n₂/n
+//
+// As in a sum, an invocation has four neighbouring columns, or four rows of a single column, which it joins in the end.
 
 import {
   type Access,
@@ -15,94 +19,156 @@ import {
   input,
   output,
   type Recipe,
+  type Slot,
   scratch,
   words,
 } from './kernel.ts'
 
 const workgroup = 64
 
-/** Input: x f32 [rows, channels]; outputs: mean and variance f32 [channels]. */
-export function moments(rows: number, channels: number, access: Access, caps: Caps): Recipe {
-  const vec = channels % 4 === 0
-  const columns = vec ? channels / 4 : channels
-  const gpu = caps.kind === 'discrete' || caps.kind === 'integrated'
-  const length = Math.max(gpu ? 16 : 64, Math.ceil(rows / 1024))
-  const strips = Math.ceil(rows / length)
-  const type = vec ? 'vec4f' : 'f32'
-  const bytes = Math.ceil((strips * channels) / 4) * 16
-  const strip: Dispatch = {
-    kernel: {
-      key: `moments strip ${type} ${access}`,
-      get code() {
-        return stripSource(type, access)
-      },
-      access: [access, 'read_write', 'read_write'],
-    },
-    buffers: [input(0), scratch(0), scratch(1)],
-    params: words(rows, columns, strips, length),
-    grid: gridFor(strips * columns, workgroup),
-  }
-  const join: Dispatch = {
-    kernel: {
-      key: `moments join ${type}`,
-      get code() {
-        return joinSource(type)
-      },
-      access: ['read_write', 'read_write', 'read_write', 'read_write'],
-    },
-    buffers: [scratch(0), scratch(1), output(0), output(1)],
-    params: words(rows, columns, strips, length),
-    grid: gridFor(columns, 8),
-  }
-  return { scratch: [bytes, bytes], dispatches: [strip, join] }
+export interface MomentsProblem {
+  readonly outer: number
+  readonly rows: number
+  readonly inner: number
+  readonly access: Access
 }
 
-const head = 'struct Params { rows: u32, columns: u32, strips: u32, length: u32 }'
+type Lanes = 'columns' | 'rows' | 'single'
 
-const stripSource = (type: string, access: Access) => `${head}
+/** Input: x f32; outputs: mean and variance f32 [outer, inner]. */
+export function moments(problem: MomentsProblem, caps: Caps): Recipe {
+  const { outer, inner, access } = problem
+  const lanes: Lanes =
+    inner % 4 === 0 ? 'columns' : inner === 1 && problem.rows % 4 === 0 ? 'rows' : 'single'
+  const columns = lanes === 'columns' ? inner / 4 : inner
+  const rows = lanes === 'rows' ? problem.rows / 4 : problem.rows
+  const strips = stripsOf(rows, caps)
+  const x = input(0)
+  const results = [output(0), output(1)]
+  const scratchBytes: number[] = []
+  const states = (count: number): Slot[] => {
+    const bytes = Math.ceil((outer * count * columns) / (lanes === 'single' ? 4 : 1)) * 16
+    scratchBytes.push(bytes, bytes)
+    return [scratch(scratchBytes.length - 2), scratch(scratchBytes.length - 1)]
+  }
+  const dispatch = (
+    kind: Kind,
+    last: boolean,
+    from: readonly Slot[],
+    unit: number,
+    groups: number,
+  ) => {
+    const to = last ? results : states(groups)
+    const ends = last && lanes === 'rows'
+    const buffers = [...from, ...to]
+    return {
+      kernel: {
+        key: `moments ${kind} ${lanes}${ends ? ' ends' : ''} ${access}`,
+        get code() {
+          return source(kind, lanes, access, ends)
+        },
+        access: buffers.map((b) => (b === x ? access : ('read_write' as const))),
+      },
+      buffers,
+      params: words(
+        ...[outer, rows, columns, strips, unit, groups, outer * groups * columns],
+        last ? 1 : 0,
+      ),
+      grid: gridFor(outer * groups * columns, workgroup),
+    }
+  }
+  const dispatches: Dispatch[] = [dispatch('strip', strips === 1, [x], 1, strips)]
+  for (let unit = 1, units = strips; units > 1; unit *= joined) {
+    const groups = units <= 8 * joined ? 1 : Math.ceil(units / joined)
+    const from = scratchBytes.length
+    dispatches.push(
+      dispatch('join', groups === 1, [x, scratch(from - 2), scratch(from - 1)], unit, groups),
+    )
+    units = groups
+  }
+  return { scratch: scratchBytes, dispatches }
+}
+
+/** States that one invocation joins, but for the last ones. */
+const joined = 32
+
+/** A GPU needs many invocations; elsewhere a dispatch is dear. */
+function stripsOf(rows: number, caps: Caps): number {
+  const gpu = caps.kind === 'discrete' || caps.kind === 'integrated'
+  if (rows <= (gpu ? 16 : 256)) return 1
+  const length = gpu ? Math.min(64, Math.max(16, Math.ceil(rows / 16384))) : 64
+  return Math.ceil(rows / length)
+}
+
+/** From strips of elements to states, or from groups of states to fewer. The last states are made the results, for which
+ * four rows of one column have to be joined: `ends`. */
+type Kind = 'strip' | 'join'
+
+function source(kind: Kind, lanes: Lanes, access: Access, ends: boolean): string {
+  const type = lanes === 'single' ? 'f32' : 'vec4f'
+  const result = ends ? 'f32' : type
+  const bindings = [
+    `var<storage, ${access}> x: array<${type}>`,
+    kind === 'join' && `var<storage, read_write> means: array<${type}>`,
+    kind === 'join' && `var<storage, read_write> squares: array<${type}>`,
+    `var<storage, read_write> mean: array<${result}>`,
+    `var<storage, read_write> spread: array<${result}>`,
+  ].filter((b) => b)
+  const ofStrip = `
+  var m = ${type}();
+  for (var r = g; r < p.rows; r += p.groups) { m += x[(o * p.rows + r) * p.columns + column] - pivot; }
+  m /= f32((p.rows - g + p.groups - 1u) / p.groups);
+  var m2 = ${type}();
+  for (var r = g; r < p.rows; r += p.groups) {
+    let d = x[(o * p.rows + r) * p.columns + column] - pivot - m;
+    m2 += d * d;
+  }`
+  const ofStates = `
+  let units = (p.strips + p.unit - 1u) / p.unit;
+  let each = (units + p.groups - 1u) / p.groups;
+  let first = g * each;
+  let before = rowsIn(first * p.unit);
+  var at = (o * units + first) * p.columns + column;
+  var m = means[at];
+  var m2 = squares[at];
+  for (var u = first + 1u; u < min(first + each, units); u++) {
+    at += p.columns;
+    let seen = rowsIn(u * p.unit) - before;
+    let all = rowsIn(min((u + 1u) * p.unit, p.strips)) - before;
+    let share = f32(all - seen) / f32(all);
+    let d = means[at] - m;
+    m += d * share;
+    m2 += squares[at] + d * d * (f32(seen) * share);
+  }`
+  // Each of the four lanes has as many rows.
+  const ofLanes = `
+  let middle = dot(m, vec4f(0.25));
+  let d = m - middle;
+  mean[i] = pivot.x + middle;
+  spread[i] = (dot(m2, vec4f(1.0)) / f32(p.rows) + dot(d, d)) * 0.25;`
+  return `struct Params { outer: u32, rows: u32, columns: u32, strips: u32, unit: u32, groups: u32, count: u32, last: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, ${access}> x: array<${type}>;
-@group(0) @binding(2) var<storage, read_write> means: array<${type}>;
-@group(0) @binding(3) var<storage, read_write> squares: array<${type}>;
+${bindings.map((b, k) => `@group(0) @binding(${k + 1}) ${b};`).join('\n')}
+// Rows in the first strips.
+fn rowsIn(strips: u32) -> u32 {
+  return strips * (p.rows / p.strips) + min(strips, p.rows % p.strips);
+}
 @compute @workgroup_size(${workgroup})
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * ${workgroup}u + id.x;
-  if (i >= p.strips * p.columns) { return; }
+  if (i >= p.count) { return; }
   let column = i % p.columns;
-  let first = (i / p.columns) * p.length;
-  let last = min(first + p.length, p.rows);
-  var sum = ${type}();
-  for (var r = first; r < last; r++) { sum += x[r * p.columns + column]; }
-  let mean = sum / f32(last - first);
-  var m2 = ${type}();
-  for (var r = first; r < last; r++) {
-    let d = x[r * p.columns + column] - mean;
-    m2 += d * d;
+  let rest = i / p.columns;
+  let g = rest % p.groups;
+  let o = rest / p.groups;
+  let pivot = ${type}(x[o * p.rows * p.columns + column]${lanes === 'rows' ? '.x' : ''});
+  ${kind === 'strip' ? ofStrip : ofStates}
+  ${
+    ends
+      ? ofLanes
+      : `let last = p.last == 1u;
+  mean[i] = select(m, pivot + m, last);
+  spread[i] = select(m2, m2 / f32(p.rows), last);`
   }
-  means[i] = mean;
-  squares[i] = m2;
 }`
-
-const joinSource = (type: string) => `${head}
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> means: array<${type}>;
-@group(0) @binding(2) var<storage, read_write> squares: array<${type}>;
-@group(0) @binding(3) var<storage, read_write> mean: array<${type}>;
-@group(0) @binding(4) var<storage, read_write> variance: array<${type}>;
-@compute @workgroup_size(8)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let column = id.y * groups.x * 8u + id.x;
-  if (column >= p.columns) { return; }
-  var m = means[column];
-  var m2 = squares[column];
-  for (var s = 1u; s < p.strips; s++) {
-    let seen = f32(s * p.length);
-    let more = f32(min(p.length, p.rows - s * p.length));
-    let share = more / (seen + more);
-    let d = means[s * p.columns + column] - m;
-    m += d * share;
-    m2 += squares[s * p.columns + column] + d * d * (seen * share);
-  }
-  mean[column] = m;
-  variance[column] = m2 / f32(p.rows);
-}`
+}

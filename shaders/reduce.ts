@@ -1,21 +1,23 @@
-// Sums, maxima and minima over one run of axes, for several values at once:
+// Folds of one run of axes, for several values at once:
 //
 //   y_k[o, i] = ⊕_r v_k[o, r, i]        x seen as [outer, reduce, inner]
 //
 // A column (o, i) is cut into strips; an invocation folds one strip of one column (of four neighbouring columns
 // where inner is a multiple of four), strip s taking rows s, s+S, s+2S, … so that neighbours read neighbours. The
-// partial results form an array [outer, S, inner] and are folded again the same way until one strip is left. The
+// partial states form arrays [outer, S, inner] and are joined again the same way until one strip is left. The
 // order is fixed by the sizes alone, so the bits are the same on every run; and no sum runs over more than a few
 // hundred terms in sequence, so ten million terms lose no more than a few units in the last place.
 //
 // The values v_k may be pointwise expressions of what is loaded (the prologue): the sums of batch-norm's backward
 // pass read dy and x once and need no intermediate.
 
+import type { Fold, Next, Part } from './folds.ts'
 import {
   type Access,
   type Caps,
   type Dispatch,
   declare,
+  type Elem,
   f32,
   gridFor,
   loadScalar,
@@ -26,10 +28,10 @@ import {
   register,
   type Slot,
   scratch,
+  storeVec,
   words,
 } from './kernel.ts'
-
-export type Fold = 'sum' | 'max' | 'min'
+import { mathFor } from './math.ts'
 
 /** Pointwise work while loading; `operands` replace the op's inputs. */
 export interface Load {
@@ -46,102 +48,123 @@ export interface ReduceProblem {
   /** How many values are reduced at once; output k is value k. */
   readonly values: number
   readonly load: Load
+  /** Element type of the outputs. */
+  readonly elem: Elem
+  /** A factor of the results of a sum of floats; default 1. */
+  readonly scale?: number
 }
 
 const workgroup = 64
-const step = { sum: (a: string, b: string) => `${a} + ${b}` }
-// NaN wins: a comparison with NaN is false, so it is asked for by its bits.
-const wins = (fold: 'max' | 'min', a: string, b: string) =>
-  `select(${a}, ${b}, (${b} ${fold === 'max' ? '>' : '<'} ${a}) | ((bitcast<vec4u>(${b}) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u)))`
-const combine = (fold: Fold, a: string, b: string) =>
-  fold === 'sum'
-    ? step.sum(a, b)
-    : `select(${wins(fold, a, b)}, ${a}, (bitcast<vec4u>(${a}) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u))`
-/** A run-time value, since WGSL refuses to write infinities. */
-const start: Record<Fold, number> = {
-  sum: 0,
-  max: Number.NEGATIVE_INFINITY,
-  min: Number.POSITIVE_INFINITY,
-}
 
 /** Rows per strip: few on a GPU, which needs many invocations; more where a dispatch is dear. */
 const rowsPerStrip = (caps: Caps) =>
   caps.kind === 'discrete' || caps.kind === 'integrated' ? 32 : 128
 
-/** The dispatches of a reduction. Inputs: the load's operands; outputs: one f32 buffer per value. */
+/** The dispatches of a reduction. Inputs: the load's operands; outputs: one buffer per value. */
 export function reduce(problem: ReduceProblem, caps: Caps): Recipe {
+  const { fold, outer, inner, values } = problem
   const scratchBytes: number[] = []
   const dispatches: Dispatch[] = []
   let rows = problem.reduce
   let load = problem.load
   let from: Slot[] = load.operands.map((_, i) => ({ kind: 'input', index: i }))
   for (let level = 0; ; level++) {
-    const strips = rows <= 4 * rowsPerStrip(caps) ? 1 : Math.ceil(rows / rowsPerStrip(caps))
+    const strips = stripsOf(rows, inner, rowsPerStrip(caps))
     const last = strips === 1
     const to: Slot[] = []
-    for (let v = 0; v < problem.values; v++) {
+    for (let v = 0; v < values * (last ? 1 : fold.parts.length); v++) {
       if (last) to.push(output(v))
       else {
         to.push(scratch(scratchBytes.length))
-        scratchBytes.push(Math.ceil((problem.outer * strips * problem.inner) / 4) * 16)
+        scratchBytes.push(Math.ceil((outer * strips * inner) / 4) * 16)
       }
     }
-    dispatches.push(foldOnce({ ...problem, reduce: rows, load }, strips, from, to, level === 0))
+    const stage = { first: level === 0, last, strips }
+    dispatches.push(foldOnce({ ...problem, reduce: rows, load }, stage, from, to))
     if (last) return { scratch: scratchBytes, dispatches }
     rows = strips
     from = to
-    load = plainLoad(problem.values)
+    load = plainLoad(Array.from({ length: values }, () => fold.parts).flat())
   }
 }
 
+/** A single column is read four rows at a time, so its strips are a multiple of four. */
+function stripsOf(rows: number, inner: number, rowsPerStrip: number): number {
+  if (rows <= 4 * rowsPerStrip) return 1
+  const strips = Math.ceil(rows / rowsPerStrip)
+  return inner === 1 ? 4 * Math.ceil(strips / 4) : strips
+}
+
 /** Loads each value as it is. */
-export function plainLoad(values: number, access: Access = 'read_write'): Load {
+export function plainLoad(elems: readonly Elem[], access: Access = 'read_write'): Load {
   return {
     key: '',
-    operands: Array.from({ length: values }, () => ({ access, elem: 'f32', mode: 'same' })),
+    operands: elems.map((elem) => ({ access, elem, mode: 'same' })),
     emit: (names) => ({ code: '', results: names }),
   }
 }
 
+interface Stage {
+  /** It takes elements, not states. */
+  readonly first: boolean
+  /** It stores results, not states. */
+  readonly last: boolean
+  readonly strips: number
+}
+
 function foldOnce(
-  { fold, outer, reduce, inner, values, load }: ReduceProblem,
-  strips: number,
+  problem: ReduceProblem,
+  stage: Stage,
   from: readonly Slot[],
   to: readonly Slot[],
-  first: boolean,
 ): Dispatch {
+  const { fold, outer, reduce, inner, values, load, elem, scale = 1 } = problem
   // Three ways to fill a vec4: four columns, four rows of the only column, or one element and three idle lanes.
   const lanes = inner % 4 === 0 ? 'columns' : inner === 1 && reduce % 4 === 0 ? 'rows' : 'single'
   const columns = lanes === 'columns' ? inner / 4 : inner
   const rows = lanes === 'rows' ? reduce / 4 : reduce
   const layout = load.operands.map((o) => `${o.elem} ${o.mode}${o.access === 'read' ? 'r' : ''}`)
   const n = load.operands.length
+  const count = outer * stage.strips * columns
+  // Where a state is one part that is also the result, elements, states and results are treated alike.
+  const alike = fold.parts.length === 1 && elem !== 'u8'
+  const kind = alike ? '' : `${stage.first ? 'first' : ''} ${stage.last ? `last ${elem}` : ''}`
+  const packed = stage.last && elem === 'u8' && lanes !== 'columns'
   return {
     kernel: {
-      key: `reduce ${fold} ${lanes} ${values} ${layout} ${first ? load.key : ''}`,
+      key: `reduce ${fold.key} ${lanes} ${values} ${layout} ${kind} ${stage.first ? load.key : ''}`,
       get code() {
-        return foldSource(fold, lanes, values, load)
+        return foldSource(problem, alike ? { first: true, last: true } : stage, lanes)
       },
       access: [...load.operands.map((o) => o.access), ...to.map(() => 'read_write' as const)],
       ...(load.operands.some((o) => o.elem === 'f16') && { features: ['shader-f16' as const] }),
     },
     buffers: [...from.slice(0, n), ...to],
-    params: words(outer, rows, columns, strips, f32(start[fold])),
-    grid: gridFor(outer * strips * columns, workgroup),
+    params: words(
+      ...[outer, rows, columns, stage.strips],
+      ...[fold.start[0], fold.start[1] ?? 0, 0, 0],
+      ...[f32(stage.last ? scale : 1), count],
+    ),
+    grid: gridFor(packed ? Math.ceil(count / 4) : count, workgroup),
   }
 }
 
+const start = (part: Part, k: number) => {
+  const word = `p.start.${'xy'[k]}`
+  return part === 'u32' ? `vec4u(${word})` : `vec4<${part}>(bitcast<${part}>(${word}))`
+}
+
 function foldSource(
-  fold: Fold,
+  { fold, values, load, elem }: ReduceProblem,
+  { first, last }: Omit<Stage, 'strips'>,
   lanes: 'columns' | 'rows' | 'single',
-  values: number,
-  load: Load,
 ): string {
   const vec = lanes !== 'single'
-  const decls = load.operands.map((o, i) =>
+  const { operands } = load
+  const decls = operands.map((o, i) =>
     declare(i + 1, `x${i}`, o.access, o.elem, vec && o.mode !== 'scalar'),
   )
-  const loads = load.operands.map((o, i) => {
+  const loads = operands.map((o, i) => {
     const at = o.mode === 'same' ? 'at' : o.mode === 'channel' ? 'column' : '0u'
     const value =
       vec && o.mode !== 'scalar'
@@ -149,42 +172,77 @@ function foldSource(
         : `vec4<${register(o.elem)}>(${loadScalar(`x${i}`, o.elem, at)})`
     return `let v${i} = ${value};`
   })
-  const { code, results } = load.emit(load.operands.map((_, i) => `v${i}`))
+  const { code, results } = load.emit(operands.map((_, i) => `v${i}`))
   const each = (f: (v: number) => string) =>
     Array.from({ length: values }, (_, v) => f(v)).join('\n  ')
-  const outType = lanes === 'columns' ? 'vec4f' : 'f32'
-  const across = (v: number) => {
-    if (lanes === 'columns') return `a${v}`
-    if (lanes === 'single') return `a${v}.x`
-    if (fold === 'sum') return `(a${v}.x + a${v}.y) + (a${v}.z + a${v}.w)`
-    const pairs = combine(fold, `a${v}`, `a${v}.zwxy`)
-    return `fold2(${pairs})`
+  const state = (v: number) => fold.parts.map((_, k) => `a${v}${k}`)
+  const become = (v: number, { code, parts }: Next) =>
+    `{ ${code}
+    ${parts.map((e, k) => `let n${k} = ${e};`).join(' ')}
+    ${state(v)
+      .map((a, k) => `${a} = n${k};`)
+      .join(' ')} }`
+  const row = lanes === 'rows' ? 'vec4u(4u * r) + vec4u(0u, 1u, 2u, 3u)' : 'vec4u(r)'
+  const step = (v: number) =>
+    first
+      ? fold.take(state(v), results[v], row)
+      : fold.join(state(v), results.slice(v * fold.parts.length, (v + 1) * fold.parts.length))
+  const turned = (v: number, order: string) =>
+    become(
+      v,
+      fold.join(
+        state(v),
+        state(v).map((a) => `${a}.${order}`),
+      ),
+    )
+  const across = (v: number) => (lanes === 'rows' ? turned(v, 'zwxy') + turned(v, 'yxwz') : '')
+
+  // A word of four bytes is written at once: by four columns, or by one invocation that folds four columns in turn.
+  const packed = last && elem === 'u8' && lanes !== 'columns'
+  const outs = Array.from({ length: values }, (_, v) =>
+    (last ? [elem] : fold.parts).map((type, k) => ({ type, name: `y${v}${k}` })),
+  ).flat()
+  const store = (v: number) => {
+    const stored = last ? [`(${fold.finish(state(v))})`] : state(v)
+    if (packed) return `word |= ${stored[0]}.x << (8u * byte);`
+    if (lanes !== 'columns') return stored.map((y, k) => `y${v}${k}[i] = ${y}.x;`).join(' ')
+    return stored
+      .map((y, k) => storeVec(`y${v}${k}`, last ? elem : fold.parts[k], 'i', y))
+      .join(' ')
   }
-  const fold2 =
-    fold === 'sum' || lanes !== 'rows'
-      ? ''
-      : `fn fold2(a: vec4f) -> f32 { let b = a.yxwz; let c = ${combine(fold, 'a', 'b')}; return c.x; }`
-  const f16 = load.operands.some((o) => o.elem === 'f16') ? 'enable f16;\n' : ''
-  return `${f16}struct Params { outer: u32, rows: u32, columns: u32, strips: u32, start: f32 }
-@group(0) @binding(0) var<uniform> p: Params;
-${decls.join('\n')}
-${each((v) => `@group(0) @binding(${load.operands.length + 1 + v}) var<storage, read_write> y${v}: array<${outType}>;`)}
-${fold2}
-@compute @workgroup_size(${workgroup})
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.y * groups.x * ${workgroup}u + id.x;
-  if (i >= p.outer * p.strips * p.columns) { return; }
-  let column = i % p.columns;
-  let rest = i / p.columns;
+  const body = `let column = j % p.columns;
+  let rest = j / p.columns;
   let strip = rest % p.strips;
   let o = rest / p.strips;
-  ${each((v) => `var a${v} = vec4f(p.start);`)}
+  ${each((v) => fold.parts.map((part, k) => `var a${v}${k} = ${start(part, k)};`).join(' '))}
   for (var r = strip; r < p.rows; r += p.strips) {
     let at = (o * p.rows + r) * p.columns + column;
     ${loads.join('\n    ')}
     ${code}
-    ${each((v) => `a${v} = ${combine(fold, `a${v}`, results[v])};`)}
+    ${each((v) => become(v, step(v)))}
   }
-  ${each((v) => `y${v}[i] = ${across(v)};`)}
+  ${each((v) => `${across(v)} ${store(v)}`)}`
+  return `${operands.some((o) => o.elem === 'f16') ? 'enable f16;\n' : ''}
+struct Params { outer: u32, rows: u32, columns: u32, strips: u32, start: vec4u, scale: f32, count: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+${decls.join('\n')}
+${outs.map(({ type, name }, i) => declare(operands.length + 1 + i, name, 'read_write', type, lanes === 'columns')).join('\n')}
+${mathFor(body)}
+@compute @workgroup_size(${workgroup})
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * ${workgroup}u + id.x;
+  ${
+    packed
+      ? `if (4u * i >= p.count) { return; }
+  var word = 0u;
+  for (var byte = 0u; byte < min(4u, p.count - 4u * i); byte++) {
+  let j = 4u * i + byte;
+  ${body}
+  }
+  y00[i] = word;`
+      : `if (i >= p.count) { return; }
+  let j = i;
+  ${body}`
+  }
 }`
 }

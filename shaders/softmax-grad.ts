@@ -6,6 +6,7 @@
 // Nothing but the output y is needed. Short axes: one invocation a column sums and writes, and finds what it reads again in
 // the cache. Long axes: the sums are a reduction, and every element is written alone.
 
+import { sumFold } from './folds.ts'
 import {
   type Access,
   type Caps,
@@ -59,7 +60,8 @@ export function softmaxGrad({ log, access, caps, ...axis }: SoftmaxGradSpec): Re
   const summed = reduce(
     {
       ...axis,
-      fold: 'sum',
+      fold: sumFold('f32'),
+      elem: 'f32',
       reduce: axis.c,
       values: 1,
       load: log

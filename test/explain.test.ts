@@ -51,25 +51,23 @@ test('explain: the graph as traced, backward nodes with the forward node they be
 %5   add               f32[1,6,8,8]  %3 %4                                 384 F  1.5 KB  conv
 %6   relu              f32[1,6,8,8]  %5                                    384 F  1.5 KB  conv
 %7   square            f32[1,6,8,8]  %6                                    384 F  1.5 KB  loss
-%8   sum               f32[]         %7 first=0 count=4                    384 F     4 B  loss
-%9   scalar            f32[]         value=0.002604 dtype=f32                0 F     4 B  loss
-%10  mul               f32[]         %8 %9                                   1 F     4 B  loss
-%11  scalar            f32[]         value=1 dtype=f32                       0 F     4 B
-%12  mul               f32[]         %11 %9                                  1 F     4 B  ∂%10 loss
-%13  reshape           f32[1,1,1,1]  %12                                                  ∂%8 loss
-%14  broadcastTo       f32[1,6,8,8]  %13                                   384 F  1.5 KB  ∂%8 loss
-%15  scalar            f32[]         value=2 dtype=f32                       0 F     4 B  ∂%7 loss
-%16  mul               f32[1,6,8,8]  %14 %15                               384 F  1.5 KB  ∂%7 loss
-%17  mul               f32[1,6,8,8]  %16 %6                                384 F  1.5 KB  ∂%7 loss
+%8   mean              f32[]         %7 first=0 count=4                    384 F     4 B  loss
+%9   scalar            f32[]         value=1 dtype=f32                       0 F     4 B
+%10  scalar            f32[]         value=0.002604 dtype=f32                0 F     4 B  ∂%8 loss
+%11  mul               f32[]         %9 %10                                  1 F     4 B  ∂%8 loss
+%12  broadcastTo       f32[1,6,8,8]  %11                                   384 F  1.5 KB  ∂%8 loss
+%13  scalar            f32[]         value=2 dtype=f32                       0 F     4 B  ∂%7 loss
+%14  mul               f32[1,6,8,8]  %12 %13                               384 F  1.5 KB  ∂%7 loss
+%15  mul               f32[1,6,8,8]  %14 %6                                384 F  1.5 KB  ∂%7 loss
+%16  scalar            f32[]         value=0 dtype=f32                       0 F     4 B  ∂%6 conv
+%17  greater           u8[1,6,8,8]   %6 %16                                384 F   384 B  ∂%6 conv
 %18  scalar            f32[]         value=0 dtype=f32                       0 F     4 B  ∂%6 conv
-%19  greater           u8[1,6,8,8]   %6 %18                                384 F   384 B  ∂%6 conv
-%20  scalar            f32[]         value=0 dtype=f32                       0 F     4 B  ∂%6 conv
-%21  where             f32[1,6,8,8]  %19 %17 %20                           384 F  1.5 KB  ∂%6 conv
-%22  conv2dWeightGrad  f32[3,3,4,8]  %0 %21 stride=1 dilation=2 padding=2  28 KF  1.2 KB  ∂%3 conv
-%23  mul               f32[3,3,4,8]  %1 %22                                288 F  1.2 KB
-%24  sub               f32[3,3,4,8]  %2 %23                                288 F  1.2 KB
-%25  assign            f32[3,3,4,8]  %24 variable=conv.weight                0 F  1.2 KB
-return %10`),
+%19  where             f32[1,6,8,8]  %17 %15 %18                           384 F  1.5 KB  ∂%6 conv
+%20  conv2dWeightGrad  f32[3,3,4,8]  %0 %19 stride=1 dilation=2 padding=2  28 KF  1.2 KB  ∂%3 conv
+%21  mul               f32[3,3,4,8]  %1 %20                                288 F  1.2 KB
+%22  sub               f32[3,3,4,8]  %2 %21                                288 F  1.2 KB
+%23  assign            f32[3,3,4,8]  %22 variable=conv.weight                0 F  1.2 KB
+return %8`),
   )
 })
 
@@ -82,12 +80,11 @@ test('explain: the fused graph, one line per kernel', () => {
 %2  variable               f32[3,3,4,8]  variable=conv.weight                         1.2 KB  conv
 %3  variable               f32[8]        variable=conv.bias                             32 B  conv
 %4  conv2d+add+relu        f32[1,6,8,8]  %0 %2 %3                              28 KF  1.5 KB  conv
-%5  square+sum             f32[]         %4                                    768 F     4 B  loss
-%6  mul                    f32[]         %5                                      1 F     4 B  loss
-%7  greater+mul+mul+where  f32[1,6,8,8]  %4                                   1.9 KF  1.5 KB  ∂relu conv
-%8  conv2dWeightGrad       f32[3,3,4,8]  %0 %7 stride=1 dilation=2 padding=2   28 KF  1.2 KB  ∂conv2d conv
-%9  mul+sub+assign         f32[3,3,4,8]  %2 %1 %8 →conv.weight                 576 F  1.2 KB
-return %6`),
+%5  square+mean            f32[]         %4                                    768 F     4 B  loss
+%6  greater+mul+mul+where  f32[1,6,8,8]  %4                                   1.9 KF  1.5 KB  ∂relu conv
+%7  conv2dWeightGrad       f32[3,3,4,8]  %0 %6 stride=1 dilation=2 padding=2   28 KF  1.2 KB  ∂conv2d conv
+%8  mul+sub+assign         f32[3,3,4,8]  %2 %1 %7 →conv.weight                 576 F  1.2 KB
+return %5`),
   )
 })
 
@@ -97,20 +94,19 @@ test('explain: the plan as a timeline of live bytes, with its totals', () => {
     lines(`
 step  kernel                 result        dispatches  workgroups    live                        module
    0  conv2d+add+relu        f32[1,6,8,8]           1  1·1·1       1.5 KB  ▇▇▇▇▇▇▇▇▇▇            conv
-   1  square+sum             f32[]                  1  1·1·1       1.8 KB  ▇▇▇▇▇▇▇▇▇▇▇▇          loss
-   2  mul                    f32[]                  1  1·1·1       1.8 KB  ▇▇▇▇▇▇▇▇▇▇▇▇          loss
-   3  greater+mul+mul+where  f32[1,6,8,8]           1  2·1·1       3.1 KB  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇  ∂relu conv
-   4  conv2dWeightGrad       f32[3,3,4,8]           1  1·1·1       2.8 KB  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇    ∂conv2d conv
-   5  mul+sub+assign         f32[3,3,4,8]           1  2·1·1       1.3 KB  ▇▇▇▇▇▇▇▇
+   1  square+mean            f32[]                  1  1·1·1       1.5 KB  ▇▇▇▇▇▇▇▇▇▇            loss
+   2  greater+mul+mul+where  f32[1,6,8,8]           1  2·1·1       3.1 KB  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇  ∂relu conv
+   3  conv2dWeightGrad       f32[3,3,4,8]           1  1·1·1       2.8 KB  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇    ∂conv2d conv
+   4  mul+sub+assign         f32[3,3,4,8]           1  2·1·1       1.3 KB  ▇▇▇▇▇▇▇▇
 
-6 kernels, 6 dispatches, 6 pipelines; 59 KF, 28 K multiply-adds
+5 kernels, 5 dispatches, 5 pipelines; 59 KF, 28 K multiply-adds
 variables 1.2 KB, inputs 784 B, results 16 B, constants 0 B
-activations 3.1 KB, 0.0 % above the least that is alive at once; peak at step 3, greater+mul+mul+where`),
+activations 3.1 KB, 0.0 % above the least that is alive at once; peak at step 2, greater+mul+mul+where`),
   )
 })
 
 test('explain: every kernel is there as WGSL', () => {
   const text = explained('wgsl')
-  assert.is(text.match(/@compute/g)?.length, 6)
+  assert.is(text.match(/@compute/g)?.length, 5)
   assert.match(text, /struct Params/)
 })

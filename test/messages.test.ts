@@ -13,6 +13,7 @@ import {
   isNaN,
   matmul,
   maxPool2d,
+  mean,
   moments,
   mul,
   normalize,
@@ -133,10 +134,10 @@ const misuses: [f: () => unknown, message: string][] = [
     () => concat([image(), vector(3)], 3),
     'concat: all sizes but that of axis 3 must agree; got f32[2,4,4,3], f32[3]',
   ],
-  [() => sum(image(), [4]), 'sum: no such axes [4]; got f32[2,4,4,3]'],
+  [() => sum(image(), [4]), 'sum: [4] are not axes of a tensor with 4; got f32[2,4,4,3]\n  hint: axes go from -4 to 3, each at most once'],
   [
-    () => sum(constant(Uint8Array.of(1, 2))),
-    'sum: only f32 is reduced; got u8[2]\n  hint: use cast()',
+    () => mean(constant(Uint8Array.of(1, 2))),
+    'mean: takes f32, not u8; got u8[2]\n  hint: use cast()',
   ],
   [
     () => matmul(constant(new Float32Array(6), [2, 3]), constant(new Float32Array(8), [2, 4])),

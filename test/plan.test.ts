@@ -122,7 +122,7 @@ test('plan: from tiny to large images only second passes of sums are new', () =>
     (keys) => new Set(keys),
   )
   assert.equal(added(middle, large), [])
-  assert.ok(added(tiny, middle).every((key) => /^(sumParts|reduce sum)/.test(key)))
+  assert.ok(added(tiny, middle).every((key) => /^(sumParts|reduce sum|moments join)/.test(key)))
 })
 
 // On a device of its own: the shared one gives back, whenever the collector runs, what other tests left.

@@ -1,41 +1,109 @@
-// Where the largest element stands.
+// Where the largest or smallest element stands, and its inverse: a value at one place along an axis and zero elsewhere,
+// which is what the gradient of a maximum is.
 
-import { argmax as argmaxRecipe } from '../../shaders/arg.ts'
-import { sizeOf, type TensorType } from '../dtype.ts'
-import { apply, none, type StructuredOp, sample, type TensorLike } from '../op.ts'
+import { argFold } from '../../shaders/folds.ts'
+import { register } from '../../shaders/kernel.ts'
+import { broadcastShapes, type DType, isFloat, type Shape, sameShape } from '../dtype.ts'
+import { apply, none, type PointwiseOp, type SampleInput, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { toTensor } from './source.ts'
+import {
+  beside,
+  extentOf,
+  foldingOf,
+  type ReduceOptions,
+  type Run,
+  spread,
+  without,
+} from './axes.ts'
+import { foldOp, runs, samplesOf } from './fold.ts'
+import { pointwise } from './pointwise.ts'
+import { reshape } from './shape.ts'
 
-type Empty = Record<string, never>
-const lastOf = (x: TensorType) => x.shape[x.shape.length - 1]
-const rowsOf = (x: TensorType) => sizeOf(x.shape) / lastOf(x)
+/** With the dtype of what is compared, since fusion may load it from something else. */
+type Arg = Run & { readonly dtype: DType }
 
-const argmaxOp: StructuredOp<Empty> = {
-  name: 'argmax',
-  error: 'exact',
-  kind: 'structured',
-  tail: false,
-  prologue: false,
-  infer: ([x], _, refuse) => {
-    if (x.dtype !== 'f32' || x.shape.length < 1) refuse('an f32 tensor [..., c] is needed')
-    return [{ dtype: lastOf(x) <= 256 ? 'u8' : 'i32', shape: x.shape.slice(0, -1) }]
-  },
-  vjp: none('argmax is piecewise constant'),
-  cost: ([x]) => ({ macs: 0, flops: sizeOf(x.shape) }),
-  lower: ({ inputs: [x], outputs: [y] }) =>
-    argmaxRecipe({
-      rows: rowsOf(x),
-      c: lastOf(x),
-      elem: y.dtype as 'u8' | 'i32',
-      access: [x.access],
-    }),
-  samples: [
-    { inputs: [{ ...sample([2, 3, 5]), steps: 4 }], attrs: {} },
-    { inputs: [sample([3, 300])], attrs: {} },
-  ],
+const argOp = (which: 'max' | 'min') => {
+  const samples = (input: (shape: Shape) => SampleInput) =>
+    samplesOf(input).map(({ inputs, attrs }) => ({
+      inputs,
+      attrs: { ...attrs, dtype: inputs[0].dtype },
+    }))
+  return foldOp<Arg>(`arg${which}`, {
+    source: 'NumPy: the first of equals, and of NaN',
+    error: 'exact',
+    fold: (out, { dtype }) => argFold(which, register(dtype), out),
+    takes: ['f32', 'i32', 'u32', 'u8'],
+    gives: (_, attrs) => (extentOf(attrs).rows <= 256 ? 'u8' : 'i32'),
+    vjp: none(`arg${which} is piecewise constant`),
+    samples: [
+      ...samples((shape) => ({ ...sample(shape), steps: 7 })),
+      ...samples(sample).slice(0, 5),
+      ...samples((shape) => ({ dtype: 'i32', shape, range: [-9, 9] })).slice(0, 4),
+      ...samples((shape) => ({ dtype: 'u32', shape, range: [0, 2 ** 32 - 1] })).slice(0, 2),
+      ...samples((shape) => ({ dtype: 'u8', shape })).slice(0, 4),
+    ],
+  })
+}
+const argmaxOp = argOp('max')
+const argminOp = argOp('min')
+
+/** Position in a run of the largest or smallest element: u8 for up to 256 of them, else i32. */
+export const argOver = (which: 'max' | 'min', x: Tensor, { shape, first, count }: Run): Tensor =>
+  apply(which === 'max' ? argmaxOp : argminOp, [x], { shape, first, count, dtype: x.dtype })[0]
+
+function argAlong(which: 'max' | 'min', x: TensorLike, axis: number, options: ReduceOptions) {
+  const { x: t, axes, shape } = foldingOf(`arg${which}`, x, [axis], options)
+  return reshape(argOver(which, t, { shape: t.shape, first: axes[0], count: 1 }), shape)
 }
 
-/** Index of the largest element along the last axis, the first of equals; u8 for up to 256 classes, else i32. */
-export const argmax = (x: TensorLike): Tensor => apply(argmaxOp, [toTensor(x)], {})[0]
+/** Index of the largest element along `axis`, by default the last: the first of equals, and of NaN, which counts as the
+ * largest. u8 where the axis has up to 256 elements, else i32.
+ * Throws ShapeError for f16 (use cast), for an empty tensor, and for an axis that x has not. */
+export const argmax = (x: TensorLike, axis = -1, options: ReduceOptions = {}): Tensor =>
+  argAlong('max', x, axis, options)
 
-export const argOps = [argmaxOp] as const
+/** Index of the smallest element along `axis`, by default the last: the first of equals, and of NaN, which counts as the
+ * smallest. u8 where the axis has up to 256 elements, else i32. Throws as `argmax` does. */
+export const argmin = (x: TensorLike, axis = -1, options: ReduceOptions = {}): Tensor =>
+  argAlong('min', x, axis, options)
+
+const halves = (n: number) => [n >>> 16, n & 0xffff]
+const onlyAtOp: PointwiseOp<Run> = pointwise<Run>('onlyAt', {
+  source: 'the gradient of a maximum',
+  error: 'exact',
+  infer: ([index, value], run, no) => {
+    const joint = broadcastShapes([index.shape, value.shape, run.shape])
+    if (isFloat(index.dtype) || !joint || !sameShape(joint, run.shape))
+      no(`whole numbers and values that broadcast to [${run.shape}] are needed`)
+    return [{ dtype: value.dtype, shape: run.shape }]
+  },
+  indexed: true,
+  // Run-time values are f32, which holds 24 bits: a size travels as its two halves.
+  constants: (run) => {
+    const { rows, inner } = extentOf(run)
+    return [...halves(rows), ...halves(inner)]
+  },
+  wgsl: ([at, value], { index, constants: [r1, r0, i1, i0], out }) => {
+    const whole = (high: string, low: string) => `(vec4u(${high}) * 65536u + vec4u(${low}))`
+    const zero = { f32: 'vec4f()', f16: 'vec4f()', i32: 'vec4i()', u32: 'vec4u()', u8: 'vec4u()' }
+    return `select(${zero[out]}, ${value}, (${index} / ${whole(i1, i0)}) % ${whole(r1, r0)} == vec4u(${at}))`
+  },
+  reference: ([at, value], run, index) => {
+    const { rows, inner } = extentOf(run)
+    return Math.floor(index / inner) % rows === at ? value : 0
+  },
+  vjp: ({ inputs: [at], attrs }, [dy]) => [undefined, dy && apply(onlyAtOp, [at, dy], attrs)[0]],
+  samples: runs.slice(0, 3).map((attrs) => ({
+    inputs: [
+      { dtype: 'u8', shape: beside(attrs), range: [0, extentOf(attrs).rows] },
+      sample(attrs.first ? beside(attrs) : without(attrs)),
+    ],
+    attrs,
+  })),
+})
+
+/** `y`, which lacks a run of axes, at position `index` of that run, and 0 elsewhere. */
+export const onlyAt = (index: Tensor, y: Tensor, run: Run): Tensor =>
+  apply(onlyAtOp, [spread(index, run), spread(y, run)], run)[0]
+
+export const argOps = [argmaxOp, argminOp, onlyAtOp] as const

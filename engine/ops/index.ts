@@ -19,6 +19,7 @@ import { shapeOps } from './shape.ts'
 import { softmaxOps } from './softmax.ts'
 import { sortOps } from './sort.ts'
 import { assignOp, constantOp, copyOp, inputOp, scalarOp, variableOp } from './source.ts'
+import { statisticsOps } from './statistics.ts'
 import { unpoolOps } from './unpool.ts'
 import { upsampleOps } from './upsample.ts'
 
@@ -31,6 +32,7 @@ export const ops: readonly Op[] = [
   ...concatOps,
   ...reduceOps,
   ...argOps,
+  ...statisticsOps,
   ...matmulOps,
   ...convOps,
   ...normOps,

@@ -1,51 +1,71 @@
-// What normalisation is made of: the moments of each channel, and the map (x − mean)·scale + shift. Batch
+// What normalisation is made of: moments, usually of each channel, and the map (x − mean)·scale + shift. Batch
 // normalisation is these two with arithmetic on [c] vectors between; its gradient follows from theirs.
 
 import { moments as momentsRecipe } from '../../shaders/moments.ts'
 import { sizeOf } from '../dtype.ts'
 import { apply, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { add, mul, neg, sub } from './arithmetic.ts'
+import { add, mul, neg, square, sub } from './arithmetic.ts'
+import { along, extentOf, type Run, spread, without } from './axes.ts'
+import { samplesOf, windowsOf } from './fold.ts'
 import { pointwise } from './pointwise.ts'
 import { channelSums } from './reduce.ts'
+import { refuse } from './refuse.ts'
 import { toTensor } from './source.ts'
+import { pairwise } from './windows.ts'
 
-type Empty = Record<string, never>
-
-const momentsOp: StructuredOp<Empty> = {
+export const momentsOp: StructuredOp<Run> = {
   name: 'moments',
+  source: 'Chan, Golub and LeVeque 1979',
   kind: 'structured',
-  infer: ([x], _, refuse) => {
-    if (x.dtype !== 'f32' || x.shape.length < 2) refuse('an f32 tensor [..., c] is needed')
-    const type = { dtype: x.dtype, shape: x.shape.slice(-1) }
+  infer: ([x], run, no) => {
+    if (x.dtype !== 'f32') no('an f32 tensor is needed', 'use cast()')
+    if (!sizeOf(x.shape)) no('an empty tensor has no moments')
+    const type = { dtype: x.dtype, shape: without(run) }
     return [type, type]
   },
   // ∂mean/∂x = 1/R and ∂variance/∂x = 2(x − mean)/R; the derivative through the mean inside the variance is zero.
-  vjp: ({ inputs: [x], outputs: [mean] }, [dMean, dVariance]) => {
-    const share = x.shape[x.shape.length - 1] / sizeOf(x.shape)
-    const through = dVariance && mul(sub(x, mean), mul(dVariance, 2 * share))
+  vjp: ({ inputs: [x], outputs: [mean], attrs: run }, [dMean, dVariance]) => {
+    const share = 1 / extentOf(run).rows
+    const through =
+      dVariance && mul(sub(x, spread(mean, run)), spread(mul(dVariance, 2 * share), run))
     const plain = dMean && mul(dMean, share)
-    return [through && plain ? add(through, plain) : (through ?? plain)]
+    if (!through) return [plain && along(plain, run)]
+    return [plain ? add(through, spread(plain, run)) : through]
   },
   cost: ([x]) => ({ macs: 0, flops: 4 * sizeOf(x.shape) }),
   tail: false,
   prologue: false,
-  lower: ({ inputs: [x], caps }) => {
-    const channels = x.shape[x.shape.length - 1]
-    return momentsRecipe(sizeOf(x.shape) / channels, channels, x.access, caps)
-  },
+  lower: ({ inputs: [x], attrs, caps }) =>
+    momentsRecipe({ ...extentOf(attrs), access: x.access }, caps),
+  // The variance of groups is the mean of their variances and the variance of their means, each by its share.
+  windows: windowsOf((parts, share) => {
+    const whole = (xs: readonly Tensor[]) =>
+      pairwise(
+        xs.map((x, k) => mul(x, share[k])),
+        add,
+      )
+    const mean = whole(parts.map(([m]) => m))
+    return [mean, whole(parts.map(([m, v]) => add(v, square(sub(m, mean)))))]
+  }),
   samples: [
-    { inputs: [sample([2, 3, 5, 4])], attrs: {} },
-    { inputs: [sample([7, 3], [10, 12])], attrs: {} },
-    { inputs: [sample([1, 40, 30, 8])], attrs: {} },
-    { inputs: [sample([1, 1, 1, 2])], attrs: {} },
+    ...samplesOf((shape) => sample(shape, [10, 12])),
+    ...samplesOf(sample, 1, [
+      { shape: [1, 40, 30, 8], first: 0, count: 3 },
+      { shape: [1, 1, 2], first: 0, count: 2 },
+      { shape: [3, 1], first: 1, count: 1 },
+      { shape: [2, 260], first: 1, count: 1 },
+    ]),
   ],
 }
 
 /** Mean and biased variance of each channel of x [..., c], both [c]. Computed around the mean, never as a difference
  * of two large sums. */
 export function moments(x: TensorLike): { mean: Tensor; variance: Tensor } {
-  const [mean, variance] = apply(momentsOp, [toTensor(x)], {})
+  const t = toTensor(x)
+  const { shape } = t
+  if (shape.length < 2) refuse('moments', 'an f32 tensor [..., c] is needed', [t])
+  const [mean, variance] = apply(momentsOp, [t], { shape, first: 0, count: shape.length - 1 })
   return { mean, variance }
 }
 

@@ -1,4 +1,4 @@
-// Scores over classes: softmax along any axis, and row by row the score at a label, the best class, and the largest
+// Scores over classes: softmax along any axis, and row by row the score at a label, and the largest
 // values.
 
 import { reference, rowsOf, type Value } from './value.ts'
@@ -81,8 +81,6 @@ export const labelReferences = {
     })
     return [y]
   }),
-
-  argmax: reference(([x]) => [perRow(x, (row) => [ranking(row)[0]])]),
 
   /** Marks the k largest valid values of each row; kept is how many there were to mark. */
   selectLargest: reference<{ k: number }>(([values, valid], { k }) => {

@@ -1,6 +1,6 @@
-// Sums, extremes and moments.
+// Sums, means, extremes, their places, and moments.
 
-import { reference, rowsOf, type Value } from './value.ts'
+import { reference, type Value } from './value.ts'
 
 /** Axes first … first+count−1 are folded away. */
 interface FoldAttrs {
@@ -10,42 +10,56 @@ interface FoldAttrs {
 
 const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1)
 
-function fold(x: Value, { first, count }: FoldAttrs, start: number, step: Step): Float64Array {
+/** One number from each group of elements that are folded together. */
+const folding = (f: (group: Float64Array) => number) =>
+  reference<FoldAttrs>((xs, attrs) => xs.map((x) => fold(x, attrs, f)))
+
+function fold(x: Value, { first, count }: FoldAttrs, f: (group: Float64Array) => number) {
   const outer = product(x.shape.slice(0, first))
   const rows = product(x.shape.slice(first, first + count))
   const inner = product(x.shape.slice(first + count))
-  const y = new Float64Array(outer * inner).fill(start)
+  const y = new Float64Array(outer * inner)
+  const group = new Float64Array(rows)
   for (let o = 0; o < outer; o++)
-    for (let r = 0; r < rows; r++)
-      for (let i = 0; i < inner; i++)
-        y[o * inner + i] = step(y[o * inner + i], x.data[(o * rows + r) * inner + i])
+    for (let i = 0; i < inner; i++) {
+      for (let r = 0; r < rows; r++) group[r] = x.data[(o * rows + r) * inner + i]
+      y[o * inner + i] = f(group)
+    }
   return y
 }
-type Step = (a: number, b: number) => number
 
-const { POSITIVE_INFINITY, NEGATIVE_INFINITY } = Number
+const sum = (group: Float64Array) => group.reduce((a, b) => a + b, 0)
+// Math.max and Math.min let NaN win, which is the rule here.
+const most = (group: Float64Array) => group.reduce((a, b) => Math.max(a, b))
+const least = (group: Float64Array) => group.reduce((a, b) => Math.min(a, b))
+/** The first place of a value, NaN being equal to itself. */
+const place = (group: Float64Array, value: number) =>
+  group.findIndex((v) => v === value || (Number.isNaN(v) && Number.isNaN(value)))
+
+/** Stable, and −∞ for nothing but −∞. */
+function logSumExp(group: Float64Array): number {
+  const m = most(group)
+  return Number.isFinite(m) ? m + Math.log(sum(group.map((v) => Math.exp(v - m)))) : m
+}
 
 export const reduceReferences = {
-  sum: reference<FoldAttrs>((xs, attrs) => xs.map((x) => fold(x, attrs, 0, (a, b) => a + b))),
-  // Math.max and Math.min let NaN win, which is the rule here.
-  max: reference<FoldAttrs>((xs, attrs) =>
-    xs.map((x) => fold(x, attrs, NEGATIVE_INFINITY, Math.max)),
-  ),
-  min: reference<FoldAttrs>((xs, attrs) =>
-    xs.map((x) => fold(x, attrs, POSITIVE_INFINITY, Math.min)),
-  ),
+  sum: folding(sum),
+  mean: folding((group) => sum(group) / group.length),
+  max: folding(most),
+  min: folding(least),
+  argmax: folding((group) => place(group, most(group))),
+  argmin: folding((group) => place(group, least(group))),
+  logSumExp: folding(logSumExp),
 
-  /** Mean and biased variance of each channel, in two passes. */
-  moments: reference(([x]) => {
-    const [rows, channels] = rowsOf(x)
-    const mean = new Float64Array(channels)
-    const variance = new Float64Array(channels)
-    x.data.forEach((v, i) => {
-      mean[i % channels] += v / rows
-    })
-    x.data.forEach((v, i) => {
-      variance[i % channels] += (v - mean[i % channels]) ** 2 / rows
-    })
-    return [mean, variance]
+  /** Mean and biased variance, in two passes. */
+  moments: reference<FoldAttrs>(([x], attrs) => {
+    const mean = (group: Float64Array) => sum(group) / group.length
+    return [
+      fold(x, attrs, mean),
+      fold(x, attrs, (group) => {
+        const m = mean(group)
+        return mean(group.map((v) => (v - m) ** 2))
+      }),
+    ]
   }),
 }

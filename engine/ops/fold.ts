@@ -1,0 +1,130 @@
+// The shared rule of ops that fold one run of axes: what an op adds is its fold, the dtypes that it takes and gives, and
+// its derivative. Cheap pointwise producers are computed while it loads.
+
+import type { Fold } from '../../shaders/folds.ts'
+import { reduce } from '../../shaders/reduce.ts'
+import { type DType, type Shape, sizeOf } from '../dtype.ts'
+import {
+  apply,
+  type Box,
+  type OpError,
+  type Sample,
+  type SampleInput,
+  type StructuredOp,
+  type TensorLike,
+  type Windows,
+} from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { cast } from './arithmetic.ts'
+import { extentOf, foldingOf, type ReduceOptions, type Run, runsOf, without } from './axes.ts'
+import { refuse } from './refuse.ts'
+import { reshape } from './shape.ts'
+
+export interface FoldSpec<A extends Run> {
+  readonly fold: (out: DType, attrs: A) => Fold
+  readonly takes: readonly DType[]
+  /** What comes of a dtype; default: the same. */
+  readonly gives?: (dtype: DType, attrs: A) => DType
+  readonly vjp: StructuredOp<A>['vjp']
+  /** A factor of the results of a sum of floats. */
+  readonly scale?: (attrs: A) => number
+  /** Floating-point operations for each element; default 1. */
+  readonly flops?: number
+  /** The results from those of parts of the run. */
+  readonly combine?: Windows<A>['combine']
+  readonly samples: readonly Sample<A>[]
+  readonly error?: OpError | 'exact'
+  readonly source: string
+}
+
+export const foldOp = <A extends Run>(name: string, spec: FoldSpec<A>): StructuredOp<A> => ({
+  name,
+  kind: 'structured',
+  infer: (types, attrs, no) => {
+    const { dtype, shape } = types[0]
+    if (!spec.takes.includes(dtype))
+      no(`takes ${spec.takes.join(', ')}, not ${dtype}`, 'use cast()')
+    if (!sizeOf(shape)) no('an empty tensor has no elements to fold')
+    return types.map(() => ({ dtype: spec.gives?.(dtype, attrs) ?? dtype, shape: without(attrs) }))
+  },
+  vjp: spec.vjp,
+  cost: (inputs) => ({
+    macs: 0,
+    flops: (spec.flops ?? 1) * inputs.reduce((n, t) => n + sizeOf(t.shape), 0),
+  }),
+  tail: false,
+  prologue: true,
+  lower: ({ attrs, outputs, prologue, caps }) => {
+    const { outer, rows, inner } = extentOf(attrs)
+    return reduce(
+      {
+        fold: spec.fold(outputs[0].dtype, attrs),
+        outer,
+        reduce: rows,
+        inner,
+        values: outputs.length,
+        load: prologue,
+        elem: outputs[0].dtype,
+        ...(spec.scale && { scale: spec.scale(attrs) }),
+      },
+      caps,
+    )
+  },
+  windows: windowsOf(spec.combine),
+  samples: spec.samples,
+  ...(spec.error && { error: spec.error }),
+  source: spec.source,
+})
+
+/** `op` over any axes of x. Throws ShapeError for axes that x has not or that are named twice. */
+export function foldAxes(
+  op: StructuredOp<Run>,
+  x: TensorLike,
+  axes: readonly number[] | undefined,
+  options: ReduceOptions,
+): Tensor {
+  const { x: t, axes: which, shape } = foldingOf(op.name, x, axes, options)
+  const runs = runsOf(t.shape, which)
+  const no = (problem: string, hint?: string) => refuse(op.name, problem, [t], hint)
+  // Where every axis has size 1 the elements stay as they are; but what is refused is refused.
+  const [{ dtype }] = op.infer([t], { shape: t.shape, first: 0, count: 0 }, no)
+  const fold = (y: Tensor, run: Omit<Run, 'shape'>) => apply(op, [y], { ...run, shape: y.shape })[0]
+  return reshape(cast(runs.reduceRight(fold, t), dtype), shape)
+}
+
+/** A fold falls into entries of the axes before its run; a leading run falls into parts, whose results are combined. */
+export function windowsOf<A extends Run>(combine?: Windows<A>['combine']): Windows<A>[] {
+  const part: Windows<A>['part'] = (box, attrs, inputs) => {
+    const own = attrs.shape.map((n, a): Box[number] => box[a] ?? [0, n])
+    return {
+      inputs: inputs.map(() => own),
+      attrs: { ...attrs, shape: own.map(([from, to]) => to - from) },
+    }
+  }
+  const entries: Windows<A> = {
+    cut: 'output',
+    axes: ({ first }) => first,
+    part: (box, attrs, inputs) => part(box.slice(0, attrs.first), attrs, inputs),
+  }
+  if (!combine) return [entries]
+  return [entries, { cut: 'input', axes: ({ first, count }) => (first ? 0 : count), part, combine }]
+}
+
+/** Runs that take every way through the kernel: leading, inner and trailing, short and of several levels, with vectors
+ * and without. */
+export const runs: readonly Run[] = [
+  { shape: [2, 3, 8], first: 0, count: 2 },
+  { shape: [7, 3, 5], first: 1, count: 1 },
+  { shape: [3, 40], first: 1, count: 1 },
+  { shape: [1300, 3], first: 0, count: 1 },
+  { shape: [5003], first: 0, count: 1 },
+  { shape: [2, 600, 4], first: 1, count: 1 },
+]
+
+/** A sample of each run: `values` inputs of its shape. */
+export const samplesOf = (
+  input: (shape: Shape) => SampleInput,
+  values = 1,
+  of: readonly Run[] = runs,
+): Sample<Run>[] =>
+  of.map((attrs) => ({ inputs: Array.from({ length: values }, () => input(attrs.shape)), attrs }))

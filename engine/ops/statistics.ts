@@ -1,0 +1,141 @@
+// Statistics over axes that are more than one sum: variance, log Σ exp, and what is nonzero.
+
+import { logSumExpFold } from '../../shaders/folds.ts'
+import { isFloat, type Shape, sizeOf } from '../dtype.ts'
+import { apply, none, type StructuredOp, sample, type TensorLike } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { add, mul, neg } from './arithmetic.ts'
+import { foldingOf, type ReduceOptions, type Run, runsOf, spread } from './axes.ts'
+import { concat } from './concat.ts'
+import { foldAxes, foldOp, samplesOf } from './fold.ts'
+import { momentsOp } from './norm.ts'
+import { pointwise, unary } from './pointwise.ts'
+import { max, mean, min, sum } from './reduce.ts'
+import { refuse } from './refuse.ts'
+import { reshape } from './shape.ts'
+import { toTensor } from './source.ts'
+
+export interface VarianceOptions extends ReduceOptions {
+  /** The divisor is the count less this; default 0. With 1 the variance of a sample is unbiased. */
+  readonly correction?: number
+}
+
+/** Σ (x − mean)² / (count − correction) over `axes`, by default all, of an f32 tensor. Computed around the mean, never as
+ * a difference of two large sums: a mean that is large beside the deviation costs no digits.
+ * Throws ShapeError unless the count is larger than the correction, for other dtypes (use cast), for an empty tensor, and for axes
+ * that x has not or that are named twice. */
+export function variance(
+  x: TensorLike,
+  axes?: readonly number[],
+  { correction = 0, ...options }: VarianceOptions = {},
+): Tensor {
+  const { x: t, axes: which, shape } = foldingOf('variance', x, axes, options)
+  const count = which.reduce((n, a) => n * t.shape[a], 1)
+  if (!(count > correction))
+    refuse('variance', `${count} values less a correction of ${correction} leave no divisor`, [t])
+  const runs = runsOf(t.shape, which)
+  // The variance of equal groups is the mean of their variances and the variance of their means.
+  let [centre, inside]: readonly (Tensor | undefined)[] = [t, undefined]
+  for (const run of runs.length ? runs.reverse() : [{ first: 0, count: 0 }]) {
+    const attrs: Run = { ...run, shape: centre!.shape }
+    const [m, v]: Tensor[] = apply(momentsOp, [centre!], attrs)
+    const { first, count: n } = run
+    inside = inside
+      ? add(
+          mean(
+            inside,
+            Array.from({ length: n }, (_, k) => first + k),
+          ),
+          v,
+        )
+      : v
+    centre = m
+  }
+  return reshape(correction ? mul(inside!, count / (count - correction)) : inside!, shape)
+}
+
+/** exp(x − y) for x ≤ y, with ∞ − ∞ = 0 and 0 where y = −∞: the share of x in what y is the logarithm of. */
+const shareOp = pointwise('shareOf', {
+  source: 'the gradient of log Σ exp',
+  // WGSL: 3 + 2·|x| ulp, of a difference that was rounded.
+  error: { relative: 2 ** -20 },
+  flops: 9,
+  wgsl: ([x, y]) =>
+    `select(select(exp(${x} - ${y}), vec4f(1.0), ${x} == ${y}), vec4f(), bitcast<vec4u>(${y} + vec4f()) == vec4u(0xff800000u))`,
+  reference: ([x, y]) => (y === Number.NEGATIVE_INFINITY ? 0 : x === y ? 1 : Math.exp(x - y)),
+  vjp: ({ outputs: [s] }, [g]) => {
+    if (!g) return []
+    const dx = mul(g, s)
+    return [dx, neg(dx)]
+  },
+  samples: [
+    { inputs: [sample([2, 3, 5], [-4, 0]), sample([2, 1, 5], [0, 2])], attrs: {} },
+    { inputs: [sample([7, 4], [-4, 0]), sample([], [0, 2])], attrs: {} },
+  ],
+})
+
+const logSumExpOp: StructuredOp<Run> = foldOp<Run>('logSumExp', {
+  source: 'PyTorch',
+  // WGSL: log is off by up to 2⁻²¹ near 1, exp by 3 + 2·|x| ulp of terms that are at most 1.
+  error: { absolute: 2 ** -19 },
+  flops: 12,
+  fold: () => logSumExpFold,
+  takes: ['f32'],
+  vjp: ({ inputs: [x], outputs: [y], attrs }, [dy]) => [
+    dy && mul(spread(dy, attrs), apply(shareOp, [x, spread(y, attrs)], {})[0]),
+  ],
+  samples: samplesOf((shape: Shape) => sample(shape, [-6, 6])),
+  combine: (parts) => {
+    const ys = concat(
+      parts.map(([y]) => reshape(y, [1, ...y.shape])),
+      0,
+    )
+    return apply(logSumExpOp, [ys], { shape: ys.shape, first: 0, count: 1 })
+  },
+})
+
+/** log Σ exp(x) over `axes`, by default all, of an f32 tensor, in one pass and without overflow. Nothing but −∞ gives −∞, whose
+ * gradient is zero; +∞ gives +∞, and each infinite element takes the whole gradient; NaN gives NaN. Throws as `sum` does, and for
+ * integers. */
+export const logSumExp = (
+  x: TensorLike,
+  axes?: readonly number[],
+  options: ReduceOptions = {},
+): Tensor => foldAxes(logSumExpOp, x, axes, options)
+
+const nonzeroDef = unary('nonzero', {
+  source: 'NumPy: NaN is nonzero, −0 is not',
+  error: 'exact',
+  infer: ([x]) => [{ dtype: 'u8', shape: x.shape }],
+  // By the bits: a comparison may take a subnormal for zero, and NaN for anything.
+  wgsl: (x, { types: [type] }) =>
+    `min(${isFloat(type) ? `bitcast<vec4u>(${x}) << vec4u(1u)` : `vec4u(${x})`}, vec4u(1u))`,
+  reference: (x) => (x === 0 ? 0 : 1),
+  vjp: none('a test is piecewise constant'),
+})
+
+const nonzero = (op: string, x: TensorLike): Tensor => {
+  const t = toTensor(x)
+  if (!sizeOf(t.shape)) refuse(op, 'an empty tensor has no elements to fold', [t])
+  return nonzeroDef.of(t)
+}
+
+/** u8: 1 where some element over `axes`, by default all, is not zero. NaN is not zero, −0 is. x may have any dtype.
+ * Throws ShapeError for an empty tensor, and for axes that x has not or that are named twice. */
+export const any = (x: TensorLike, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
+  max(nonzero('any', x), axes, options)
+
+/** u8: 1 where no element over `axes`, by default all, is zero. NaN is not zero, −0 is. x may have any dtype. Throws as
+ * `any` does. */
+export const all = (x: TensorLike, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
+  min(nonzero('all', x), axes, options)
+
+/** u32: how many elements over `axes`, by default all, are not zero. NaN is not zero, −0 is. x may have any dtype. Throws
+ * as `any` does. */
+export const countNonzero = (
+  x: TensorLike,
+  axes?: readonly number[],
+  options: ReduceOptions = {},
+): Tensor => sum(nonzero('countNonzero', x), axes, options)
+
+export const statisticsOps = [logSumExpOp, shareOp, nonzeroDef.op] as const
