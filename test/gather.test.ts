@@ -2,15 +2,23 @@
 // sources.
 
 import * as assert from 'uvu/assert'
-import { type DType, hostArray } from '../engine/dtype.ts'
+import { type DType, hostArray, type TensorType } from '../engine/dtype.ts'
 import { ShapeError } from '../engine/errors.ts'
 import { grad } from '../engine/grad.ts'
-import { gather, indexSelect, oneHot, scatterAdd } from '../engine/index.ts'
-import { cast } from '../engine/ops/arithmetic.ts'
-import { constant } from '../engine/ops/source.ts'
+import {
+  cast,
+  constant,
+  gather,
+  indexSelect,
+  mul,
+  oneHot,
+  scatterAdd,
+  sum,
+} from '../engine/index.ts'
 import { interpret } from '../engine/reference/index.ts'
 import type { HostTensor, Tensor } from '../engine/tensor.ts'
-import { close, readAll } from './checks.ts'
+import { agree, drawn, f32 } from './agree.ts'
+import { close, readAll, withDevice } from './checks.ts'
 import { testDevice } from './device.ts'
 import { goldenCases } from './goldens/shared.ts'
 import { test } from './harness.ts'
@@ -194,6 +202,27 @@ test('indexSelect: a million rows to one, to few and to many', async () => {
   }
   program.dispose()
 })
+
+test('gather and its kin: tensors larger than one binding', () =>
+  withDevice({ bindingBytes: 1024, alignment: 256 }, async (device) => {
+    const whole = (shape: number[]): TensorType => ({ dtype: 'i32', shape })
+    const args = drawn([f32(7, 5, 40), whole([7, 3, 40]), whole([4]), f32(7, 6, 40)])
+    await agree(
+      (x, own, vector, base) => {
+        const [y, z] = [gather(x, own, 1), indexSelect(x, vector, 1)]
+        return [
+          y,
+          z,
+          ...grad(sum(mul(y, y)), [x]),
+          ...grad(sum(mul(z, z)), [x]),
+          scatterAdd(base, own, y, 1),
+          oneHot(own, 5),
+        ]
+      },
+      args,
+      { device },
+    )
+  }))
 
 test('gather: what cannot be is refused in words', () => {
   const x = constant(new Float32Array(12), [3, 4])

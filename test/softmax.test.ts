@@ -5,7 +5,8 @@ import { grad } from '../engine/grad.ts'
 import { logSoftmax, softmax } from '../engine/ops/softmax.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
-import { readAll } from './checks.ts'
+import { agree, drawn, f32 } from './agree.ts'
+import { readAll, withDevice } from './checks.ts'
 import { testDevice } from './device.ts'
 import { goldenCases } from './goldens/shared.ts'
 import { test } from './harness.ts'
@@ -146,3 +147,12 @@ test('softmax: a million classes, and many columns of thousands', async () => {
   }
   program.dispose()
 })
+
+test('softmax: tensors larger than one binding', () =>
+  withDevice({ bindingBytes: 1024, alignment: 256 }, async (device) => {
+    await agree(
+      (x, gy) => [softmax, logSoftmax].flatMap((f) => [f(x, 1), ...grad(f(x, -1), [x], gy)]),
+      drawn([f32(7, 5, 40), f32(7, 5, 40)]),
+      { device },
+    )
+  }))

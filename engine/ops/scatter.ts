@@ -11,6 +11,7 @@ import { around, axisOf, cropped, fits, isIndex, notAnIndex, resized } from './p
 import { refuse } from './refuse.ts'
 import { pad } from './shape.ts'
 import { toTensor } from './source.ts'
+import { leadingOf } from './windows.ts'
 
 /** Inputs: the index, of the shape of what is added or a vector for all of it; what is added; perhaps the base. The
  * result has `n` places along `axis`. */
@@ -35,6 +36,17 @@ const scatterOp: StructuredOp<{ axis: number; n: number }> = {
     base && dy,
   ],
   cost: ([, src]) => ({ macs: 0, flops: sizeOf(src.shape) }),
+  windows: [
+    {
+      cut: 'output',
+      axes: ({ axis }) => axis,
+      part: (box, attrs, inputs) => ({
+        attrs,
+        // A vector is needed whole.
+        inputs: inputs.map((x) => (x.shape.length > 1 ? leadingOf(box, attrs.axis, x) : undefined)),
+      }),
+    },
+  ],
   lower: ({ inputs: [index, src, base], attrs: { axis, n }, caps }) => {
     const { outer, n: m, inner } = around(src.shape, axis)
     return scatterRecipe(

@@ -18,6 +18,7 @@ import { exp, mul, sub } from './arithmetic.ts'
 import { sum } from './reduce.ts'
 import { refuse } from './refuse.ts'
 import { toTensor } from './source.ts'
+import { rows } from './windows.ts'
 
 type Empty = Record<string, never>
 type AlongAxis = { readonly axis: number }
@@ -66,6 +67,7 @@ const softmaxOf = (
   },
   vjp: ({ outputs: [y], attrs }, [dy]) => [dy && apply(gradient(), [dy, y], attrs)[0]],
   cost: ([x]) => ({ macs: 0, flops: 12 * sizeOf(x.shape) }),
+  windows: rows(({ axis }) => axis),
   lower: ({ inputs: [x], attrs: { axis } }) =>
     recipe({ ...around(x.shape, axis), access: [x.access] }),
   samples: samples(1, [-4, 4]),
@@ -95,6 +97,7 @@ const gradientOf = (
   },
   vjp,
   cost: ([y]) => ({ macs: 0, flops: 4 * sizeOf(y.shape) }),
+  windows: rows(({ axis }) => axis),
   lower: ({ inputs: [dy, y], attrs: { axis }, caps }) =>
     gradRecipe({ ...around(y.shape, axis), log, access: [dy.access, y.access], caps }),
   samples: samples(2, [-1, 1]),
@@ -150,6 +153,7 @@ const takeOp: StructuredOp<Empty> = {
   },
   vjp: ({ inputs: [x, l] }, [dy]) => [dy && apply(scatterOp, [dy, l], { classes: lastOf(x) })[0]],
   cost: () => noCost,
+  windows: rows((_, inputs) => inputs[1].shape.length),
   lower: ({ inputs: [x, l] }) =>
     takeRecipe({
       rows: rowsOf(x),
@@ -174,6 +178,7 @@ const scatterOp: StructuredOp<{ classes: number }> = {
   },
   vjp: ({ inputs: [, l] }, [g]) => [g && apply(takeOp, [g, l], {})[0]],
   cost: () => noCost,
+  windows: rows((_, inputs) => inputs[1].shape.length),
   lower: ({ inputs: [dy, l], attrs: { classes } }) =>
     scatterRecipe({
       rows: sizeOf(l.shape),
