@@ -34,6 +34,6 @@ export function onWindow(op: PointwiseOp, shape: Shape, start: number): Pointwis
       const index = `(${env.index} + vec4u(${high}) * 65536u + vec4u(${low}))`
       return op.wgsl(args, { ...env, index, constants: own }, attrs)
     },
-    reference: (args, attrs, index) => op.reference(args, attrs, index + start),
+    reference: (args, attrs, index, dtypes) => op.reference(args, attrs, index + start, dtypes),
   }
 }

@@ -39,7 +39,7 @@ function fold(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   const { op, attrs } = node
   const [type] = node.types
   // Differentiation is over.
-  if (op.name === 'stopGradient') return inputs[0]
+  if (op.name === 'stopGradient' || op.name === 'gate') return inputs[0]
   if (op.name === 'broadcastTo') {
     const number = numberOf(inputs[0])
     return number && number !== inputs[0]
@@ -60,6 +60,7 @@ function fold(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
       inputs.map((x) => x.node.attrs.value as number),
       attrs,
       0,
+      { types: inputs.map((x) => x.dtype), out: type.dtype },
     ),
   )
   return makeNode(scalarOp as Op, [], { value, dtype: 'f32' }, node).output()

@@ -15,6 +15,7 @@ import {
   storeVec,
   type Tail,
 } from './kernel.ts'
+import { mathFor } from './math.ts'
 
 /** What a kernel's text takes from its tail. */
 export interface Ending {
@@ -40,6 +41,7 @@ export function ending(tail: Tail, vecOut: boolean, yAccess: Access, slot: numbe
   const functions = /* wgsl */ `
 ${operands.map((o, k) => declare(slot + k, `t${k}`, o.access, o.elem, vecOut && o.mode !== 'scalar')).join('\n')}
 ${outputs.map((e, k) => declare(slot + operands.length + k, `y${k}`, yAccess, e, vecOut)).join('\n')}
+${mathFor(code)}
 fn finish(base: u32, pixel: u32, column: u32, value: vec4f) {
   let o = 4u * column;
   let e = base + pixel * p.cout + o;

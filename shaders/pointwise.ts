@@ -26,6 +26,7 @@ import {
   type Slot,
   storeVec,
 } from './kernel.ts'
+import { mathFor } from './math.ts'
 import { helpersFor } from './random.ts'
 
 export type Mode = 'same' | 'scalar' | 'channel' | 'row' | 'general'
@@ -164,9 +165,10 @@ function source(k: PointwiseKernel, vec: boolean, rank: number, paramWords: numb
     return storeVec(inPlace < 0 ? `y${n}` : `x${inPlace}`, o.elem, 'i', results[n])
   })
   const f16 = decls.some((d) => d.includes('f16')) ? 'enable f16;\n' : ''
+  const helpers = helpersFor(code)
   return `${f16}@group(0) @binding(0) var<uniform> p: array<vec4u, ${paramWords / 4}>;
 ${decls.join('\n')}
-${rank ? coordinates(rank, shapeAt) : ''}${helpersFor(code)}
+${rank ? coordinates(rank, shapeAt) : ''}${helpers}${mathFor(helpers + code)}
 @compute @workgroup_size(${workgroup})
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * ${workgroup}u + id.x;

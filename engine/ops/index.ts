@@ -1,13 +1,17 @@
 // Every op there is, by name. What runs over all of them (checks, fuzzing, the docs table) starts here.
 
 import type { Op } from '../op.ts'
+import { activationOps } from './activation.ts'
 import { argOps } from './arg.ts'
-import { arithmeticOps, otherPointwiseOps } from './arithmetic.ts'
+import { arithmeticOps } from './arithmetic.ts'
 import { avgPoolOps } from './avgpool.ts'
+import { compareOps } from './compare.ts'
 import { concatOps } from './concat.ts'
 import { convOps } from './conv.ts'
+import { convertOps } from './convert.ts'
 import { edgeOps } from './edge.ts'
 import { takeOps } from './index-select.ts'
+import { functionOps } from './functions.ts'
 import { matmulOps } from './matmul.ts'
 import { normOps } from './norm.ts'
 import { poolOps } from './pool.ts'
@@ -26,7 +30,10 @@ import { upsampleOps } from './upsample.ts'
 export const ops: readonly Op[] = [
   ...[inputOp, constantOp, variableOp, scalarOp, assignOp, copyOp],
   ...arithmeticOps,
-  ...otherPointwiseOps,
+  ...functionOps,
+  ...activationOps,
+  ...compareOps,
+  ...convertOps,
   ...shapeOps,
   ...edgeOps,
   ...concatOps,

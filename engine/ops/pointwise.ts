@@ -9,20 +9,25 @@ import {
   type PointwiseEnv,
   type PointwiseOp,
   perElement,
+  type ReferenceDTypes,
   type Sample,
+  type SampleInput,
   sample,
+  type TensorLike,
   type Vjp,
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { toTensor, toTensors } from './source.ts'
 
-/** Which dtypes an op takes, and what it gives. */
+/** Which dtypes an op takes, and what it gives: `float` and `number` what they take, `compare` and `logical` u8.
+ * `logical` takes u8 only. */
 type Rule = 'float' | 'number' | 'compare' | 'logical'
 
 export interface PointwiseSpec<A extends Attrs> {
   readonly rule?: Rule
   readonly flops?: number
   readonly wgsl: (args: readonly string[], env: PointwiseEnv, attrs: A) => string
-  readonly reference: (args: readonly number[], attrs: A, index: number) => number
+  readonly reference: PointwiseOp<A>['reference']
   readonly constants?: (attrs: A) => readonly number[]
   readonly vjp: Vjp<A> | NoGradient
   readonly samples: readonly Sample<A>[]
@@ -67,18 +72,36 @@ function inferPointwise(
     return refuse('dtypes differ', 'use cast() to make them one; nothing is converted silently')
   if (rule === 'float' && !isFloat(dtype))
     return refuse('a floating-point dtype is needed', 'use cast()')
+  if (rule === 'logical' && dtype !== 'u8')
+    return refuse('u8 is needed', 'comparisons give u8: notEqual(x, 0) makes one of a number')
   const out: DType = rule === 'compare' || rule === 'logical' ? 'u8' : dtype
   return { dtype: out, shape }
 }
 
+/** What arithmetic accepts: a number takes the dtype of the tensor beside it. */
+export type Operand = TensorLike | number
+
+/** The functions that people call, from those on tensors. */
+export const one = (f: (x: Tensor) => Tensor) => (x: TensorLike) => f(toTensor(x))
+export const two = (f: (a: Tensor, b: Tensor) => Tensor) => (a: Operand, b: Operand) => {
+  const [x, y] = toTensors([a, b])
+  return f(x, y)
+}
+
 const noAttrs = {} as Record<string, never>
+const sampleFor = (
+  rule: Rule | undefined,
+  shape: readonly number[],
+  range?: readonly [number, number],
+): SampleInput =>
+  rule === 'logical' ? { dtype: 'u8', shape, range: [0, 2] } : sample(shape, range)
 type Plain = Record<string, never>
 
 interface UnarySpec {
   readonly rule?: Rule
   readonly flops?: number
   readonly wgsl: (x: string, env: PointwiseEnv) => string
-  readonly reference: (x: number) => number
+  readonly reference: (x: number, dtypes: ReferenceDTypes) => number
   readonly infer?: PointwiseOp<Plain>['infer']
   readonly vjp: Vjp<Plain> | NoGradient
   /** Range of the sample values, away from where the derivative jumps. */
@@ -95,11 +118,11 @@ export function unary(
   const op = pointwise(name, {
     ...spec,
     wgsl: ([x], env) => spec.wgsl(x, env),
-    reference: ([x]) => spec.reference(x),
-    samples: [
-      { inputs: [sample([2, 3, 5], spec.range)], attrs: noAttrs },
-      { inputs: [sample([8, 4], spec.range)], attrs: noAttrs },
-    ],
+    reference: ([x], _, __, dtypes) => spec.reference(x, dtypes),
+    samples: [[2, 3, 5], [8, 4], [1], [13]].map((shape) => ({
+      inputs: [sampleFor(spec.rule, shape, spec.range)],
+      attrs: noAttrs,
+    })),
   })
   return { op, of: (x) => apply(op, [x], noAttrs)[0] }
 }
@@ -108,9 +131,11 @@ interface BinarySpec {
   readonly rule?: Rule
   readonly flops?: number
   readonly wgsl: (a: string, b: string, env: PointwiseEnv) => string
-  readonly reference: (a: number, b: number) => number
+  readonly reference: (a: number, b: number, dtypes: ReferenceDTypes) => number
   readonly vjp: Vjp<Plain> | NoGradient
   readonly range?: readonly [number, number]
+  /** Range of the second argument; default that of the first. */
+  readonly rangeOfB?: readonly [number, number]
   /** Draw from few values, so that ties occur. */
   readonly steps?: number
   readonly error?: PointwiseOp['error']
@@ -133,20 +158,24 @@ export function binary(
       [2, 3, 1],
     ],
     [[4, 6], []],
+    [[], [7]],
     [
       [3, 1, 5],
       [2, 1],
     ],
   ]
-  const input = (shape: readonly number[]) => ({
-    ...sample(shape, spec.range),
+  const input = (shape: readonly number[], range: BinarySpec['range']) => ({
+    ...sampleFor(spec.rule, shape, range),
     ...(spec.steps && { steps: spec.steps }),
   })
   const op = pointwise(name, {
     ...spec,
     wgsl: ([a, b], env) => spec.wgsl(a, b, env),
-    reference: ([a, b]) => spec.reference(a, b),
-    samples: shapes.map(([a, b]) => ({ inputs: [input(a), input(b)], attrs: noAttrs })),
+    reference: ([a, b], _, __, dtypes) => spec.reference(a, b, dtypes),
+    samples: shapes.map(([a, b]) => ({
+      inputs: [input(a, spec.range), input(b, spec.rangeOfB ?? spec.range)],
+      attrs: noAttrs,
+    })),
   })
   return { op, of: (a, b) => apply(op, [a, b], noAttrs)[0] }
 }

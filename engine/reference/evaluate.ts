@@ -51,8 +51,9 @@ function pointwise(
   op: PointwiseOp,
   inputs: readonly Value[],
   attrs: Attrs,
-  { shape }: TensorType,
+  { shape, dtype: out }: TensorType,
 ): Float64Array {
+  const dtypes = { types: inputs.map((x) => x.dtype), out }
   const y = new Float64Array(sizeOf(shape))
   const places = inputs.map((x) => placesIn(x.shape, shape))
   // One array for all elements: graphs are run thousands of times.
@@ -62,7 +63,7 @@ function pointwise(
       const place = places[k]
       args[k] = inputs[k].data[place ? place[index] : index]
     }
-    y[index] = op.reference(args, attrs, index)
+    y[index] = op.reference(args, attrs, index, dtypes)
   }
   return y
 }
