@@ -24,13 +24,17 @@ export {
 export { grad } from './grad.ts'
 export { type Graph, graphOf, rewrite, withInputs } from './graph.ts'
 export {
+  type Attrs,
   apply,
+  type Box,
+  noCost,
   none,
   type Op,
   type PointwiseOp,
   type StructuredOp,
   sample,
   type TensorLike,
+  type Windows,
 } from './op.ts'
 export { argmax, argmin } from './ops/arg.ts'
 export {
@@ -83,13 +87,13 @@ export {
   trunc,
   where,
 } from './ops/arithmetic.ts'
-export type { ReduceOptions } from './ops/axes.ts'
 export {
   type AvgPoolOptions,
   adaptiveAvgPool2d,
   avgPool2d,
   globalAvgPool2d,
 } from './ops/avgpool.ts'
+export type { ReduceOptions } from './ops/axes.ts'
 export { concat, split, stack } from './ops/concat.ts'
 export { conv2d } from './ops/conv.ts'
 export type { ConvOptions } from './ops/conv-options.ts'

@@ -1,5 +1,6 @@
 // The reference interpreter: an export of its own, so that no program carries it that does not ask for it.
 
+export { checkOp } from './check.ts'
 export { drawDirection, drawInput, randomFrom } from './draw.ts'
 export { evaluate } from './evaluate.ts'
 export { type Given, interpret, interpretAll, type State } from './interpret.ts'
