@@ -3,6 +3,7 @@
 import {
   abs,
   add,
+  clamp,
   div,
   exp,
   log,
@@ -10,6 +11,8 @@ import {
   minimum,
   mul,
   neg,
+  pow,
+  reciprocal,
   relu,
   rsqrt,
   sigmoid,
@@ -21,7 +24,6 @@ import {
 } from '../../engine/index.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import type { Attributes } from './attributes.ts'
-import { later } from './later.ts'
 import { expression, type Operator } from './trial.ts'
 
 const unary = (f: (x: Tensor) => Tensor): Operator => expression(({ x }) => f(x))
@@ -42,8 +44,8 @@ export const elementwise: Record<string, Operator> = {
   div: binary(div),
   maximum: binary(maximum, halves),
   minimum: binary(minimum, halves),
-  pow: binary((a, b) => later('pow')(a, b)),
-  pow_scalar: expression(({ x }, a) => later('pow')(x, a.number('exponent'))),
+  pow: binary(pow),
+  pow_scalar: expression(({ x }, a) => pow(x, a.number('exponent'))),
   neg: unary(neg),
   abs: unary(abs),
   exp: unary(exp),
@@ -51,7 +53,7 @@ export const elementwise: Record<string, Operator> = {
   sqrt: unary(sqrt),
   rsqrt: unary(rsqrt),
   square: unary(square),
-  reciprocal: unary((x) => later('reciprocal')(x)),
+  reciprocal: unary(reciprocal),
   sigmoid: unary(sigmoid),
   tanh: unary(tanh),
   relu: expression(({ x }, a) => {
@@ -60,7 +62,7 @@ export const elementwise: Record<string, Operator> = {
   }),
   clamp: expression(({ x }, a) => {
     a.fixed('gradient_on_boundary', 1)
-    return later('clamp')(x, a.maybe('min'), a.maybe('max'))
+    return clamp(x, a.maybe('min'), a.maybe('max'))
   }),
   where: expression(({ cond, a, b }, attributes) => {
     attributes.rule('cond', 'U8, nonzero selects a')

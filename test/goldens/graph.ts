@@ -4,6 +4,7 @@ import {
   add,
   concat,
   conv2d,
+  convTranspose2d,
   maxPool2d,
   moments,
   mul,
@@ -15,7 +16,6 @@ import {
 } from '../../engine/index.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { crossEntropy } from '../../nn/index.ts'
-import { later } from './later.ts'
 import { expression, type Inputs, type Operator } from './trial.ts'
 
 const graphs: Readonly<Record<string, (inputs: Inputs) => Tensor>> = {
@@ -38,7 +38,7 @@ const graphs: Readonly<Record<string, (inputs: Inputs) => Tensor>> = {
       const { mean, variance } = moments(x)
       const inverse = rsqrt(add(variance, 1e-5))
       const z = relu(normalize(x, mean, mul(gamma, inverse), beta))
-      const logits = later('convTranspose2d')(z, w, { stride: 2, padding: 1 })
+      const logits = convTranspose2d(z, w, { stride: 2, padding: 1 })
       return crossEntropy(logits, labels, { ignore: 255 }).loss
     },
 }

@@ -1,9 +1,8 @@
 // Products of matrices, and convolutions both ways.
 
-import { add, conv2d } from '../../engine/index.ts'
+import { add, conv2d, convTranspose2d, matmul } from '../../engine/index.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import type { Attributes } from './attributes.ts'
-import { later } from './later.ts'
 import { expression, type Inputs, type Operator } from './trial.ts'
 
 /** What a case says of its weights again: it must be so. */
@@ -22,7 +21,7 @@ export const matrix: Record<string, Operator> = {
   matmul: expression(({ a, b }, attributes) => {
     const transposeA = attributes.flag('transpose_a')
     const transposeB = attributes.flag('transpose_b')
-    return later('matmul')(a, b, { transposeA, transposeB })
+    return matmul(a, b, { transposeA, transposeB })
   }),
   conv2d: expression((inputs, a) => {
     checkKernel(inputs, a)
@@ -40,7 +39,7 @@ export const matrix: Record<string, Operator> = {
       '(in-1)*stride - 2*padding + dilation*(kernel-1) + output_padding + 1',
     )
     const { x, w, b } = inputs
-    const y = later('convTranspose2d')(x, w, {
+    const y = convTranspose2d(x, w, {
       stride: a.pair('stride'),
       dilation: a.pair('dilation'),
       padding: a.pair('padding'),

@@ -1,8 +1,17 @@
 // Windows and grids: pooling both ways, upsampling, resizing, padding.
 
-import { pad, padReflect, repeatUpsample, resizeBilinear } from '../../engine/index.ts'
+import {
+  adaptiveAvgPool2d,
+  avgPool2d,
+  maxPool2dWithIndices,
+  maxUnpool2d,
+  pad,
+  padReflect,
+  padReplicate,
+  repeatUpsample,
+  resizeBilinear,
+} from '../../engine/index.ts'
 import type { Attributes } from './attributes.ts'
-import { later } from './later.ts'
 import { expression, type Operator } from './trial.ts'
 
 const windows = (a: Attributes) => ({
@@ -28,22 +37,22 @@ export const pool: Record<string, Operator> = {
     a.rule('padding_value', '-infinity')
     a.rule('index', 'h*W+w inside the (n,c) plane of the unpadded input')
     a.rule('tie_rule', 'first in row-major window order')
-    return later('maxPool2dWithIndices')(x, { ...windows(a), dilation: a.pair('dilation') })
+    return maxPool2dWithIndices(x, { ...windows(a), dilation: a.pair('dilation') })
   }),
   max_unpool2d: expression(({ x, index }, a) => {
     a.rule('index', 'h*W+w in the (n,c) output plane')
     // The indices say where each value goes; the windows that they came from do not matter any more.
     for (const name of ['kernel', 'stride']) a.passOver(name)
-    return later('maxUnpool2d')(x, index, a.pair('output_size'))
+    return maxUnpool2d(x, index, a.pair('output_size'))
   }),
   avg_pool2d: expression(({ x }, a) => {
     const countPadding = a.flag('count_include_pad')
     a.rule('divisor', divisors[`${countPadding}`])
-    return later('avgPool2d')(x, { ...windows(a), countPadding })
+    return avgPool2d(x, { ...windows(a), countPadding })
   }),
   adaptive_avg_pool2d: expression(({ x }, a) => {
     a.rule('window_rule', 'start=floor(i*in/out), end=ceil((i+1)*in/out)')
-    return later('adaptiveAvgPool2d')(x, a.pair('output_size'))
+    return adaptiveAvgPool2d(x, a.pair('output_size'))
   }),
   repeat_upsample: expression(({ x }, a) => repeatUpsample(x, a.pair('factor'))),
   bilinear_resize: expression(({ x }, a) => {
@@ -60,8 +69,6 @@ export const pool: Record<string, Operator> = {
     ]
     if (mode === 'constant') return pad(x, before, after, a.number('value'))
     a.passOver('value')
-    return mode === 'reflect'
-      ? padReflect(x, before, after)
-      : later('padReplicate')(x, before, after)
+    return mode === 'reflect' ? padReflect(x, before, after) : padReplicate(x, before, after)
   }),
 }

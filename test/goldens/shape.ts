@@ -1,7 +1,6 @@
 // The same numbers in other places.
 
-import { broadcastTo, concat, flip, permute, reshape, slice } from '../../engine/index.ts'
-import { later } from './later.ts'
+import { broadcastTo, concat, flip, permute, reshape, roll, slice } from '../../engine/index.ts'
 import { expression, type Operator } from './trial.ts'
 
 /** Parts are numbered x0, x1, …, which names of ten and more do not show in their alphabetical order. */
@@ -17,7 +16,7 @@ export const shape: Record<string, Operator> = {
   flip: expression(({ x }, a) => flip(x, a.numbers('axes'))),
   roll: expression(({ x }, a) => {
     a.rule('rule', 'y[(i+shift) mod n] = x[i]')
-    return later('roll')(x, a.numbers('shifts'), a.numbers('axes'))
+    return roll(x, a.numbers('shifts'), a.numbers('axes'))
   }),
   concat: expression((parts, a) => {
     const names = Object.keys(parts).sort(byNumber)
