@@ -1,0 +1,100 @@
+// Transposed convolution: its sizes, its layer, and what convolutions refuse. (conv.test.ts runs it on every schedule.)
+
+import * as assert from 'uvu/assert'
+import {
+  constant,
+  conv2d,
+  convTranspose2d,
+  OptionError,
+  resizeBilinear,
+  ShapeError,
+  sizeOf,
+  slice,
+  type Tensor,
+} from '../engine/index.ts'
+import { drawInput, interpret, randomFrom } from '../engine/reference/index.ts'
+import { bilinear, ConvTranspose2d } from '../nn/conv.ts'
+import { f32 } from './agree.ts'
+import { close, traceOf } from './checks.ts'
+import { test } from './harness.ts'
+
+test('convTranspose2d: output padding is what the transposed convolution leaves open', () => {
+  const [x, w] = [f32(1, 5, 6, 3), f32(3, 2, 4, 3)]
+  for (const o of [
+    { stride: 2, padding: 1, outputPadding: [0, 1] as const },
+    { stride: [3, 2] as const, padding: [0, 1, 2, 0] as const, outputPadding: [2, 1] as const },
+  ]) {
+    const [y] = traceOf((...t) => [convTranspose2d(t[0], t[1], o)], [x, w]).outputs
+    const { outputPadding: _, ...same } = o
+    const [back] = traceOf(
+      (...t) => [conv2d(t[0], t[1], same)],
+      [f32(...y.shape), f32(3, 2, 4, 3)],
+    ).outputs
+    assert.equal(back.shape, x.shape)
+  }
+})
+
+const zeros = (...shape: number[]) => constant(new Float32Array(sizeOf(shape)), shape)
+
+test('convolutions: what is refused, and how', () => {
+  const refused: [() => unknown, typeof ShapeError | typeof OptionError, string][] = [
+    [
+      () => conv2d(zeros(1, 4, 4, 3), zeros(3, 3, 4, 8)),
+      ShapeError,
+      'conv2d: input channels must equal weight channels; got f32[1,4,4,3], f32[3,3,4,8]\n  hint: weight is [kh, kw, in, out]; did you load a checkpoint of another width?',
+    ],
+    [
+      () => conv2d(zeros(0, 4, 4, 3), zeros(3, 3, 3, 8)),
+      ShapeError,
+      'conv2d: an operand has no elements; got f32[0,4,4,3], f32[3,3,3,8]',
+    ],
+    [
+      () => conv2d(zeros(1, 4, 4, 3), zeros(3, 3, 3, 8), { stride: 0 }),
+      OptionError,
+      'conv2d: stride 0 is not one or two positive integers',
+    ],
+    [
+      () => conv2d(zeros(1, 4, 4, 3), zeros(5, 3, 3, 8)),
+      ShapeError,
+      'conv2d: the padded input is smaller than the kernel (output 0×2); got f32[1,4,4,3], f32[5,3,3,8]',
+    ],
+    [
+      () => convTranspose2d(zeros(1, 4, 4, 3), zeros(3, 3, 3, 8)),
+      ShapeError,
+      'convTranspose2d: input channels must equal the weight’s last axis; got f32[1,4,4,3], f32[3,3,3,8]\n  hint: weight is [kh, kw, out, in], that of the convolution which this one transposes',
+    ],
+    [
+      () => convTranspose2d(zeros(1, 4, 4, 3), zeros(3, 3, 8, 3), { stride: 2, outputPadding: 2 }),
+      OptionError,
+      'convTranspose2d: outputPadding [2,2] must be less than the stride [2,2] or the dilation [1,1]\n  hint: it chooses among the sizes that the convolution maps to one; use pad() for more',
+    ],
+    [
+      () => convTranspose2d(zeros(1, 1, 1, 3), zeros(2, 2, 8, 3), { padding: 1 }),
+      ShapeError,
+      'convTranspose2d: the padding leaves no output (0×0); got f32[1,1,1,3], f32[2,2,8,3]',
+    ],
+  ]
+  for (const [f, type, message] of refused)
+    assert.throws(f, (e: Error) => e instanceof type && e.message === message, message)
+})
+
+test('ConvTranspose2d: bilinear starting weights interpolate', async () => {
+  const layer = new ConvTranspose2d(3, 3, 4, { stride: 2, padding: 1, bias: false, init: bilinear })
+  const weight = layer.weight.initial()
+  const tent = [0.25, 0.75, 0.75, 0.25]
+  for (let i = 0; i < weight.length; i++) {
+    const [y, x, o, c] = [Math.floor(i / 36), Math.floor(i / 9) % 4, Math.floor(i / 3) % 3, i % 3]
+    assert.is(weight[i], o === c ? tent[y] * tent[x] : 0)
+  }
+  // Away from the border that is resizing with pixels taken for squares.
+  const x = drawInput(f32(1, 5, 6, 3), randomFrom(1))
+  const inner = (t: Tensor) => slice(t, [0, 1, 1, 0], [1, -1, -1, 3])
+  const made = layer.apply(constant(x.data, x.shape))
+  const resized = resizeBilinear(constant(x.data, x.shape), [10, 12])
+  close(interpret([inner(made)])[0], interpret([inner(resized)])[0], 1e-12, 'interpolation')
+  const uneven = new ConvTranspose2d(3, 2, 4, { init: bilinear })
+  assert.throws(
+    () => uneven.weight.initial(),
+    /bilinear: .* has no channel of its own for each output/,
+  )
+})
