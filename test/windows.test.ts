@@ -2,8 +2,10 @@
 
 import * as assert from 'uvu/assert'
 import {
+  adaptiveAvgPool2d,
   add,
   assign,
+  avgPool2d,
   type ConvOptions,
   cast,
   concat,
@@ -15,6 +17,9 @@ import {
   greater,
   iota,
   max,
+  maxPool2d,
+  maxPool2dWithIndices,
+  maxUnpool2d,
   mean,
   min,
   moments,
@@ -23,6 +28,8 @@ import {
   normalize,
   openDevice,
   pad,
+  padReflect,
+  padReplicate,
   permute,
   randomUniform,
   relu,
@@ -146,3 +153,31 @@ test('windows: sums, extremes and moments over what is cut, and beside it', () =
     },
     [f32(3, 17, 9, 5)],
   ))
+
+test('windows: pooling, unpooling and padding by the edge', async () => {
+  const pools = (x: Tensor) => {
+    const { y, index } = maxPool2dWithIndices(x, { kernel: 3, stride: 2, padding: 1 })
+    const a = avgPool2d(x, { kernel: 2, padding: 1, ceil: true })
+    return [y, index, a, ...grad(sum(add(sum(mul(y, y)), sum(mul(a, a)))), [x])]
+  }
+  await agrees(pools, [f32(7, 6, 5, 3)])
+  const one = (x: Tensor) => {
+    const y = maxPool2d(x, { kernel: [3, 2], stride: [2, 1], dilation: [2, 1], padding: [1, 0] })
+    return [y, ...grad(sum(mul(y, y)), [x])]
+  }
+  await agrees(one, [f32(1, 41, 7, 4)])
+  await agrees(
+    (x) => {
+      const { y, index } = maxPool2dWithIndices(x, { kernel: 2 })
+      return [maxUnpool2d(y, index, [6, 6]), adaptiveAvgPool2d(x, [2, 3])]
+    },
+    [f32(7, 6, 6, 3)],
+  )
+  await agrees(
+    (x) => {
+      const y = padReflect(x, [0, 2, 1, 0], [0, 1, 3, 0])
+      return [y, padReplicate(x, [0, 0, 4, 0], [0, 0, 1, 0]), ...grad(sum(mul(y, y)), [x])]
+    },
+    [f32(9, 4, 5, 3)],
+  )
+})

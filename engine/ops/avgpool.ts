@@ -18,8 +18,14 @@ import {
 import { mean } from './reduce.ts'
 import { refuse } from './refuse.ts'
 import { toTensor } from './source.ts'
+import { rows } from './windows.ts'
 
-const structured = { kind: 'structured', tail: false, prologue: false } as const
+const structured = {
+  kind: 'structured',
+  tail: false,
+  prologue: false,
+  windows: rows(1),
+} as const
 
 function checkFloats(x: TensorType, no: (problem: string, hint?: string) => never): void {
   checkMap(x, no)

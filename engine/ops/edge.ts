@@ -7,6 +7,7 @@ import { apply, noCost, type Sample, type StructuredOp, sample, type TensorLike 
 import type { Tensor } from '../tensor.ts'
 import { checkAmounts } from './shape.ts'
 import { toTensor } from './source.ts'
+import { rows } from './windows.ts'
 
 type Amounts = { readonly before: Shape; readonly after: Shape }
 type Refuse = (problem: string, hint?: string) => never
@@ -26,7 +27,13 @@ function edgePad(
     [[3, 3, 8], { before: [0, 2, 0], after: [0, 1, 0] }],
   ]
   const padded = (x: Shape, { before, after }: Amounts) => x.map((n, a) => n + before[a] + after[a])
-  const structured = { kind: 'structured', tail: false, prologue: false } as const
+  const structured = {
+    kind: 'structured',
+    tail: false,
+    prologue: false,
+    // The axes before the first that is padded.
+    windows: rows<Amounts>(({ before, after }) => before.findIndex((n, a) => n + after[a] > 0)),
+  } as const
 
   const padOp: StructuredOp<Amounts> = {
     ...structured,

@@ -6,6 +6,7 @@ import { apply, type Bound, noCost, type StructuredOp, sample, type TensorLike }
 import type { Tensor } from '../tensor.ts'
 import { checkMap, type Pair } from './pool-window.ts'
 import { toTensor } from './source.ts'
+import { rows } from './windows.ts'
 
 /** Height and width of the large map and of the small one. */
 type UnpoolAttrs = { readonly size: Pair; readonly from: Pair }
@@ -19,7 +20,13 @@ const spec = ([x, index]: readonly Bound[], { size, from }: UnpoolAttrs): MaxUnp
   access: [x.access, index.access],
 })
 
-const plain = { kind: 'structured', cost: () => noCost, tail: false, prologue: false } as const
+const plain = {
+  kind: 'structured',
+  cost: () => noCost,
+  tail: false,
+  prologue: false,
+  windows: rows(1),
+} as const
 const cases: [x: Shape, size: Pair][] = [
   [
     [2, 2, 3, 3],

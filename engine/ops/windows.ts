@@ -13,7 +13,7 @@ export const leadingOf = (box: Box, count: number, x: TensorType): Box =>
   x.shape.map((n, a) => (a < count ? box[a] : [0, n]))
 
 /** Ops whose first `count` axes are independent rows, in the inputs `of` (default: all) as in the results. */
-export const rows = <A extends Attrs>(
+export const rows = <A extends Attrs = never>(
   count: number | ((attrs: A, inputs: Inputs) => number),
   of?: readonly number[],
 ): Windows<A>[] => {
