@@ -3,7 +3,8 @@
 
 import type { Fold } from '../../shaders/folds.ts'
 import { reduce } from '../../shaders/reduce.ts'
-import { type DType, type Shape, sizeOf } from '../dtype.ts'
+import { sizes } from '../box.ts'
+import { type DType, type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import {
   apply,
   type Box,
@@ -92,22 +93,24 @@ export function foldAxes(
   return reshape(cast(runs.reduceRight(fold, t), dtype), shape)
 }
 
-/** A fold falls into entries of the axes before its run; a leading run falls into parts, whose results are combined. */
+/** A fold falls into parts of its run where that comes first, whose results are combined, or into entries of the other axes. */
 export function windowsOf<A extends Run>(combine?: Windows<A>['combine']): Windows<A>[] {
-  const part: Windows<A>['part'] = (box, attrs, inputs) => {
-    const own = attrs.shape.map((n, a): Box[number] => box[a] ?? [0, n])
-    return {
-      inputs: inputs.map(() => own),
-      attrs: { ...attrs, shape: own.map(([from, to]) => to - from) },
-    }
-  }
+  const at = (box: Box, attrs: A, inputs: readonly TensorType[]) => ({
+    inputs: inputs.map(() => box),
+    attrs: { ...attrs, shape: sizes(box) },
+  })
   const entries: Windows<A> = {
     cut: 'output',
-    axes: ({ first }) => first,
-    part: (box, attrs, inputs) => part(box.slice(0, attrs.first), attrs, inputs),
+    axes: ({ shape, count }) => shape.length - count,
+    part: (box, attrs, inputs) => {
+      const { first, count, shape } = attrs
+      const run = shape.slice(first, first + count).map((n): Box[number] => [0, n])
+      return at([...box.slice(0, first), ...run, ...box.slice(first)], attrs, inputs)
+    },
   }
   if (!combine) return [entries]
-  return [entries, { cut: 'input', axes: ({ first, count }) => (first ? 0 : count), part, combine }]
+  const axes = (run: A) => (extentOf(run).outer === 1 ? run.first + run.count : 0)
+  return [{ cut: 'input', axes, part: at, combine }, entries]
 }
 
 /** Runs that take every way through the kernel: leading, inner and trailing, short and of several levels, with vectors
