@@ -110,6 +110,7 @@ export type { PoolOptions } from './ops/pool-window.ts'
 export { dropout, type RandomKey, randomNormal, randomUniform } from './ops/random.ts'
 export { channelSums, max, mean, min, sum } from './ops/reduce.ts'
 export { scatterAdd } from './ops/scatter.ts'
+export { type CumsumOptions, cumsum } from './ops/scan.ts'
 export { selectLargest } from './ops/select.ts'
 export {
   flip,

@@ -18,6 +18,7 @@ import { poolOps } from './pool.ts'
 import { randomOps } from './random.ts'
 import { reduceOps } from './reduce.ts'
 import { scatterOps } from './scatter.ts'
+import { scanOps } from './scan.ts'
 import { selectOps } from './select.ts'
 import { shapeOps } from './shape.ts'
 import { softmaxOps } from './softmax.ts'
@@ -39,6 +40,7 @@ export const ops: readonly Op[] = [
   ...concatOps,
   ...reduceOps,
   ...argOps,
+  ...scanOps,
   ...statisticsOps,
   ...matmulOps,
   ...convOps,

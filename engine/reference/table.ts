@@ -6,6 +6,7 @@ import { poolReferences } from './pool.ts'
 import { reduceReferences } from './reduce.ts'
 import { resizeReferences } from './resize.ts'
 import { selectReferences } from './select.ts'
+import { scanReferences } from './scan.ts'
 import { shapeReferences } from './shape.ts'
 import { takeReferences } from './take.ts'
 import type { Reference } from './value.ts'
@@ -14,6 +15,7 @@ import type { Reference } from './value.ts'
 export const references: Readonly<Record<string, Reference | undefined>> = {
   ...shapeReferences,
   ...reduceReferences,
+  ...scanReferences,
   ...convReferences,
   ...poolReferences,
   ...resizeReferences,
