@@ -1,0 +1,265 @@
+// Matrix products: batches, broadcasting and transposes against plain loops on every schedule, what is copied, and vectors.
+
+import * as assert from 'uvu/assert'
+import {
+  constant,
+  dot,
+  grad,
+  linear,
+  matmul,
+  mean,
+  outer,
+  ShapeError,
+  sizeOf,
+  type Tensor,
+  type TensorType,
+  tanh,
+} from '../engine/index.ts'
+import { drawInput, interpret, randomFrom } from '../engine/reference/index.ts'
+import { agree, becomes, drawn, f32, kernelsOf } from './agree.ts'
+import { close, readAll, traceOf } from './checks.ts'
+import { checkDerivatives } from './derivatives.ts'
+import { testDevice } from './device.ts'
+import { test } from './harness.ts'
+import { deviceAs, machines } from './schedules.ts'
+
+type Shape = readonly number[]
+
+/** Batch axes of a and b, and [m, k, n]. */
+const batches: readonly (readonly [Shape, Shape])[] = [
+  [[], []],
+  [[3], [3]],
+  [[3], []],
+  [[], [3]],
+  [[7, 1], [5]],
+  [[5], [7, 1]],
+  [
+    [2, 1, 3],
+    [1, 4, 1],
+  ],
+  [
+    [2, 1, 3],
+    [4, 3],
+  ],
+  [
+    [2, 3],
+    [2, 3],
+  ],
+  [
+    [1, 1],
+    [2, 1, 3],
+  ],
+]
+const sizes: readonly Shape[] = [
+  [1, 1, 1],
+  [5, 7, 3],
+  [8, 4, 16],
+  [1, 20, 12],
+  [33, 5, 1],
+  [9, 1, 6],
+]
+
+interface Case {
+  readonly a: TensorType
+  readonly b: TensorType
+  readonly transposeA: boolean
+  readonly transposeB: boolean
+}
+const cases = batches.flatMap(([la, lb], i) =>
+  [0, 1, 2, 3].map((flags): Case => {
+    const [m, k, n] = sizes[(i + flags) % sizes.length]
+    const [transposeA, transposeB] = [flags % 2 === 1, flags > 1]
+    const a = f32(...la, ...(transposeA ? [k, m] : [m, k]))
+    return { a, b: f32(...lb, ...(transposeB ? [n, k] : [k, n])), transposeA, transposeB }
+  }),
+)
+const nameOf = ({ a, b, transposeA, transposeB }: Case) =>
+  `[${a.shape}]${transposeA ? 'ᵀ' : ''} [${b.shape}]${transposeB ? 'ᵀ' : ''}`
+
+/** One product and its gradients by seed dy, in loops over every element of every batch entry. */
+function plain(
+  c: Case,
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  dy: ArrayLike<number>,
+  y: Shape,
+) {
+  const [m, n] = y.slice(-2)
+  const k = c.a.shape[c.a.shape.length - (c.transposeA ? 2 : 1)]
+  const entry = (t: TensorType, batch: number[]) => {
+    const own = t.shape.slice(0, -2)
+    const at = batch.slice(batch.length - own.length)
+    return own.reduce((e, size, i) => e * size + (size === 1 ? 0 : at[i]), 0)
+  }
+  const result = {
+    y: new Float64Array(sizeOf(y)),
+    da: new Float64Array(a.length),
+    db: new Float64Array(b.length),
+  }
+  const lead = y.slice(0, -2)
+  for (let z = 0; z < sizeOf(lead); z++) {
+    const batch: number[] = []
+    lead.reduceRight((rest, size) => {
+      batch.unshift(rest % size)
+      return Math.floor(rest / size)
+    }, z)
+    const [ea, eb] = [entry(c.a, batch), entry(c.b, batch)]
+    for (let i = 0; i < m; i++)
+      for (let j = 0; j < n; j++)
+        for (let l = 0; l < k; l++) {
+          const p = ea * m * k + (c.transposeA ? l * m + i : i * k + l)
+          const q = eb * k * n + (c.transposeB ? j * k + l : l * n + j)
+          const o = (z * m + i) * n + j
+          result.y[o] += a[p] * b[q]
+          result.da[p] += dy[o] * b[q]
+          result.db[q] += dy[o] * a[p]
+        }
+  }
+  return [result.y, result.da, result.db]
+}
+
+for (const machine of machines)
+  test(`matmul and its gradients, schedules of ${machine}`, async () => {
+    const device = await deviceAs(machine)
+    const random = randomFrom(5)
+    for (const c of cases) {
+      const product = (a: Tensor, b: Tensor) => matmul(a, b, c)
+      const [{ shape }] = traceOf((...t) => [product(t[0], t[1])], [c.a, c.b]).outputs
+      const args = [c.a, c.b, f32(...shape)].map((t) => drawInput(t, random))
+      const program = device.compile((a: Tensor, b: Tensor, dy: Tensor) => {
+        const y = product(a, b)
+        return [y, ...grad(y, [a, b], dy)]
+      })
+      const got = await readAll(await program.run(...args))
+      program.dispose()
+      plain(c, args[0].data, args[1].data, args[2].data, shape).forEach((want, i) => {
+        // At most 20 · 35 terms of size 1, summed in f32.
+        close(got[i], want, 2e-5, `${nameOf(c)} on ${machine}: ${['y', 'da', 'db'][i]}`)
+      })
+    }
+  })
+
+test('matmul: more batch entries than a grid is deep', async () => {
+  const device = await testDevice()
+  const count = 65535 + 7
+  const data = Float32Array.from({ length: 2 * count }, (_, i) => i % 11)
+  for (const transposeA of [false, true]) {
+    const a = constant(data, transposeA ? [count, 2, 1] : [count, 1, 2])
+    const got = await device.read(matmul(a, constant(data, [count, 2, 1]), { transposeA }))
+    for (let i = 0; i < count; i++) {
+      const want = data[2 * i] ** 2 + data[2 * i + 1] ** 2
+      if (got[i] !== want) assert.unreachable(`entry ${i} is ${got[i]} and should be ${want}`)
+    }
+  }
+})
+
+test('matmul: large operands are not copied, and the bias of a layer rides on the product', async () => {
+  const layer = (x: Tensor, w: Tensor, b: Tensor, t: Tensor) => {
+    const y = linear(x, w, b)
+    return [y, ...grad(y, [x, w], t)]
+  }
+  const made = await agree(
+    (x, w, b, t) => layer(x, w, b, t),
+    drawn([f32(2, 50, 7), f32(7, 5), f32(5), f32(2, 50, 5)]),
+  )
+  assert.equal(kernelsOf(made).sort(), ['matmul', 'matmul add', 'matmulTransposedA'])
+  // What is turned around is the weight, 35 elements.
+  const all = made.plan.steps.flatMap((s) => s.dispatches.map((d) => d.dispatch))
+  const turns = all.filter((d) => d.kernel.key.startsWith('stridedCopy'))
+  assert.equal(
+    turns.map((d) => d.params[1]),
+    [35],
+  )
+  // A row times the transpose of a matrix turns nothing around.
+  await becomes((a, b) => [matmul(a, b, { transposeB: true })], [f32(1, 9), f32(6, 9)], ['matmul'])
+})
+
+test('dot: one kernel, as accurate as sum', async () => {
+  await becomes((a, b) => [dot(a, b)], [f32(1000), f32(1000)], ['mul sum'])
+  const device = await testDevice()
+  const random = randomFrom(9)
+  const [a, b] = [1, 2].map(() => Float32Array.from({ length: 1e6 }, () => 2 * random() - 1))
+  let [want, size] = [0, 0]
+  for (let i = 0; i < a.length; i++) {
+    want += a[i] * b[i]
+    size += Math.abs(a[i] * b[i])
+  }
+  const [got] = await device.read(dot(constant(a), constant(b)))
+  assert.ok(Math.abs(got - want) <= 1e-6 * size, `${got} for ${want}`)
+})
+
+test('outer and linear: results and gradients', async () => {
+  await agree(
+    (a, b, s) => {
+      const y = outer(a, b)
+      return [y, ...grad(y, [a, b], s)]
+    },
+    drawn([f32(5), f32(8), f32(5, 8)]),
+  )
+  await agree(
+    (x, w, b) => {
+      const y = linear(x, w, b)
+      return [y, ...grad(mean(tanh(y)), [x, w, b])]
+    },
+    drawn([f32(6), f32(6, 4), f32(4)]),
+  )
+  const y = linear(constant([1, 2]), constant([1, 2, 3, 4, 5, 6], [2, 3]), constant([0, 0, 1]))
+  assert.equal(y.shape, [3])
+  assert.equal(Array.from(interpret([y])[0]), [9, 12, 16])
+})
+
+test('matmul: third derivatives, where operands broadcast', () => {
+  checkDerivatives(
+    (a, b, c) =>
+      mean(tanh(matmul(tanh(matmul(a, b, { transposeA: true })), c, { transposeB: true }))),
+    [f32(2, 1, 3, 2), f32(4, 3, 2), f32(3, 2)],
+    3,
+    'two products',
+  )
+  checkDerivatives(
+    (x, w, b) => mean(tanh(linear(tanh(linear(x, w, b)), w, b))),
+    [f32(3), f32(3, 3), f32(3)],
+    3,
+    'a layer twice',
+  )
+})
+
+const refused = (f: () => unknown, message: string) =>
+  assert.throws(f, (e: Error) => e instanceof ShapeError && e.message === message, message)
+const zeros = (...shape: number[]) => constant(new Float32Array(sizeOf(shape)), shape)
+
+test('products: what is refused, and how', () => {
+  refused(
+    () => matmul(zeros(3), zeros(3, 4)),
+    'matmul: both operands need at least two axes; got f32[3], f32[3,4]\n  hint: for vectors there are dot(a, b), outer(a, b) and linear(x, w); reshape makes one a row or a column',
+  )
+  refused(
+    () => matmul(zeros(2, 3, 4), zeros(3, 4, 5)),
+    'matmul: batch axes do not broadcast; got f32[2,3,4], f32[3,4,5]\n  hint: sizes before the last two are equal or 1',
+  )
+  refused(
+    () => matmul(zeros(3, 4), zeros(4, 5), { transposeB: true }),
+    'matmul: inner sizes differ: 4 and 5; got f32[3,4], f32[4,5]\n  hint: a is [..., m, k] and b is [..., k, n]; transposeA and transposeB exchange the last two axes',
+  )
+  refused(
+    () => matmul(zeros(0, 4), zeros(4, 5)),
+    'matmul: an operand has no elements; got f32[0,4], f32[4,5]',
+  )
+  refused(
+    () => matmul(constant(Int32Array.of(1), [1, 1]), zeros(1, 1)),
+    'matmul: f32 is needed; got i32[1,1], f32[1,1]\n  hint: use cast()',
+  )
+  refused(() => dot(zeros(3), zeros(4)), 'dot: lengths differ; got f32[3], f32[4]')
+  refused(
+    () => outer(zeros(3, 1), zeros(4)),
+    'outer: vectors are needed; got f32[3,1], f32[4]\n  hint: use matmul() for matrices',
+  )
+  refused(
+    () => linear(zeros(2, 3), zeros(4, 3)),
+    'linear: the last axis of x must have the weight’s inputs; got f32[2,3], f32[4,3]\n  hint: the weight is [in, out], the transpose of what PyTorch stores',
+  )
+  refused(
+    () => linear(zeros(2, 3), zeros(3, 4), zeros(3)),
+    'linear: the bias must have one element for each output; got f32[2,3], f32[3,4], f32[3]',
+  )
+})
