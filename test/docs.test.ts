@@ -8,12 +8,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { format } from 'node:util'
 import * as assert from 'uvu/assert'
-import { bytesOf, type DType, isFloat, showType, storageBytes } from '../engine/dtype.ts'
-import { ops } from '../engine/index.ts'
-import type { Op } from '../engine/op.ts'
-import { register } from '../shaders/kernel.ts'
 import { testDevice } from './device.ts'
 import { repository, test } from './harness.ts'
+import { opsPage } from './ops-page.ts'
 
 const docs = join(repository, 'docs')
 const write = process.argv.includes('--write')
@@ -180,55 +177,4 @@ async function checkLayout(page: string): Promise<void> {
     for (const [, to] of line.matchAll(/\]\(([^)#]+)[^)]*\)/g))
       assert.ok(/^https?:/.test(to) || existsSync(join(docs, to)), `${page}:${i + 1}: no ${to}`)
   })
-}
-
-// ---- ops.md
-
-const dtypes: readonly DType[] = ['f32', 'f16', 'i32', 'u32', 'u8']
-
-function opsPage(): string {
-  const bytes = (dtype: DType, n: number) => bytesOf({ dtype, shape: [n] })
-  return `# Dtypes and ops
-
-Made from \`engine/ops\` by \`node dist/test/run.js docs --write\`; a test compares it with the code.
-
-| dtype | bytes | in registers | has gradients | bytes that 5 elements take on a device |
-|---|---|---|---|---|
-${dtypes.map((d) => `| ${d} | ${bytes(d, 1)} | ${register(d)} | ${isFloat(d) ? 'yes' : 'no'} | ${storageBytes({ dtype: d, shape: [5] })} |`).join('\n')}
-
-Four u8 are stored in a word. Kernels load and store whole vec4s, so values take multiples of 16 bytes.
-
-| op | kind | fusion | derivative | example |
-|---|---|---|---|---|
-${ops.map(opRow).join('\n')}
-
-**Kinds.** A \`source\` comes from outside, a \`view\` shares its input's memory, a \`pointwise\` op gives
-each element from the elements at the same place, a \`structured\` op has kernels of its own.
-
-**Fusion.** \`tail\`: pointwise ops may ride on its store. \`prologue\`: pointwise ops may be computed while it
-loads. \`indexed\`: it uses the index of its element.
-
-**Derivative.** \`vjp\`, or the reason why there is none. **Example.** Types of its first sample, in → out.
-`
-}
-
-function opRow(op: Op): string {
-  const flags = {
-    tail: op.kind === 'structured' && op.tail,
-    prologue: op.kind === 'structured' && op.prologue,
-    indexed: op.kind === 'pointwise' && op.indexed,
-  }
-  const fusion = Object.entries(flags).flatMap(([name, on]) => (on ? [name] : []))
-  const derivative = typeof op.vjp === 'function' ? 'vjp' : `none: ${op.vjp.reason}`
-  return `| ${op.name} | ${op.kind} | ${fusion.join(', ')} | ${derivative} | ${example(op)} |`
-}
-
-function example(op: Op): string {
-  const [sample] = op.samples
-  if (!sample) return ''
-  const outputs = op.infer(sample.inputs, sample.attrs, (problem) => {
-    throw new Error(`${op.name}: ${problem}`)
-  })
-  const show = (types: readonly Parameters<typeof showType>[0][]) => types.map(showType).join(' ')
-  return `${show(sample.inputs)} → ${show(outputs)}`.trim()
 }
