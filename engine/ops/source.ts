@@ -174,11 +174,29 @@ export function assign(variable: Variable, value: TensorLike | number): Tensor {
   return next
 }
 
-/** Tensor of anything that stands for one; a number takes `dtype`. */
+/** Tensor of anything that stands for one; a number takes `dtype`. Throws ShapeError for anything else. */
 export function toTensor(x: TensorLike | number, dtype: DType = 'f32'): Tensor {
   if (x instanceof Tensor) return x
   if (x instanceof Variable) return read(x)
+  if (typeof x !== 'number') return refuseStranger(x)
   return scalar(x, dtype)
+}
+
+/** Types do not reach everybody: what is no tensor is named, with the way to make one of it. */
+function refuseStranger(x: unknown): never {
+  const name =
+    x === null || x === undefined ? String(x) : ((x as object).constructor?.name ?? typeof x)
+  const hint =
+    name === 'DeviceTensor'
+      ? 'what a program returned is given to another program as an argument'
+      : 'constant(data, shape) makes a tensor of numbers'
+  throw new ShapeError(
+    'tensor',
+    'a tensor, a variable or a number is needed',
+    [name],
+    currentPath(),
+    hint,
+  )
 }
 
 /** Tensors of operands that belong together: numbers take the dtype of the first tensor among them. */
