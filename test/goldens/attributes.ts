@@ -63,12 +63,12 @@ export class Attributes {
 
   /** A statement of the rule that is followed here: where it is made, it must be this very one. */
   rule(name: string, ...known: readonly Known[]): void {
-    if (this.has(name)) this.text(name, known)
+    if (name in this.#values) this.text(name, known)
   }
 
   /** The same for a number. */
   fixed(name: string, value: number): void {
-    if (this.has(name)) this.#take(name, `${value}`, (v) => v === value)
+    if (name in this.#values) this.#take(name, `${value}`, (v) => v === value)
   }
 
   /** One that says nothing that the tensors do not say too. */

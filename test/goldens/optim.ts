@@ -9,28 +9,34 @@ import { Adam, AdamW, type Optimizer, Sgd } from '../../train/optimizers.ts'
 import type { Attributes } from './attributes.ts'
 import type { Operator, Trial } from './trial.ts'
 
-const objective = '0.5*sum(a*(p-c)^2), gradient g=a*(p-c), row t of g/p = step t+1'
+export const objective = '0.5*sum(a*(p-c)^2), gradient g=a*(p-c), row t of g/p = step t+1'
+
+/** What a case must state of its optimiser. */
+export const rules: Readonly<Record<string, string>> = {
+  sgd: 'g+=wd*p; v=mu*v+g (first step v=g); p-=lr*(nesterov? g+mu*v : v)',
+  adam: 'g+=wd*p; m,v moments; p-=lr*(m/(1-b1^t))/(sqrt(v/(1-b2^t))+eps)',
+  adamw: 'p*=1-lr*wd; then the adam update with the raw gradient',
+}
 
 interface Kind {
-  readonly rule: string
   readonly make: (p: Variable, a: Attributes) => Optimizer
   /** The case's name of each moment, by ours. */
   readonly moments: Readonly<Record<string, string>>
 }
 
 const descent =
-  ({ rule, make, moments }: Kind): Operator =>
+  ({ make, moments }: Kind): Operator =>
   async (t) => {
     const { golden, attributes: a, device } = t
     a.rule('objective', objective)
-    a.rule('rule', rule)
+    a.rule('rule', rules[golden.op])
     const steps = a.number('steps')
     const lr = a.number('lr')
-    const rates = a.has('lr_per_step') ? a.numbers('lr_per_step') : Array(steps).fill(lr)
+    const rates = a.has('lr_per_step') ? a.numbers('lr_per_step') : undefined
     const start = t.input('p0')
     const gradients = t.reference('g')
     for (const [what, n] of [
-      ['learning rates', rates.length],
+      ['learning rates', rates?.length ?? steps],
       ['gradients', gradients.shape[0]],
     ])
       if (n !== steps) throw new Error(`it has ${n} ${what} for ${steps} steps`)
@@ -41,8 +47,8 @@ const descent =
     const rows: Record<string, number[]> = { p: [] }
     const program = device.compile((lr: Tensor, g: Tensor) => optimizer.step([p], [g], lr))
     try {
-      for (const [step, rate] of rates.entries()) {
-        await program.run(rate, row(gradients, step))
+      for (let step = 0; step < steps; step++) {
+        await program.run(rates?.[step] ?? lr, row(gradients, step))
         rows['p'].push(...(await device.read(p)))
         for (const [ours, theirs] of Object.entries(moments)) {
           const moment = state.get(`${ours}.p`)
@@ -97,7 +103,6 @@ const adamMoments = { mean: 'exp_avg', square: 'exp_avg_sq' }
 
 export const optim: Record<string, Operator> = {
   sgd: descent({
-    rule: 'g+=wd*p; v=mu*v+g (first step v=g); p-=lr*(nesterov? g+mu*v : v)',
     make: (p, a) =>
       new Sgd([p], {
         momentum: a.number('momentum'),
@@ -107,12 +112,10 @@ export const optim: Record<string, Operator> = {
     moments: { velocity: 'momentum_buffer' },
   }),
   adam: descent({
-    rule: 'g+=wd*p; m,v moments; p-=lr*(m/(1-b1^t))/(sqrt(v/(1-b2^t))+eps)',
     make: (p, a) => new Adam([p], adamOptions(a)),
     moments: adamMoments,
   }),
   adamw: descent({
-    rule: 'p*=1-lr*wd; then the adam update with the raw gradient',
     make: (p, a) => new AdamW([p], adamOptions(a)),
     moments: adamMoments,
   }),

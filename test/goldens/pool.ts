@@ -42,7 +42,7 @@ export const pool: Record<string, Operator> = {
   max_unpool2d: expression(({ x, index }, a) => {
     a.rule('index', 'h*W+w in the (n,c) output plane')
     // The indices say where each value goes; the windows that they came from do not matter any more.
-    for (const name of ['kernel', 'stride']) a.passOver(name)
+    for (const name of ['kernel', 'stride']) a.pair(name)
     return maxUnpool2d(x, index, a.pair('output_size'))
   }),
   avg_pool2d: expression(({ x }, a) => {

@@ -42,7 +42,8 @@ export const recipe: Record<string, Operator> = {
     if (wrong >= 0)
       throw new Error(`its attribute first_u32 has ${first[wrong]} for ${draw(wrong)} at ${wrong}`)
     const [offset, scale] = [a.number('offset'), a.number('scale')]
-    const { data } = recipeValues(seed, { ordinal, shape: a.numbers('shape'), offset, scale })
-    t.compareValues('values', data)
+    const shape = a.numbers('shape')
+    t.expect('values', { dtype: 'f32', shape })
+    t.compareValues('values', recipeValues(seed, { ordinal, shape, offset, scale }).data)
   },
 }

@@ -2,7 +2,7 @@
 
 import type { Device } from '../../engine/device.ts'
 import type { DeviceTensor } from '../../engine/device-tensor.ts'
-import type { Shape } from '../../engine/dtype.ts'
+import type { Shape, TensorType } from '../../engine/dtype.ts'
 import { grad } from '../../engine/grad.ts'
 import type { HostTensor, Tensor } from '../../engine/tensor.ts'
 import { Attributes } from './attributes.ts'
@@ -50,19 +50,19 @@ export class Trial {
     return this.#order(name).map((axis) => shape[axis])
   }
 
+  /** Throws unless a result in our layout has the type of the stored one. */
+  expect(name: string, { dtype, shape }: TensorType): void {
+    const stored = this.#stored(name, shape.length).map((axis) => shape[axis])
+    const [want, kind] = [this.golden.shape(name), this.golden.dtype(name)]
+    if (!sameKind(dtype, kind)) throw new Error(`${name} is ${dtype} and ${kind} was expected`)
+    if (stored.join() !== want.join())
+      throw new Error(`${name} has the shape [${stored}] and [${want}] was expected`)
+  }
+
   /** Compares a result in our layout. */
   compare(name: string, got: HostTensor): void {
-    const stored = permuted(
-      got,
-      inverse(ourOrder(this.golden.layout, got.shape.length, this.#isWeight(name))),
-    )
-    const want = this.golden.shape(name)
-    const dtype = this.golden.dtype(name)
-    if (!sameKind(got.dtype, dtype))
-      throw new Error(`${name} is ${got.dtype} and ${dtype} was expected`)
-    if (stored.shape.join() !== want.join())
-      throw new Error(`${name} has the shape [${stored.shape}] and [${want}] was expected`)
-    this.compareValues(name, stored.data)
+    this.expect(name, got)
+    this.compareValues(name, permuted(got, this.#stored(name, got.shape.length)).data)
   }
 
   /** Compares numbers in the stored order. */
@@ -103,6 +103,7 @@ export class Trial {
         const built = build(this.#noticed(inputs), attributes)
         const outputs = 'node' in built ? { y: built as Tensor } : (built as Outputs)
         attributes.finish()
+        for (const [name, output] of Object.entries(outputs)) this.expect(name, output)
         if (!wanted.length) return outputs
         this.#fed.add('gy')
         return { ...outputs, ...this.gradients(outputs, inputs, gy, wanted) }
@@ -133,8 +134,6 @@ export class Trial {
     wanted: readonly string[],
   ): Outputs {
     if (!y || !gy) throw new Error(`it wants ${wanted} and has no ${y ? 'gy' : 'y'}`)
-    if (y.shape.join() !== gy.shape.join())
-      throw new Error(`y has the shape [${y.shape}] in our layout, and gy [${gy.shape}]`)
     const of = wanted.map((name) => {
       const input = inputs[name.slice(2)]
       if (!name.startsWith('d_') || !input) throw new Error(`${name} is a gradient of no input`)
@@ -155,6 +154,11 @@ export class Trial {
 
   #order(name: string): readonly number[] {
     return ourOrder(this.golden.layout, this.golden.shape(name).length, this.#isWeight(name))
+  }
+
+  /** The order of the stored axes of a result with `rank` axes. */
+  #stored(name: string, rank: number): readonly number[] {
+    return inverse(ourOrder(this.golden.layout, rank, this.#isWeight(name)))
   }
 
   #isWeight(name: string): boolean {
