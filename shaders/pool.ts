@@ -175,7 +175,8 @@ export function maxPoolGrad(spec: PoolSpec): Recipe {
   let spanW = (p.kw - 1u) * p.dw;
   let oyBegin = (max(iy, spanH) - spanH + p.sh - 1u) / p.sh;
   let oxBegin = (max(ix, spanW) - spanW + p.sw - 1u) / p.sw;
-  let oyEnd = min(iy / p.sh + 1u, p.oh);
+  // In a window onto a larger map, rows before the first pooling window are negative.
+  let oyEnd = select(min(iy / p.sh + 1u, p.oh), 0u, i32(iy) < 0);
   let oxEnd = min(ix / p.sw + 1u, p.ow);
   var sum = ${real}();
   for (var oy = oyBegin; oy < oyEnd; oy++) {

@@ -23,6 +23,7 @@ import {
 } from '../engine/index.ts'
 import { interpret, randomFrom } from '../engine/reference/index.ts'
 import { agree, drawn, f32 } from './agree.ts'
+import { withDevice } from './checks.ts'
 import { testDevice } from './device.ts'
 import { skip, test } from './harness.ts'
 
@@ -53,26 +54,45 @@ const maps = [
   [1, 13, 8, 1],
 ]
 
+/** Every pooling that fits x, its gradient, and that one's. */
+const everyPool = (x: Tensor): Tensor[] =>
+  geometries.flatMap((options) => {
+    const { dilation: _, ...plain } = options
+    const pools: (() => Tensor)[] = [
+      () => maxPool2d(x, options),
+      () => avgPool2d(x, plain),
+      () => avgPool2d(x, { ...plain, countPadding: false }),
+    ]
+    return pools.flatMap((pool) => {
+      const y = fits(pool)
+      if (!y) return []
+      const [dx] = grad(sum(square(y)), [x])
+      return [y, dx, ...grad(sum(mul(square(dx), 0.5)), [x])]
+    })
+  })
+
 for (const shape of maps)
   test(`pooling of [${shape}]: every geometry, its gradient and that one's`, () =>
-    agree(
-      (x) =>
-        geometries.flatMap((options) => {
-          const { dilation: _, ...plain } = options
-          const pools: (() => Tensor)[] = [
-            () => maxPool2d(x, options),
-            () => avgPool2d(x, plain),
-            () => avgPool2d(x, { ...plain, countPadding: false }),
-          ]
-          return pools.flatMap((pool) => {
-            const y = fits(pool)
-            if (!y) return []
-            const [dx] = grad(sum(square(y)), [x])
-            return [y, dx, ...grad(sum(mul(square(dx), 0.5)), [x])]
-          })
-        }),
-      drawn([f32(...shape)], 3),
-    ))
+    agree(everyPool, drawn([f32(...shape)], 3)))
+
+test('pooling of maps that are larger than a binding', () =>
+  withDevice({ bindingBytes: 2048, alignment: 256 }, async (device) => {
+    await agree(everyPool, drawn([f32(1, 37, 6, 4)], 4), { device })
+    await agree(
+      (x) => {
+        const options = { kernel: 3, stride: 2, padding: 1 }
+        const { y, index } = maxPool2dWithIndices(x, options)
+        return [y, index, ...grad(sum(square(adaptiveAvgPool2d(x, [3, 2]))), [x])]
+      },
+      drawn([f32(3, 7, 5, 6)], 5),
+      { device },
+    )
+    await agree(
+      (x) => [maxPool2dWithIndices(x, { kernel: [2, 1], stride: [3, 1] }).index],
+      drawn([f32(1, 100, 7, 3)], 6),
+      { device },
+    )
+  }))
 
 function fits(build: () => Tensor): Tensor | undefined {
   try {

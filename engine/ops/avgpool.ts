@@ -11,6 +11,7 @@ import {
   type Pair,
   type PoolOptions,
   type PoolWindow,
+  poolRows,
   poolSpec,
   windowCases,
   windowOf,
@@ -32,12 +33,25 @@ function checkFloats(x: TensorType, no: (problem: string, hint?: string) => neve
   if (!isFloat(x.dtype)) no('only floating-point maps have means', 'use cast()')
 }
 
-type AvgAttrs = PoolWindow & { readonly countPadding: boolean }
+/** `counted`: the cells that count in the divisor, from the padding's corner: [y begin, x begin, y end, x end]. */
+type AvgAttrs = PoolWindow & { readonly counted: readonly [number, number, number, number] }
+
+function avgAttrs(window: PoolWindow, countPadding: boolean): AvgAttrs {
+  const { size, padding } = window
+  const [top, left, bottom, right] = countPadding ? padding : [0, 0, 0, 0]
+  const [y, x] = [padding[0] - top, padding[1] - left]
+  return { ...window, counted: [y, x, padding[0] + size[0] + bottom, padding[1] + size[1] + right] }
+}
+
+/** For rows of x, or of the pooled map, that begin `rows` rows further down. */
+const countFrom = (attrs: AvgAttrs, rows: number): AvgAttrs => {
+  const [y0, x0, y1, x1] = attrs.counted
+  return { ...attrs, counted: [y0 - rows, x0, y1 - rows, x1] }
+}
 
 const avgSpec = (map: TensorType, inputs: readonly Bound[], a: AvgAttrs): AvgPoolSpec => ({
   ...poolSpec(map, inputs, a),
-  divisor: a.countPadding ? 'padded' : 'valid',
-  padded: [a.padding[0] + a.size[0] + a.padding[2], a.padding[1] + a.size[1] + a.padding[3]],
+  counted: a.counted,
 })
 const tapCost = (map: TensorType, { kernel }: PoolWindow): Cost => ({
   macs: 0,
@@ -46,7 +60,7 @@ const tapCost = (map: TensorType, { kernel }: PoolWindow): Cost => ({
 
 const avgSamples = windowCases.flatMap(([shape, { dilation: _, ...options }]) =>
   [true, false].map((countPadding) => {
-    const attrs = { ...windowOf('', sample(shape), options), countPadding }
+    const attrs = avgAttrs(windowOf('', sample(shape), options), countPadding)
     return { x: sample(shape), y: sample([shape[0], ...attrs.out, shape[3]]), attrs }
   }),
 )
@@ -62,6 +76,7 @@ const avgPoolOp: StructuredOp<AvgAttrs> = {
   },
   vjp: ({ attrs }, [dy]) => [dy && apply(avgPoolGradOp, [dy], attrs)[0]],
   cost: (_, [y], attrs) => tapCost(y, attrs),
+  windows: poolRows('y', ['x'], countFrom),
   lower: ({ inputs, attrs }) => avgPool(avgSpec(inputs[0], inputs, attrs)),
   samples: avgSamples.map(({ x, attrs }) => ({ inputs: [x], attrs })),
 }
@@ -71,6 +86,7 @@ const avgPoolGradOp: StructuredOp<AvgAttrs> = {
   infer: ([dy], { size }) => [{ dtype: dy.dtype, shape: [dy.shape[0], ...size, dy.shape[3]] }],
   vjp: ({ attrs }, [g]) => [g && apply(avgPoolOp, [g], attrs)[0]],
   cost: ([dy], _, attrs) => tapCost(dy, attrs),
+  windows: poolRows('x', ['y'], countFrom),
   lower: ({ inputs, attrs }) => avgPoolGrad(avgSpec(inputs[0], inputs, attrs)),
   samples: avgSamples.map(({ y, attrs }) => ({ inputs: [y], attrs })),
 }
@@ -87,7 +103,7 @@ export function avgPool2d(x: TensorLike, options: AvgPoolOptions): Tensor {
   const t = toTensor(x)
   const { countPadding = true } = options
   const window = windowOf('avgPool2d', t, { ...options, dilation: 1 })
-  return apply(avgPoolOp, [t], { ...window, countPadding })[0]
+  return apply(avgPoolOp, [t], avgAttrs(window, countPadding))[0]
 }
 
 /** Height and width of x. */

@@ -9,6 +9,7 @@ import { axisOf, refuse } from './refuse.ts'
 import { slice } from './shape.ts'
 import { toTensor } from './source.ts'
 import { expandDims } from './views.ts'
+import { rows } from './windows.ts'
 
 const concatOp: StructuredOp<{ axis: number }> = {
   name: 'concat',
@@ -40,6 +41,7 @@ const concatOp: StructuredOp<{ axis: number }> = {
   cost: () => noCost,
   tail: false,
   prologue: false,
+  windows: rows(({ axis }) => axis),
   lower: ({ inputs, outputs: [y], attrs: { axis } }): Recipe => {
     const inner = stridesOf(y.shape)[axis]
     const rows = sizeOf(y.shape.slice(0, axis))

@@ -3,7 +3,8 @@
 import type { PoolSpec } from '../../shaders/pool.ts'
 import type { TensorType } from '../dtype.ts'
 import { OptionError } from '../errors.ts'
-import type { Bound } from '../op.ts'
+import type { Bound, Windows } from '../op.ts'
+import { inputRows, outputRows } from './windows.ts'
 
 export type Pair = readonly [number, number]
 type Refuse = (problem: string, hint?: string) => never
@@ -112,6 +113,38 @@ export function poolSpec(map: TensorType, inputs: readonly Bound[], w: PoolWindo
     access: inputs.map((x) => x.access),
   }
 }
+
+/** Windows onto large maps: cut along batch and rows of the pooled map, whose cells read rows of the other one, or the other
+ * way about. `inputs` names the map that each input is, and `shift` moves what else counts rows of x from the corner of
+ * its padding. */
+export const poolRows = <A extends PoolWindow>(
+  cut: 'x' | 'y',
+  inputs: readonly ('x' | 'y')[],
+  shift: (attrs: A, rows: number) => A = (attrs) => attrs,
+): Windows<A>[] => [
+  {
+    cut: 'output',
+    axes: () => 2,
+    part: ([image, range], attrs, types) => {
+      const { kernel, stride, dilation, padding, size, out } = attrs
+      const axis = { kernel: kernel[0], stride: stride[0], dilation: dilation[0], pad: padding[0] }
+      const [of, other] = cut === 'y' ? [inputRows, size[0]] : [outputRows, out[0]]
+      const found = of(axis, other, range)
+      const [x, y] = cut === 'y' ? [found.rows, range] : [range, found.rows]
+      const part = {
+        ...attrs,
+        padding: [found.pad, padding[1], size[0] + padding[2] - x[1], padding[3]] as const,
+        size: [x[1] - x[0], size[1]] as const,
+        out: [y[1] - y[0], out[1]] as const,
+      }
+      const ofMap = { x, y }
+      return {
+        attrs: shift(part, y[0] * stride[0]),
+        inputs: types.map((t, i) => [image, ofMap[inputs[i]], [0, t.shape[2]], [0, t.shape[3]]]),
+      }
+    },
+  },
+]
 
 /** Of the number of a cell in its window. */
 export const indexDtype = ({ kernel }: PoolWindow): 'u8' | 'u32' =>

@@ -18,28 +18,15 @@ import {
   indexDtype,
   type PoolOptions,
   type PoolWindow,
+  poolRows,
   poolSpec,
   windowCases,
   windowOf,
 } from './pool-window.ts'
 import { toTensor } from './source.ts'
-import { rows, type SlidingRows, slidingRows } from './windows.ts'
 
 const plain = { kind: 'structured', cost: () => noCost, tail: false, prologue: false } as const
 const pooled = ([n, , , c]: Shape, { out }: PoolWindow): Shape => [n, ...out, c]
-
-const vertical = ({ kernel, stride, dilation, padding }: PoolWindow) => ({
-  kernel: kernel[0],
-  stride: stride[0],
-  dilation: dilation[0],
-  pad: padding[0],
-})
-const atRows = (w: PoolWindow, { x, y, pad }: SlidingRows): PoolWindow => ({
-  ...w,
-  size: [x, w.size[1]],
-  out: [y, w.out[1]],
-  padding: [pad, ...w.padding.slice(1)] as unknown as PoolWindow['padding'],
-})
 
 const windowSamples = windowCases.map(([shape, options]) => {
   const x = sample(shape)
@@ -68,7 +55,7 @@ const maxPoolOp: StructuredOp<PoolWindow> = {
     ]
   },
   vjp: ({ outputs: [, index], attrs }, [dy]) => [dy && apply(maxPoolGradOp, [dy, index], attrs)[0]],
-  windows: [slidingRows('y', ['x'], vertical, atRows)],
+  windows: poolRows('y', ['x']),
   lower: ({ inputs, attrs }) => maxPool(poolSpec(inputs[0], inputs, attrs)),
   samples: [
     ...windowSamples.map(({ x, attrs }) => ({ inputs: [x], attrs })),
@@ -84,7 +71,7 @@ const maxPoolGradOp: StructuredOp<PoolWindow> = {
   name: 'maxPool2dGrad',
   infer: ([dy], { size }) => [{ dtype: dy.dtype, shape: [dy.shape[0], ...size, dy.shape[3]] }],
   vjp: ({ inputs: [, index], attrs }, [g]) => [g && apply(maxPoolGatherOp, [g, index], attrs)[0]],
-  windows: [slidingRows('x', ['y', 'y'], vertical, atRows)],
+  windows: poolRows('x', ['y', 'y']),
   lower: ({ inputs, attrs }) => maxPoolGrad(poolSpec(inputs[0], inputs, attrs)),
   samples: windowSamples.map(({ y, index, attrs }) => ({ inputs: [y, index], attrs })),
 }
@@ -95,7 +82,7 @@ const maxPoolGatherOp: StructuredOp<PoolWindow> = {
   error: 'exact',
   infer: ([x], attrs) => [{ dtype: x.dtype, shape: pooled(x.shape, attrs) }],
   vjp: ({ inputs: [, index], attrs }, [g]) => [g && apply(maxPoolGradOp, [g, index], attrs)[0]],
-  windows: [slidingRows('y', ['x', 'y'], vertical, atRows)],
+  windows: poolRows('y', ['x', 'y']),
   lower: ({ inputs, attrs }) => maxPoolGather(poolSpec(inputs[0], inputs, attrs)),
   samples: windowSamples.map(({ x, index, attrs }) => ({ inputs: [x, index], attrs })),
 }
@@ -106,7 +93,19 @@ const maxPoolPositionsOp: StructuredOp<PoolWindow> = {
   error: 'exact',
   infer: ([index]) => [{ dtype: 'i32', shape: index.shape }],
   vjp: none('positions are whole numbers'),
-  windows: rows(1),
+  windows: [
+    {
+      cut: 'output',
+      axes: () => 2,
+      // The rows of the whole map are counted, so the padding is that of its first row.
+      part: (box, attrs) => {
+        const [top, ...rest] = attrs.padding
+        const [from, to] = box[1]
+        const padding = [top - from * attrs.stride[0], ...rest] as const
+        return { inputs: [box], attrs: { ...attrs, padding, out: [to - from, attrs.out[1]] } }
+      },
+    },
+  ],
   lower: ({ inputs, attrs }) => maxPoolPositions(poolSpec(inputs[0], inputs, attrs)),
   samples: windowSamples.map(({ index, attrs }) => ({ inputs: [index], attrs })),
 }

@@ -1,6 +1,7 @@
 // Moving elements without changing them: reshape, permute, flip, roll, slice, pad, and an element's own position.
 
 import { stridedCopy } from '../../shaders/copy.ts'
+import { sizes } from '../box.ts'
 import {
   holds,
   isShape,
@@ -87,6 +88,22 @@ const rearrangeOp: StructuredOp<Rearrange> = {
   cost: () => noCost,
   tail: false,
   prologue: false,
+  windows: [
+    {
+      cut: 'output',
+      // What wraps around needs all of its axis.
+      axes: ({ shape, map, wrap }) => (wrap ? map.findIndex((m) => m.offset) : shape.length),
+      part: (box, attrs, [x]) => {
+        const parts = attrs.map.map((m, a) =>
+          attrs.wrap && m.offset
+            ? { range: [0, x.shape[a]] as const, map: m }
+            : partOfAxis(m, x.shape[a], box[m.from]),
+        )
+        const map = parts.map((p) => p.map)
+        return { inputs: [parts.map((p) => p.range)], attrs: { ...attrs, shape: sizes(box), map } }
+      },
+    },
+  ],
   lower: ({ inputs: [x], attrs }) =>
     stridedCopy({
       elem: x.dtype,
@@ -113,6 +130,16 @@ const rearrangeOp: StructuredOp<Rearrange> = {
       attrs: padAttrs([2, 3, 5], [0, 1, 0], [1, 0, 2], -7),
     },
   ],
+}
+
+/** What output coordinates [from, to) read of an input axis, at least one entry, and the map between them. */
+function partOfAxis(m: AxisMap, size: number, [from, to]: readonly [number, number]) {
+  const at = (o: number) => (m.divide ? (o - m.offset) / m.step : o * m.step + m.offset)
+  const [a, b] = [at(from), at(to - 1)].sort((p, q) => p - q)
+  const first = Math.min(Math.max(Math.ceil(a), 0), size - 1)
+  const end = Math.max(Math.min(Math.floor(b) + 1, size), first + 1)
+  const offset = m.divide ? m.offset - from + first * m.step : m.offset + from * m.step - first
+  return { range: [first, end] as const, map: { ...m, offset } }
 }
 
 function rearrangeSample(from: Shape, to: Shape, perm: readonly number[]) {

@@ -1,6 +1,5 @@
 // Pooling and its way back, by windows as lists of cells.
 
-import type { AvgPoolOptions } from '../ops/avgpool.ts'
 import type { PoolWindow } from '../ops/pool-window.ts'
 import { reference, type Value } from './value.ts'
 
@@ -39,20 +38,18 @@ function inputAt(y: number, tap: number, channels: number, a: PoolWindow): numbe
 const allTaps = ({ kernel }: PoolWindow) =>
   Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => tap)
 
-type AvgAttrs = PoolWindow & Required<Pick<AvgPoolOptions, 'countPadding'>>
+type AvgAttrs = PoolWindow & { readonly counted: readonly number[] }
 
 /** Indices into x of the taps of a window inside it, and by what their sum is divided. */
 function meanOf(y: number, channels: number, a: AvgAttrs): { taps: number[]; divisor: number } {
-  const taps = allTaps(a)
-    .map((tap) => inputAt(y, tap, channels, a))
-    .filter((i) => i >= 0)
-  if (!a.countPadding) return { taps, divisor: taps.length }
-  const [, , bottom, right] = a.padding
+  const taps = allTaps(a).map((tap) => inputAt(y, tap, channels, a))
+  const [y0, x0, y1, x1] = a.counted
   const counted = allTaps(a).filter((tap) => {
     const [iy, ix] = tapAt(y, tap, channels, a)
-    return iy < a.size[0] + bottom && ix < a.size[1] + right
+    const [py, px] = [iy + a.padding[0], ix + a.padding[1]]
+    return py >= y0 && py < y1 && px >= x0 && px < x1
   })
-  return { taps, divisor: counted.length }
+  return { taps: taps.filter((i) => i >= 0), divisor: counted.length }
 }
 
 interface UnpoolAttrs {
