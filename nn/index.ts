@@ -1,3 +1,4 @@
+export { type BootstrapOptions, bootstrappedCrossEntropy } from './bootstrap.ts'
 export { type Captured, capture } from './capture.ts'
 export {
   bilinear,
@@ -10,6 +11,15 @@ export {
 } from './conv.ts'
 export { Dropout } from './dropout.ts'
 export {
+  type BinaryCrossEntropyOptions,
+  binaryCrossEntropyWithLogits,
+  type ElementLossOptions,
+  type HuberOptions,
+  huber,
+  type SmoothL1Options,
+  smoothL1,
+} from './elementwise-losses.ts'
+export {
   filled,
   type HeOptions,
   heNormal,
@@ -19,14 +29,15 @@ export {
   zeros,
 } from './init.ts'
 export {
-  type BootstrapOptions,
-  bootstrappedCrossEntropy,
+  type ClassLossOptions,
   crossEntropy,
   type Loss,
   type LossOptions,
+  nllLoss,
   type PixelLosses,
   pixelCrossEntropy,
   predict,
+  type Reduction,
 } from './losses.ts'
 export { type AnyModule, type Mode, Module, nameVariables } from './module.ts'
 export { nearest, suggest } from './near.ts'

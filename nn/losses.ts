@@ -1,8 +1,8 @@
-// Losses of dense prediction: a distribution over the classes at every pixel, a label for every pixel, and pixels
-// that do not count. Everything stays on the device, the choice of the hardest pixels too.
+// Losses of classification at every pixel: a distribution over the classes, a label, and pixels that do not count.
+// Everything stays on the device.
 
-import { sizeOf } from '../engine/dtype.ts'
 import { OptionError } from '../engine/errors.ts'
+import type { TensorLike } from '../engine/op.ts'
 import { argmax } from '../engine/ops/arg.ts'
 import {
   cast,
@@ -14,13 +14,14 @@ import {
   mul,
   neg,
   notEqual,
-  stopGradient,
   where,
 } from '../engine/ops/arithmetic.ts'
-import { mean, sum } from '../engine/ops/reduce.ts'
-import { selectLargest } from '../engine/ops/select.ts'
+import { labelCrossEntropy } from '../engine/ops/cross-entropy.ts'
+import { indexSelect } from '../engine/ops/index-select.ts'
+import { sum } from '../engine/ops/reduce.ts'
 import { reshape } from '../engine/ops/shape.ts'
-import { logSoftmax, takeLabel } from '../engine/ops/softmax.ts'
+import { takeLabel } from '../engine/ops/softmax.ts'
+import { constant, toTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
 
 export interface LossOptions {
@@ -28,8 +29,18 @@ export interface LossOptions {
   readonly ignore?: number
 }
 
+/** What is made of the losses of all pixels (or elements). */
+export type Reduction = 'mean' | 'sum' | 'none'
+
+export interface ClassLossOptions extends LossOptions {
+  /** A factor for the pixels of each class, f32 [classes]. */
+  readonly weights?: TensorLike | readonly number[]
+  /** Default 'mean': the sum, divided by the number of pixels that count or, with weights, by the sum of theirs. */
+  readonly reduction?: Reduction
+}
+
 export interface Loss {
-  /** Scalar; 0 with zero gradient where no pixel counts. */
+  /** Scalar, or [n, h, w] without a reduction; 0 with zero gradient where no pixel counts. */
   readonly loss: Tensor
   /** f32 scalar: how many labels are neither a class nor `ignore`. They do not count in the loss. */
   readonly outOfRange: Tensor
@@ -43,73 +54,94 @@ export interface PixelLosses {
   readonly outOfRange: Tensor
 }
 
-/** Cross entropy of each pixel, through log-sum-exp, for logits f32 [n, h, w, classes] and integer labels [n, h, w].
- * Throws ShapeError when these do not belong together. */
-export function pixelCrossEntropy(
-  logits: Tensor,
-  labels: Tensor,
-  { ignore = 255 }: LossOptions = {},
-): PixelLosses {
-  const classes = logits.shape[logits.shape.length - 1]
-  const picked = takeLabel(logSoftmax(logits), labels)
+/** Which labels are classes that count, and how many are neither that nor `ignore`. */
+function countedPixels(labels: Tensor, classes: number, { ignore = 255 }: LossOptions) {
   // As i32, so that no number here wraps around into the range of small labels.
   const ids = cast(labels, 'i32')
   const isClass = mul(greaterEqual(ids, 0), less(ids, classes))
   const counts = notEqual(ids, ignore)
-  const valid = mul(isClass, counts)
   return {
-    losses: where(valid, neg(picked), 0),
-    valid,
+    valid: mul(isClass, counts),
     outOfRange: sum(where(isClass, 0, cast(counts, 'f32'))),
   }
 }
 
-/** Mean cross entropy over the pixels that count (FACTS 8, form 1). */
-export function crossEntropy(logits: Tensor, labels: Tensor, options: LossOptions = {}): Loss {
-  const { losses, valid, outOfRange } = pixelCrossEntropy(logits, labels, options)
-  // Counts are exact in f32 up to 2^24 pixels.
-  return { loss: div(sum(losses), maximum(sum(cast(valid, 'f32')), 1)), outOfRange }
-}
+const lastOf = (x: Tensor): number => x.shape[x.shape.length - 1]
 
-export interface BootstrapOptions extends LossOptions {
-  /** How many pixels are kept: exactly that many, or all that count where there are fewer. */
-  readonly keep: number
-  /** What `keep` counts in: each image (default), or the whole batch. */
-  readonly scope?: 'image' | 'batch'
-  /** The sum is divided by the number of pixels kept (default), or always by `keep` (k, FRRN). */
-  readonly divisor?: 'kept' | 'k'
-  /** Keeps every pixel whose probability is below this, and at least `keep` pixels (Wu et al. 2016, eq. 1). */
-  readonly threshold?: number
-}
-
-/** Cross entropy of the pixels that the network finds hardest (Wu et al. 2016, Table 4; Pohlen et al. 2017, eq. 10):
- * the `keep` largest losses of each image or of the batch, ties to the first pixels in row-major order; then the mean
- * over the images. No gradient reaches the other pixels, nor passes through the choice.
- * Throws OptionError when `keep` is no positive whole number. */
-export function bootstrappedCrossEntropy(
+/** Cross entropy of each pixel, through log-sum-exp, for logits f32 [n, h, w, classes] and labels u8, i32 or u32
+ * [n, h, w]. Any number of axes may stand before the classes. Throws ShapeError when these do not belong together. */
+export function pixelCrossEntropy(
   logits: Tensor,
   labels: Tensor,
-  options: BootstrapOptions,
+  options: LossOptions = {},
+): PixelLosses {
+  const losses = labelCrossEntropy(logits, labels)
+  const { valid, outOfRange } = countedPixels(labels, lastOf(logits), options)
+  return { losses: where(valid, losses, 0), valid, outOfRange }
+}
+
+/** Cross entropy of the pixels that count (FACTS 8, form 1; the weights as torch's cross_entropy has them): with
+ * ℓ = −log softmax(logits)[label] and w = weights[label],
+ *
+ *     'mean'  Σ w·ℓ / Σ w        'sum'  Σ w·ℓ        'none'  w·ℓ, [n, h, w], 0 where the pixel does not count
+ *
+ * for logits f32 [n, h, w, classes] and labels u8, i32 or u32 [n, h, w]. Where no pixel counts, or all weights are 0,
+ * the mean is 0 with zero gradient. Nothing at a pixel that does not count matters, NaN neither.
+ * Throws ShapeError when logits and labels do not belong together, OptionError for other weights and reductions. */
+export function crossEntropy(logits: Tensor, labels: Tensor, options: ClassLossOptions = {}): Loss {
+  return reduced(pixelCrossEntropy(logits, labels, options), labels, lastOf(logits), options)
+}
+
+/** As `crossEntropy`, of log-probabilities f32 [n, h, w, classes], which `logSoftmax` makes: ℓ = −logProbabilities[label]. */
+export function nllLoss(
+  logProbabilities: Tensor,
+  labels: Tensor,
+  options: ClassLossOptions = {},
 ): Loss {
-  const { keep, scope = 'image', divisor = 'kept', threshold } = options
-  if (!(Number.isInteger(keep) && keep > 0))
-    throw new OptionError(`keep: ${keep} pixels cannot be kept`, 'use a whole number from 1')
-  const pixels = pixelCrossEntropy(logits, labels, options)
-  const rows = scope === 'image' ? labels.shape[0] : 1
-  const group = [rows, sizeOf(labels.shape) / rows]
-  const losses = reshape(pixels.losses, group)
-  const valid = reshape(pixels.valid, group)
-  const hardness = stopGradient(losses)
-  const chosen = selectLargest(hardness, valid, Math.min(keep, group[1]))
-  // Both sets are the largest losses down to some place, so that the union is the larger of the two.
-  const mask =
-    threshold === undefined
-      ? chosen.mask
-      : maximum(chosen.mask, mul(valid, greater(hardness, -Math.log(threshold))))
-  const kept = threshold === undefined ? cast(chosen.kept, 'f32') : sum(cast(mask, 'f32'), [1])
-  const count = divisor === 'kept' ? maximum(kept, 1) : Math.min(keep, group[1])
-  const loss = mean(div(sum(where(mask, losses, 0), [1]), count))
-  return { loss, outOfRange: pixels.outOfRange }
+  const classes = lastOf(logProbabilities)
+  const picked = takeLabel(logProbabilities, labels)
+  const { valid, outOfRange } = countedPixels(labels, classes, options)
+  const losses = where(valid, neg(picked), 0)
+  return reduced({ losses, valid, outOfRange }, labels, classes, options)
+}
+
+function reduced(
+  { losses, valid, outOfRange }: PixelLosses,
+  labels: Tensor,
+  classes: number,
+  { weights, reduction = 'mean' }: ClassLossOptions,
+): Loss {
+  const own = weights && where(valid, weightsOf(weights, labels, classes), 0)
+  const weighted = own ? mul(losses, own) : losses
+  checkReduction(reduction)
+  if (reduction === 'none') return { loss: weighted, outOfRange }
+  if (reduction === 'sum') return { loss: sum(weighted), outOfRange }
+  // Counts are exact in f32 up to 2^24 pixels.
+  const total = sum(own ?? cast(valid, 'f32'))
+  const divisor = own ? where(greater(total, 0), total, 1) : maximum(total, 1)
+  return { loss: div(sum(weighted), divisor), outOfRange }
+}
+
+export function checkReduction(reduction: Reduction): void {
+  if (!['mean', 'sum', 'none'].includes(reduction))
+    throw new OptionError(`reduction: there is no '${reduction}'`, `use 'mean', 'sum' or 'none'`)
+}
+
+/** The weight of each label, 0 where it is no class. */
+function weightsOf(
+  weights: TensorLike | readonly number[],
+  labels: Tensor,
+  classes: number,
+): Tensor {
+  const t = Array.isArray(weights)
+    ? constant(Float32Array.from(weights), [weights.length])
+    : toTensor(weights as TensorLike)
+  if (t.dtype !== 'f32' || t.shape.length !== 1 || t.shape[0] !== classes)
+    throw new OptionError(
+      `weights: ${t.dtype}[${t.shape}] for ${classes} classes`,
+      'give one number for each class',
+    )
+  return reshape(indexSelect(t, reshape(labels, [-1]), 0), labels.shape)
 }
 
 /** The likeliest class of each pixel: [n, h, w, classes] to [n, h, w], u8 up to 256 classes, else i32. */

@@ -1,5 +1,5 @@
-// Taking and adding by number: golden values, numbers that are no place, every dtype, sizes that differ, and a million
-// sources.
+// Taking and adding by number: numbers that are no place, every dtype, sizes that differ, and a million sources. (The
+// golden cases are run by golden-ops.test.ts.)
 
 import * as assert from 'uvu/assert'
 import { type DType, hostArray, type TensorType } from '../engine/dtype.ts'
@@ -20,37 +20,7 @@ import type { HostTensor, Tensor } from '../engine/tensor.ts'
 import { agree, drawn, f32 } from './agree.ts'
 import { close, readAll, withDevice } from './checks.ts'
 import { testDevice } from './device.ts'
-import { goldenCases } from './goldens/shared.ts'
 import { test } from './harness.ts'
-
-/** Result and gradients of each golden case; the first tensor named is x. */
-async function golden(op: string, names: string[], f: (xs: Tensor[], axis: number) => Tensor) {
-  const device = await testDevice()
-  for (const c of goldenCases(op)) {
-    const program = device.compile((...tensors: Tensor[]) => {
-      const gy = tensors.pop()!
-      const y = f(tensors, c.attributes.axis)
-      const wanted = tensors.filter((_, i) => c.tensors.has(`d_${names[i]}`))
-      return [y, ...grad(y, wanted, gy)]
-    })
-    const args = [...names, 'gy'].map((name) => c.plain(name))
-    const [y, ...gradients] = await readAll(await program.run(...args))
-    c.check('y', y)
-    names
-      .filter((n) => c.tensors.has(`d_${n}`))
-      .forEach((n, i) => {
-        c.check(`d_${n}`, gradients[i])
-      })
-    program.dispose()
-  }
-}
-
-test('gather: the golden cases', () =>
-  golden('gather', ['x', 'index'], ([x, i], a) => gather(x, i, a)))
-test('indexSelect: the golden cases', () =>
-  golden('index_select', ['x', 'index'], ([x, i], a) => indexSelect(x, i, a)))
-test('scatterAdd: the golden cases', () =>
-  golden('scatter_add', ['base', 'index', 'src'], ([b, i, s], a) => scatterAdd(b, i, s, a)))
 
 const shuffled = (i: number, n: number) => (Math.imul(i, 2654435761) >>> 3) % n
 
@@ -220,6 +190,17 @@ test('gather and its kin: tensors larger than one binding', () =>
         ]
       },
       args,
+      { device },
+    )
+    // More sources, and more rows taken, than can be bound at once.
+    await agree(
+      (x, own, vector) => [
+        ...[gather(x, own, 0), indexSelect(x, vector, 0)].flatMap((y) => [
+          y,
+          ...grad(sum(mul(y, y)), [x]),
+        ]),
+      ],
+      drawn([f32(5, 7), whole([400, 7]), whole([500])]),
       { device },
     )
   }))

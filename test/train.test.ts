@@ -10,7 +10,7 @@ import { DataError, NonFiniteError, OptionError } from '../engine/errors.ts'
 import type { Variable } from '../engine/tensor.ts'
 import { frrnA } from '../models/index.ts'
 import type { Network } from '../models/network.ts'
-import { bootstrappedCrossEntropy } from '../nn/losses.ts'
+import { bootstrappedCrossEntropy } from '../nn/bootstrap.ts'
 import { BatchStream } from '../train/batches.ts'
 import {
   decodeCheckpoint,

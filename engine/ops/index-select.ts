@@ -9,12 +9,14 @@ import {
 import { type DType, type Shape, sizeOf } from '../dtype.ts'
 import {
   apply,
+  type Box,
   noCost,
   none,
   type SampleInput,
   type StructuredOp,
   sample,
   type TensorLike,
+  type Windows,
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { around, axisOf, cropped, fits, isIndex, notAnIndex, resized } from './places.ts'
@@ -34,6 +36,16 @@ const places = (dtype: 'u8' | 'i32' | 'u32', shape: Shape, n: number): SampleInp
 })
 const wholes = (dtype: DType, shape: Shape): SampleInput => ({ dtype, shape, range: [0, 255] })
 
+/** Any part of the result, from all of x along the axis and the same part of its others. */
+const windows = (indexOf: (box: Box, axis: number) => Box): Windows<AlongAxis> => ({
+  cut: 'output',
+  axes: (_, [x]) => x.shape.length,
+  part: (box, attrs, [x]) => ({
+    attrs,
+    inputs: [x.shape.map((n, a) => (a === attrs.axis ? [0, n] : box[a])), indexOf(box, attrs.axis)],
+  }),
+})
+
 const gatherOp: StructuredOp<AlongAxis> = {
   ...plain,
   name: 'gather',
@@ -46,7 +58,7 @@ const gatherOp: StructuredOp<AlongAxis> = {
   },
   vjp: ({ inputs: [x, index], attrs: { axis } }, [dy]) => [dy && addAt(x.shape, index, dy, axis)],
   cost: () => noCost,
-  windows: rows(({ axis }) => axis),
+  windows: [windows((box) => box)],
   lower: ({ inputs: [x, index], attrs: { axis } }) =>
     gatherRecipe({
       ...around(x.shape, axis),
@@ -90,7 +102,7 @@ const selectOp: StructuredOp<AlongAxis> = {
   },
   vjp: ({ inputs: [x, index], attrs: { axis } }, [dy]) => [dy && addAt(x.shape, index, dy, axis)],
   cost: () => noCost,
-  windows: rows(({ axis }) => axis, [0]),
+  windows: [windows((box, axis) => [box[axis]])],
   lower: ({ inputs: [x, index], attrs: { axis } }) =>
     selectRecipe({
       ...around(x.shape, axis),

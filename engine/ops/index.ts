@@ -9,6 +9,7 @@ import { compareOps } from './compare.ts'
 import { concatOps } from './concat.ts'
 import { convOps } from './conv.ts'
 import { convertOps } from './convert.ts'
+import { crossEntropyOps } from './cross-entropy.ts'
 import { edgeOps } from './edge.ts'
 import { takeOps } from './index-select.ts'
 import { functionOps } from './functions.ts'
@@ -50,6 +51,7 @@ export const ops: readonly Op[] = [
   ...avgPoolOps,
   ...upsampleOps,
   ...softmaxOps,
+  ...crossEntropyOps,
   ...takeOps,
   ...scatterOps,
   ...selectOps,

@@ -5,13 +5,13 @@ import type { IndexElem } from '../../shaders/take.ts'
 import { type Shape, sameShape, sizeOf } from '../dtype.ts'
 import { apply, type SampleInput, type StructuredOp, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { cast } from './arithmetic.ts'
+import { add, cast } from './arithmetic.ts'
 import { gather, indexSelect } from './index-select.ts'
 import { around, axisOf, cropped, fits, isIndex, notAnIndex, resized } from './places.ts'
 import { refuse } from './refuse.ts'
 import { pad } from './shape.ts'
 import { toTensor } from './source.ts'
-import { leadingOf } from './windows.ts'
+import { combinePairwise, leadingOf } from './windows.ts'
 
 /** Inputs: the index, of the shape of what is added or a vector for all of it; what is added; perhaps the base. The
  * result has `n` places along `axis`. */
@@ -45,6 +45,17 @@ const scatterOp: StructuredOp<{ axis: number; n: number }> = {
         // A vector is needed whole.
         inputs: inputs.map((x) => (x.shape.length > 1 ? leadingOf(box, attrs.axis, x) : undefined)),
       }),
+    },
+    // Some of the sources after others, with nothing below them.
+    {
+      cut: 'input',
+      axes: ({ axis }, { length, 0: index }) =>
+        length === 2 && (axis === 0 || index.shape.length === 1) ? 1 : 0,
+      part: (box, attrs, [, src]) => ({
+        attrs,
+        inputs: [box, src.shape.map((n, a) => (a === attrs.axis ? box[0] : [0, n]))],
+      }),
+      combine: combinePairwise(add),
     },
   ],
   lower: ({ inputs: [index, src, base], attrs: { axis, n }, caps }) => {

@@ -72,6 +72,19 @@ export const labelReferences = {
   ),
 
   /** 0 where the label is no class. */
+  crossEntropy: reference(([x, labels]) => [
+    perRow(x, (row, r) => [labels.data[r] in row ? -logSoftmax(row)[labels.data[r]] : 0]),
+  ]),
+  crossEntropyGrad: reference(([x, labels, dy]) => [
+    perRow(x, (row, r) => {
+      if (!(labels.data[r] in row) || dy.data[r] === 0) return row.map(() => 0)
+      return logSoftmax(row).map(
+        (l, j) => (Math.exp(l) - (j === labels.data[r] ? 1 : 0)) * dy.data[r],
+      )
+    }),
+  ]),
+
+  /** 0 where the label is no class. */
   takeLabel: reference(([x, labels]) => [perRow(x, (row, r) => [row[labels.data[r]] ?? 0])]),
 
   scatterLabel: reference<{ classes: number }>(([dy, labels], { classes }) => {
