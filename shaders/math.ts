@@ -42,7 +42,7 @@ const functions: Readonly<Record<string, string>> = {
   let y = clamp(x, vec4f(-110.0), vec4f(89.0));
   let k = round(y * 1.44269504);
   let r = (y - k * 0.693145751953125) - k * 1.42860677e-6;
-  let p = 1.0 + (r + r * r * (${expTail}));
+  let p = 1.0 + r * (1.0 + r * (${expTail}));
   return select(math_scale(p, vec4i(k)), x, ${isNaNBits('x')});
 }`,
 
@@ -112,11 +112,16 @@ const functions: Readonly<Record<string, string>> = {
 }`,
 
   // sin(x + turns·π/2). π/2 is five numbers; the first four have 8 bits, so that k times them is exact while k has 16.
+  // What x is beyond k·π/2 is cut in two, high + low, since each number that is taken off it costs a rounding.
   math_sin: `(x: vec4f, turns: u32) -> vec4f {
   let bits = bitcast<vec4u>(x);
   let k = round(x * 0.636619772);
-  var r = ((x - k * 1.5703125) - k * 0.0004825592041015625) - k * 1.2665987014770507813e-6;
-  r = (r - k * 9.8953023552894592e-10) - k * 2.5633440682571e-12;
+  let near = ((x - k * 1.5703125) - k * 0.0004825592041015625) - k * 1.2665987014770507813e-6;
+  let fourth = k * 9.8953023552894592e-10;
+  let fifth = k * 2.5633440682571e-12;
+  let whole = (near - fourth) - fifth;
+  var high = ${upper('whole')};
+  var low = ((near - high) - fourth) - fifth;
   var turn = bitcast<vec4u>(vec4i(k));
   let far = (bits & vec4u(0x7fffffffu)) > vec4u(0x47c35000u);
   if (any(far)) {
@@ -126,15 +131,17 @@ const functions: Readonly<Record<string, string>> = {
         let n = (t + 0x20000000u) >> 30u;
         let rest = f32(bitcast<i32>(t - (n << 30u))) * 1.46291808e-9;
         let negative = bits[i] >= 0x80000000u;
-        r[i] = select(rest, -rest, negative);
+        high[i] = select(rest, -rest, negative);
+        low[i] = 0.0;
         turn[i] = select(n, 0u - n, negative);
       }
     }
   }
   turn += turns;
+  let r = high + low;
   let z = r * r;
-  let odd = r + r * z * (${sinTail});
-  let even = 1.0 + (z * z * (${cosTail}) - 0.5 * z);
+  let odd = high + (low + r * z * (${sinTail}));
+  let even = 1.0 - z * (0.5 - z * (${cosTail}));
   let y = bitcast<vec4u>(select(odd, even, (turn & vec4u(1u)) != vec4u())) ^ ((turn & vec4u(2u)) << vec4u(30u));
   // Infinities have no sine: these bits make a NaN of them and leave NaN what it is.
   let none = (bits & vec4u(0x7fffffffu)) >= vec4u(0x7f800000u);
@@ -165,7 +172,7 @@ const functions: Readonly<Record<string, string>> = {
   let e2 = (y - y1) * l1 + y * l2;
   let n = round(clamp(e1 + e2, vec4f(-160.0), vec4f(160.0)));
   let r = clamp((e1 - n) + e2, vec4f(-1.0), vec4f(1.0)) * 0.693147181;
-  var power = math_scale(1.0 + (r + r * r * (${expTail})), vec4i(n));
+  var power = math_scale(1.0 + r * (1.0 + r * (${expTail})), vec4i(n));
   let zero = size == vec4u();
   let infinite = size == vec4u(0x7f800000u);
   power = select(power, select(vec4f(), math_bits(0x7f800000u), (b > vec4f()) == infinite), zero | infinite);

@@ -61,7 +61,8 @@ const modDef = binary('mod', {
   reference: (a, b, { out }) => {
     if (b === 0 && !isFloat(out)) return 0
     const rest = a % b
-    return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest
+    if (rest === 0) return b < 0 ? -0 : 0
+    return rest < 0 !== b < 0 ? rest + b : rest
   },
   range: [0.5, 2],
   rangeOfB: [-0.9, -0.2],

@@ -33,8 +33,13 @@ const bounds = {
 } as const
 
 function conversion(x: string, { types: [from], out }: PointwiseEnv): string {
-  if (out === 'f32') return `vec4f(${x})`
-  if (out === 'f16') return from === 'f16' ? x : `math_half(vec4f(${x}))`
+  // SwiftShader rounds u32 twice. The sum of two halves rounds once.
+  const float =
+    from === 'u32'
+      ? `(vec4f(${x} >> vec4u(16u)) * 65536.0 + vec4f(${x} & vec4u(0xffffu)))`
+      : `vec4f(${x})`
+  if (out === 'f32') return float
+  if (out === 'f16') return `math_half(${float})`
   const [type, low, high, most] = bounds[out]
   if (!isFloat(from)) return out === 'u8' ? `(vec4u(${x}) & vec4u(255u))` : `${type}(${x})`
   // Written out, since NaN and what is out of range are left to the driver by SPIR-V.
@@ -54,13 +59,13 @@ function convert(x: number, from: DType, to: DType): number {
 
 /** The nearest number that f16 has, ties to even. */
 function nearestHalf(x: number): number {
-  if (!Number.isFinite(x)) return x
-  if (Math.abs(x) >= 65520) return Math.sign(x) * Number.POSITIVE_INFINITY
-  const unit = 2 ** Math.max(-24, Math.floor(Math.log2(Math.abs(x))) - 10)
-  const down = Math.floor(x / unit)
-  const rest = x / unit - down
+  const size = Math.abs(x)
+  if (size >= 65520 || Number.isNaN(x)) return Math.sign(x) * Number.POSITIVE_INFINITY
+  const unit = 2 ** Math.max(-24, Math.floor(Math.log2(size)) - 10)
+  const down = Math.floor(size / unit)
+  const rest = size / unit - down
   const up = rest > 0.5 || (rest === 0.5 && down % 2 !== 0)
-  return (down + (up ? 1 : 0)) * unit
+  return Math.sign(x) * (up ? down + 1 : down) * unit
 }
 
 /** The same values in another dtype. Floats become integers by being cut towards zero; what is out of range becomes the

@@ -145,8 +145,8 @@ export const expm1 = one(expm1Def.of)
 export const log = one(logDef.of)
 /** log(1 + x), good to 3 units in the last place, near 0 too; −∞ for −1 and NaN below. */
 export const log1p = one(log1pDef.of)
-/** The sine, good to 2 units in the last place for |x| ≤ 10⁵. Beyond, the absolute error grows to 1 at some 10⁹; NaN for
- * infinities. */
+/** The sine, good to 2 units in the last place for |x| ≤ 10⁴ and 4 for |x| ≤ 10⁵; an absolute error of 2·10⁻⁷ for all x
+ * beyond. NaN for infinities. */
 export const sin = one(sinDef.of)
 /** The cosine; see `sin`. */
 export const cos = one(cosDef.of)
