@@ -2,8 +2,7 @@
 // another and is joined with the states of other elements.
 //
 //   sum, max, min   the result so far; max and min let NaN win
-//   argmax, argmin  (key, position) of the best so far; the larger key wins, of equal keys the earlier position. Keys are
-//                   unsigned and rise (for argmin fall) with the number, −0 being 0; NaN has the largest of all
+//   argmax, argmin  the same and its position; of equals the first wins, and the first NaN before everything
 //   logSumExp       (m, s) with s = Σ exp(v − m) and m the largest v so far
 //
 // The WGSL here is expressions of vec4s; `p.start` and `p.scale` are the reduction's parameters.
@@ -17,8 +16,14 @@ export interface Fold {
   readonly key: string
   /** Register types of the state. */
   readonly parts: readonly Part[]
-  /** Bits of the state before the first element: run-time values, since WGSL refuses to write infinities. */
+  /** Register type of the elements. */
+  readonly value: Part
+  /** Bits of the state before the first element, and of an element that changes no result: run-time values, since WGSL
+   * refuses to write infinities. */
   readonly start: readonly number[]
+  readonly nothing: number
+  /** Whether a long row of terms is folded by blocks, for the sake of exactness. */
+  readonly blocks?: boolean
   /** The state with value `v` of row `row` taken in. */
   take(a: readonly string[], v: string, row: string): Next
   /** The state of the elements of both. */
@@ -41,7 +46,10 @@ const minusInfinity = 0xff800000
 export const sumFold = (part: Part): Fold => ({
   key: `sum ${part}`,
   parts: [part],
+  value: part,
   start: [0],
+  nothing: 0,
+  blocks: part === 'f32',
   take: ([a], v) => next(`${a} + ${v}`),
   join: ([a], [b]) => next(`${a} + ${b}`),
   finish: ([a]) => (part === 'f32' ? `${a} * p.scale` : a),
@@ -52,48 +60,51 @@ const least = {
   min: { f32: infinity, i32: 0x7fffffff, u32: 0xffffffff },
 }
 
+/** Whether b is put in the place of a. */
+function beats(which: 'max' | 'min', part: Part, a: string, b: string): string {
+  const wins = `(${b} ${which === 'max' ? '>' : '<'} ${a})`
+  // A comparison with NaN is false, so it is asked for by its bits.
+  return part === 'f32' ? `((${wins} | ${isNaNBits(b)}) & !${isNaNBits(a)})` : wins
+}
+
 /** The largest or smallest v. */
 export function extremeFold(which: 'max' | 'min', part: Part): Fold {
-  const wins = (a: string, b: string) => `(${b} ${which === 'max' ? '>' : '<'} ${a})`
-  const better =
-    part === 'f32'
-      ? // A comparison with NaN is false, so it is asked for by its bits.
-        (a: string, b: string) =>
-          `select(${a}, ${b}, (${wins(a, b)} | ${isNaNBits(b)}) & !${isNaNBits(a)})`
-      : (a: string, b: string) => `select(${a}, ${b}, ${wins(a, b)})`
+  const better = (a: string, b: string) => next(`select(${a}, ${b}, ${beats(which, part, a, b)})`)
   return {
     key: `${which} ${part}`,
     parts: [part],
+    value: part,
     start: [least[which][part]],
-    take: ([a], v) => next(better(a, v)),
-    join: ([a], [b]) => next(better(a, b)),
+    nothing: least[which][part],
+    take: ([a], v) => better(a, v),
+    join: ([a], [b]) => better(a, b),
     finish: ([a]) => a,
   }
 }
 
 /** Where the largest or smallest v stands, as `elem`. */
 export function argFold(which: 'max' | 'min', part: Part, elem: Elem): Fold {
-  const turned = (key: string) => (which === 'max' ? key : `~(${key})`)
-  const keyOf = (v: string): string => {
-    if (part === 'u32') return `let k = ${turned(v)};`
-    if (part === 'i32') return `let k = ${turned(`bitcast<vec4u>(${v}) ^ vec4u(0x80000000u)`)};`
-    return `let bits = bitcast<vec4u>(${v});
-    let u = select(bits, vec4u(), bits == vec4u(0x80000000u));
-    let rising = select(u | vec4u(0x80000000u), ~u, u > vec4u(0x7fffffffu));
-    let k = select(${turned('rising')}, vec4u(0xffffffffu), (u & vec4u(0x7fffffffu)) > vec4u(0x7f800000u));`
-  }
-  const better = (a: readonly string[], k: string, row: string, code = ''): Next => ({
-    code: `${code}
-    let better = (${k} > ${a[0]}) | ((${k} == ${a[0]}) & (${row} < ${a[1]}));`,
-    parts: [`select(${a[0]}, ${k}, better)`, `select(${a[1]}, ${row}, better)`],
+  const choose = ([a, i]: readonly string[], b: string, j: string, better: string): Next => ({
+    code: `let better = ${better};`,
+    parts: [`select(${a}, ${b}, better)`, `select(${i}, ${j}, better)`],
   })
   return {
     key: `arg${which} ${part} ${elem}`,
-    parts: ['u32', 'u32'],
-    start: [0, 0xffffffff],
-    take: (a, v, row) => better(a, 'k', row, keyOf(v)),
-    join: (a, [k, row]) => better(a, k, row),
-    finish: ([, at]) => (register(elem) === 'i32' ? `vec4i(${at})` : at),
+    parts: [part, 'u32'],
+    value: part,
+    start: [least[which][part], 0xffffffff],
+    nothing: least[which][part],
+    // The rows come in order.
+    take: (a, v, row) => choose(a, v, row, beats(which, part, a[0], v)),
+    join: (a, [b, j]) => {
+      const [ahead, behind] = [beats(which, part, a[0], b), beats(which, part, b, a[0])]
+      return choose(a, b, j, `${ahead} | (!${behind} & (${j} < ${a[1]}))`)
+    },
+    // Where nothing was better than the start, all are equal.
+    finish: ([, at]) => {
+      const first = `select(${at}, vec4u(), ${at} == vec4u(0xffffffffu))`
+      return register(elem) === 'i32' ? `vec4i(${first})` : first
+    },
   }
 }
 
@@ -101,7 +112,9 @@ export function argFold(which: 'max' | 'min', part: Part, elem: Elem): Fold {
 export const logSumExpFold: Fold = {
   key: 'logSumExp',
   parts: ['f32', 'f32'],
+  value: 'f32',
   start: [minusInfinity, 0],
+  nothing: minusInfinity,
   // The difference of equal infinities would be NaN.
   take: ([m, s], v) => ({
     code: `let over = ((${v} > ${m}) | ${isNaNBits(v)}) & !${isNaNBits(m)};

@@ -3,8 +3,8 @@
 //   mean[o, i] = Σ_r x[o, r, i] / R     variance[o, i] = Σ_r (x[o, r, i] − mean[o, i])² / R     x seen as [outer, R, inner]
 //
 // Everything is relative to the first element of the column, so that a mean far from zero costs no digits. A strip of
-// rows is read twice, first for its mean, then for the squares around that mean (the second read is from cache). Strip
-// s of S takes rows s, s+S, s+2S, …; neighbouring strips are joined in fixed order by Chan's formula (Chan, Golub and LeVeque 1979),
+// rows is read twice, first for its mean, then for the squares around that mean (the second read is from cache). Strips
+// are neighbouring rows, or, where a GPU reads few columns, every S-th; they are joined in fixed order by Chan's formula (Chan, Golub and LeVeque 1979),
 // group by group until one is left:
 //
 //   n = n₁ + n₂,  δ = m₂ − m₁,  mean = m₁ + δ·n₂/n,  M2 = M2₁ + M2₂ + δ²·n₁·n₂/n
@@ -42,7 +42,8 @@ export function moments(problem: MomentsProblem, caps: Caps): Recipe {
     inner % 4 === 0 ? 'columns' : inner === 1 && problem.rows % 4 === 0 ? 'rows' : 'single'
   const columns = lanes === 'columns' ? inner / 4 : inner
   const rows = lanes === 'rows' ? problem.rows / 4 : problem.rows
-  const strips = stripsOf(rows, caps)
+  const gpu = caps.kind === 'discrete' || caps.kind === 'integrated'
+  const strips = stripsOf(rows, gpu)
   const x = input(0)
   const results = [output(0), output(1)]
   const scratchBytes: number[] = []
@@ -72,7 +73,7 @@ export function moments(problem: MomentsProblem, caps: Caps): Recipe {
       buffers,
       params: words(
         ...[outer, rows, columns, strips, unit, groups, outer * groups * columns],
-        last ? 1 : 0,
+        ...[last ? 1 : 0, gpu && columns < 8 ? 1 : 0],
       ),
       grid: gridFor(outer * groups * columns, workgroup),
     }
@@ -93,8 +94,7 @@ export function moments(problem: MomentsProblem, caps: Caps): Recipe {
 const joined = 32
 
 /** A GPU needs many invocations; elsewhere a dispatch is dear. */
-function stripsOf(rows: number, caps: Caps): number {
-  const gpu = caps.kind === 'discrete' || caps.kind === 'integrated'
+function stripsOf(rows: number, gpu: boolean): number {
   if (rows <= (gpu ? 16 : 256)) return 1
   const length = gpu ? Math.min(64, Math.max(16, Math.ceil(rows / 16384))) : 64
   return Math.ceil(rows / length)
@@ -116,11 +116,14 @@ function source(kind: Kind, lanes: Lanes, access: Access, ends: boolean): string
   ].filter((b) => b)
   const ofStrip = `
   var m = ${type}();
-  for (var r = g; r < p.rows; r += p.groups) { m += x[(o * p.rows + r) * p.columns + column] - pivot; }
-  m /= f32((p.rows - g + p.groups - 1u) / p.groups);
+  let first = (o * p.rows + select(rowsIn(g), g, p.mixed == 1u)) * p.columns + column;
+  let count = rowsIn(g + 1u) - rowsIn(g);
+  let step = select(1u, p.strips, p.mixed == 1u) * p.columns;
+  for (var r = 0u; r < count; r++) { m += x[first + r * step] - pivot; }
+  m /= f32(count);
   var m2 = ${type}();
-  for (var r = g; r < p.rows; r += p.groups) {
-    let d = x[(o * p.rows + r) * p.columns + column] - pivot - m;
+  for (var r = 0u; r < count; r++) {
+    let d = x[first + r * step] - pivot - m;
     m2 += d * d;
   }`
   const ofStates = `
@@ -146,7 +149,7 @@ function source(kind: Kind, lanes: Lanes, access: Access, ends: boolean): string
   let d = m - middle;
   mean[i] = pivot.x + middle;
   spread[i] = (dot(m2, vec4f(1.0)) / f32(p.rows) + dot(d, d)) * 0.25;`
-  return `struct Params { outer: u32, rows: u32, columns: u32, strips: u32, unit: u32, groups: u32, count: u32, last: u32 }
+  return `struct Params { outer: u32, rows: u32, columns: u32, strips: u32, unit: u32, groups: u32, count: u32, last: u32, mixed: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 ${bindings.map((b, k) => `@group(0) @binding(${k + 1}) ${b};`).join('\n')}
 // Rows in the first strips.

@@ -119,10 +119,9 @@ function foldOnce(
   to: readonly Slot[],
 ): Dispatch {
   const { fold, outer, reduce, inner, values, load, elem, scale = 1 } = problem
-  // Three ways to fill a vec4: four columns, four rows of the only column, or one element and three idle lanes.
-  const lanes = inner % 4 === 0 ? 'columns' : inner === 1 && reduce % 4 === 0 ? 'rows' : 'single'
+  const lanes = inner % 4 === 0 ? 'columns' : inner === 1 && reduce % 4 === 0 ? 'rows' : 'apart'
   const columns = lanes === 'columns' ? inner / 4 : inner
-  const rows = lanes === 'rows' ? reduce / 4 : reduce
+  const rows = lanes === 'columns' ? reduce : Math.ceil(reduce / 4)
   const layout = load.operands.map((o) => `${o.elem} ${o.mode}${o.access === 'read' ? 'r' : ''}`)
   const n = load.operands.length
   const count = outer * stage.strips * columns
@@ -141,61 +140,92 @@ function foldOnce(
     },
     buffers: [...from.slice(0, n), ...to],
     params: words(
-      ...[outer, rows, columns, stage.strips],
-      ...[fold.start[0], fold.start[1] ?? 0, 0, 0],
-      ...[f32(stage.last ? scale : 1), count],
+      ...[outer, rows, columns, stage.strips, reduce, count, f32(stage.last ? scale : 1)],
+      ...[fold.nothing, fold.start[0], fold.start[1] ?? 0],
     ),
     grid: gridFor(packed ? Math.ceil(count / 4) : count, workgroup),
   }
 }
 
-const start = (part: Part, k: number) => {
-  const word = `p.start.${'xy'[k]}`
-  return part === 'u32' ? `vec4u(${word})` : `vec4<${part}>(bitcast<${part}>(${word}))`
-}
+/** How the four lanes of a vec4 are filled: by four columns, by four rows of the only column, or by four rows of one column of
+ * many, which lie apart (and of which the last may not be there). */
+type Lanes = 'columns' | 'rows' | 'apart'
+
+const constant = (part: Part, word: string) =>
+  part === 'u32' ? `vec4u(p.${word})` : `vec4<${part}>(bitcast<${part}>(p.${word}))`
+
+const lane = ['x', 'y', 'z', 'w']
 
 function foldSource(
   { fold, values, load, elem }: ReduceProblem,
   { first, last }: Omit<Stage, 'strips'>,
-  lanes: 'columns' | 'rows' | 'single',
+  lanes: Lanes,
 ): string {
-  const vec = lanes !== 'single'
+  const vec = lanes !== 'apart'
   const { operands } = load
   const decls = operands.map((o, i) =>
     declare(i + 1, `x${i}`, o.access, o.elem, vec && o.mode !== 'scalar'),
   )
   const loads = operands.map((o, i) => {
     const at = o.mode === 'same' ? 'at' : o.mode === 'channel' ? 'column' : '0u'
-    const value =
-      vec && o.mode !== 'scalar'
-        ? loadVec(`x${i}`, o.elem, at)
-        : `vec4<${register(o.elem)}>(${loadScalar(`x${i}`, o.elem, at)})`
-    return `let v${i} = ${value};`
+    const type = `vec4<${register(o.elem)}>`
+    const scalar = (index: string) => loadScalar(`x${i}`, o.elem, index)
+    if (vec && o.mode !== 'scalar') return `let v${i} = ${loadVec(`x${i}`, o.elem, at)};`
+    if (o.mode !== 'same') return `let v${i} = ${type}(${scalar(at)});`
+    return `let v${i} = ${type}(${lane.map((l) => scalar(`at.${l}`)).join(', ')});`
   })
   const { code, results } = load.emit(operands.map((_, i) => `v${i}`))
+  // A row that is not there adds nothing.
+  const nothing = (k: number) =>
+    first ? constant(fold.value, 'nothing') : constant(fold.parts[k], `start${k}`)
+  const given = (k: number) =>
+    vec
+      ? results[k]
+      : `select(${nothing(k % fold.parts.length)}, ${results[k]}, row < vec4u(p.reduce))`
   const each = (f: (v: number) => string) =>
     Array.from({ length: values }, (_, v) => f(v)).join('\n  ')
-  const state = (v: number) => fold.parts.map((_, k) => `a${v}${k}`)
-  const become = (v: number, { code, parts }: Next) =>
+  const state = (v: number, name = 'a') => fold.parts.map((_, k) => `${name}${v}${k}`)
+  const begin = (name: string) =>
+    each((v) =>
+      fold.parts.map((t, k) => `var ${name}${v}${k} = ${constant(t, `start${k}`)};`).join(' '),
+    )
+  const become = (a: readonly string[], { code, parts }: Next) =>
     `{ ${code}
     ${parts.map((e, k) => `let n${k} = ${e};`).join(' ')}
-    ${state(v)
-      .map((a, k) => `${a} = n${k};`)
-      .join(' ')} }`
-  const row = lanes === 'rows' ? 'vec4u(4u * r) + vec4u(0u, 1u, 2u, 3u)' : 'vec4u(r)'
-  const step = (v: number) =>
-    first
-      ? fold.take(state(v), results[v], row)
-      : fold.join(state(v), results.slice(v * fold.parts.length, (v + 1) * fold.parts.length))
+    ${a.map((x, k) => `${x} = n${k};`).join(' ')} }`
+  const join = (a: readonly string[], b: readonly string[]) => become(a, fold.join(a, b))
+  const step = (v: number, a: readonly string[]) => {
+    if (first) return `let e${v} = ${given(v)}; ${become(a, fold.take(a, `e${v}`, 'row'))}`
+    const b = fold.parts.map((_, k) => `e${v}${k}`)
+    const lets = b.map((x, k) => `let ${x} = ${given(v * b.length + k)};`).join(' ')
+    return `${lets} ${join(a, b)}`
+  }
+  const rows = (from: string, to: string, name: string) => `
+  for (var r = ${from}; r < ${to}; r += p.strips) {
+    ${lanes === 'columns' ? 'let row = vec4u(r);' : 'let row = vec4u(4u * r) + vec4u(0u, 1u, 2u, 3u);'}
+    ${
+      vec
+        ? 'let at = (o * p.rows + r) * p.columns + column;'
+        : 'let at = (vec4u(o * p.reduce) + min(row, vec4u(p.reduce - 1u))) * p.columns + column;'
+    }
+    ${loads.join('\n    ')}
+    ${code}
+    ${each((v) => step(v, state(v, name)))}
+  }`
+  // Sums are summed in turn, so that few terms stand in one row.
+  const strip = !fold.blocks
+    ? rows('strip', 'p.rows', 'a')
+    : `for (var begin = strip; begin < p.rows; begin += 16u * p.strips) {
+  ${begin('b')}
+  ${rows('begin', 'min(p.rows, begin + 16u * p.strips)', 'b')}
+  ${each((v) => join(state(v), state(v, 'b')))}
+  }`
   const turned = (v: number, order: string) =>
-    become(
-      v,
-      fold.join(
-        state(v),
-        state(v).map((a) => `${a}.${order}`),
-      ),
+    join(
+      state(v),
+      state(v).map((a) => `${a}.${order}`),
     )
-  const across = (v: number) => (lanes === 'rows' ? turned(v, 'zwxy') + turned(v, 'yxwz') : '')
+  const across = (v: number) => (lanes === 'columns' ? '' : turned(v, 'zwxy') + turned(v, 'yxwz'))
 
   // A word of four bytes is written at once: by four columns, or by one invocation that folds four columns in turn.
   const packed = last && elem === 'u8' && lanes !== 'columns'
@@ -214,16 +244,14 @@ function foldSource(
   let rest = j / p.columns;
   let strip = rest % p.strips;
   let o = rest / p.strips;
-  ${each((v) => fold.parts.map((part, k) => `var a${v}${k} = ${start(part, k)};`).join(' '))}
-  for (var r = strip; r < p.rows; r += p.strips) {
-    let at = (o * p.rows + r) * p.columns + column;
-    ${loads.join('\n    ')}
-    ${code}
-    ${each((v) => become(v, step(v)))}
-  }
+  ${begin('a')}
+  ${strip}
   ${each((v) => `${across(v)} ${store(v)}`)}`
   return `${operands.some((o) => o.elem === 'f16') ? 'enable f16;\n' : ''}
-struct Params { outer: u32, rows: u32, columns: u32, strips: u32, start: vec4u, scale: f32, count: u32 }
+struct Params {
+  outer: u32, rows: u32, columns: u32, strips: u32, reduce: u32, count: u32, scale: f32,
+  nothing: u32, start0: u32, start1: u32,
+}
 @group(0) @binding(0) var<uniform> p: Params;
 ${decls.join('\n')}
 ${outs.map(({ type, name }, i) => declare(operands.length + 1 + i, name, 'read_write', type, lanes === 'columns')).join('\n')}
