@@ -11,6 +11,7 @@ import {
   grad,
   type HostArray,
   hostArray,
+  iota,
   mul,
   pad,
   padReflect,
@@ -118,6 +119,12 @@ test('moves of more elements than workgroups fit into one dimension', async () =
   assert.ok(got.subarray(3).every((v, i) => v === i))
 })
 
+test('iota: sizes that f32 does not hold', async () => {
+  const d = await testDevice()
+  const last = await d.read(slice(iota([2, 2 ** 24 + 1], 0), [0, 2 ** 24]))
+  assert.equal(Array.from(last), [0, 1])
+})
+
 test('views make no kernels', async () => {
   const d = await testDevice()
   const program = d.compile((x: Tensor) => squeeze(expandDims(add(x, 1), 1)))
@@ -141,6 +148,21 @@ test('what moves nothing is the tensor itself', () => {
     split(x, 1)[0],
   ])
     assert.is(y, x)
+})
+
+test('moving nothing at all', async () => {
+  const d = await testDevice()
+  const none = constant(new Float32Array(0), [0, 3])
+  for (const y of [
+    flip(none, [0]),
+    roll(none, [1, 1], [0, 1]),
+    concat(split(none, 3, 1), 0),
+    tile(none, [2, 1]),
+    squeeze(slice(none, [0, 1], [0, 2])),
+  ])
+    assert.is((await d.read(y)).length, 0)
+  assert.equal(Array.from(await d.read(concat([none, constant([1, 2, 3], [1, 3])], 0))), [1, 2, 3])
+  assert.equal(Array.from(await d.read(pad(none, [1, 0], [0, -2], 7))), [7])
 })
 
 test('split gives the parts in order', async () => {
@@ -204,6 +226,10 @@ const misuses: [f: () => unknown, message: string][] = [
   [
     () => split(vector(7), 2),
     'split: axis 0 of size 7 has no 2 equal parts; got f32[7]\n  hint: give a number that divides the size, or sizes from 1 that add up to it',
+  ],
+  [
+    () => split(vector(7), -1),
+    'split: axis 0 of size 7 has no -1 equal parts; got f32[7]\n  hint: give a number that divides the size, or sizes from 1 that add up to it',
   ],
   [
     () => split(vector(7), [3, 3]),

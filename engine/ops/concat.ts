@@ -107,9 +107,11 @@ export function split(x: TensorLike, parts: number | readonly number[], axis = 0
   const t = toTensor(x)
   const a = axisOf('split', axis, t.shape.length, [t])
   const n = t.shape[a]
-  const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(n / parts) : parts
+  const isCount = (k: number) => Number.isInteger(k) && k > 0
+  const equal = (count: number) => (isCount(count) ? new Array<number>(count).fill(n / count) : [])
+  const sizes = typeof parts === 'number' ? equal(parts) : parts
   const total = sizes.reduce((sum, k) => sum + k, 0)
-  if (!sizes.length || total !== n || sizes.some((k) => !Number.isInteger(k) || k < 1))
+  if (!sizes.length || total !== n || !sizes.every(isCount))
     refuse(
       'split',
       typeof parts === 'number'

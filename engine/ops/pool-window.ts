@@ -53,7 +53,7 @@ export function windowOf(op: string, { shape }: TensorType, options: PoolOptions
 
 function pair(op: string, name: string, v: number | Pair): Pair {
   const p: Pair = typeof v === 'number' ? [v, v] : v
-  if (p.length !== 2 || p.some((n) => !Number.isInteger(n) || n < 1))
+  if (p?.length !== 2 || p.some((n) => !Number.isInteger(n) || n < 1))
     throw new OptionError(
       `${op}: ${name} ${JSON.stringify(v)} is not one or two positive integers`,
       'one number holds for both axes; two are [vertical, horizontal]',

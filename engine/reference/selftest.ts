@@ -7,7 +7,22 @@ import { grad } from '../grad.ts'
 import { graphOf } from '../graph.ts'
 import { apply, type SampleInput, sample } from '../op.ts'
 import { argmax } from '../ops/arg.ts'
-import { add, cast, greater, mul, relu, square } from '../ops/arithmetic.ts'
+import {
+  add,
+  cast,
+  clamp,
+  exp,
+  greater,
+  isFinite,
+  isNaN,
+  maximum,
+  minimum,
+  mul,
+  pow,
+  relu,
+  sin,
+  square,
+} from '../ops/arithmetic.ts'
 import { concat } from '../ops/concat.ts'
 import { conv2d } from '../ops/conv.ts'
 import { padReflect } from '../ops/edge.ts'
@@ -15,12 +30,13 @@ import { matmul } from '../ops/matmul.ts'
 import { moments, normalize } from '../ops/norm.ts'
 import { maxPool2d } from '../ops/pool.ts'
 import { randomUniform } from '../ops/random.ts'
-import { max, sum } from '../ops/reduce.ts'
+import { max, min, sum } from '../ops/reduce.ts'
+import { resizeBilinear } from '../ops/resize.ts'
 import { selectLargest } from '../ops/select.ts'
-import { permute } from '../ops/shape.ts'
+import { permute, reshape } from '../ops/shape.ts'
 import { logSoftmax, takeLabel } from '../ops/softmax.ts'
-import { inputOp, scalar } from '../ops/source.ts'
-import { repeatUpsample, resizeBilinear } from '../ops/upsample.ts'
+import { constant, inputOp, scalar } from '../ops/source.ts'
+import { repeatUpsample } from '../ops/upsample.ts'
 import type { Tensor } from '../tensor.ts'
 import { tracing } from '../trace.ts'
 import { drawInput, randomFrom } from './draw.ts'
@@ -40,6 +56,8 @@ export interface SelfTestResult {
 
 interface Case {
   readonly inputs: readonly SampleInput[]
+  /** Every result must be the very number that the interpreter gives. */
+  readonly exact?: boolean
   build(...inputs: Tensor[]): readonly Tensor[]
 }
 
@@ -48,10 +66,39 @@ const both = (y: Tensor, wrt: readonly Tensor[]): Tensor[] => [y, ...grad(sum(sq
 
 const image = sample([1, 6, 8, 8])
 
+/** NaN of either sign and with several payloads among other numbers, as [rows, 4]. */
+const withNaN = (): Tensor => {
+  const bits = Uint32Array.of(
+    ...[0x7fc00000, 0xbf800000, 0x40000000, 0, 0x3f800000, 0xff800001, 0x7f800000, 0xff800000],
+    ...[
+      0xffc00000, 0x7f800001, 0x7fffffff, 0xffffffff, 0x40400000, 0x80000000, 0xc0400000,
+      0x7fc01234,
+    ],
+  )
+  return constant(new Float32Array(bits.buffer), [4, 4])
+}
+
 const families: Readonly<Record<string, Case>> = {
   elementwise: {
     inputs: [image, sample([8])],
     build: (x, b) => both(relu(add(mul(x, b), 0.5)), [x, b]),
+  },
+  'functions of one number': {
+    inputs: [sample([4, 9], [0.1, 20])],
+    build: (x) => both(pow(add(exp(mul(x, -0.5)), sin(square(x))), 2), [x]),
+  },
+  'NaN and infinities': {
+    inputs: [],
+    exact: true,
+    build: () => {
+      const x = withNaN()
+      const map = reshape(x, [1, 4, 4, 1])
+      return [
+        ...[relu(x), clamp(x, -1, 1), maximum(x, 0), maximum(0, x), minimum(x, 0), minimum(0, x)],
+        ...[max(x, [1]), max(x, [0]), min(x, [1]), maxPool2d(map, { kernel: 2 })],
+        ...[isNaN(x), isFinite(x)],
+      ]
+    },
   },
   reductions: {
     inputs: [sample([3, 700])],
@@ -119,7 +166,7 @@ export async function selfTest(device: Device): Promise<SelfTestResult[]> {
   return results
 }
 
-async function check(device: Device, { inputs, build }: Case): Promise<string | undefined> {
+async function check(device: Device, { inputs, build, exact }: Case): Promise<string | undefined> {
   const random = randomFrom(1)
   const args = inputs.map((x) => drawInput(x, random))
   const graph = trace(inputs, build)
@@ -134,7 +181,7 @@ async function check(device: Device, { inputs, build }: Case): Promise<string | 
     const allowed = roundingErrors(graph, args)
     const wrong = expected.flatMap((y, i) => {
       const off = largestDifference(got[i], y)
-      const most = allowed.get(graph.outputs[i])!
+      const most = exact ? 0 : allowed.get(graph.outputs[i])!
       return off <= most
         ? []
         : [`result ${i} is off by ${off.toPrecision(2)}; rounding explains ${most.toPrecision(2)}`]

@@ -1,14 +1,8 @@
 // Moving elements: permute, flip, slice, pad and roll (all `rearrange`), what continues a tensor beyond its edge, and
 // joining.
 
-import type { AxisMap } from '../ops/shape.ts'
+import type { AxisMap, Rearrange } from '../ops/rearrange.ts'
 import { eachCoordinate, indexOf, reference, type Value } from './value.ts'
-
-interface Rearrange {
-  readonly map: readonly AxisMap[]
-  readonly fill: number
-  readonly wrap?: boolean
-}
 
 /** Where axis `a` of the input is read for output coordinate `at`; undefined between the steps of a `divide`. */
 function source(at: readonly number[], { from, step, offset, divide }: AxisMap) {
