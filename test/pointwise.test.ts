@@ -266,50 +266,6 @@ test('logic: what is not 0 is true', async () => {
   refuses(() => a.logicalOr(u8(1), a.constant(Int32Array.of(1))), ShapeError, 'dtypes differ')
 })
 
-test('gate: the gradient times g, and no kernel', async () => {
-  const f = (x: Tensor, g: Tensor) => {
-    const y = a.gate(a.square(x), g)
-    const dx = a.grad(a.sum(y), [x])[0]
-    // The derivative of 2·g·x, and no gradient for g from the value itself.
-    return [y, dx, a.grad(a.sum(a.mul(dx, dx)), [x])[0], a.grad(a.sum(y), [g])[0]]
-  }
-  const [x] = drawn([type(3, 4)])
-  for (const shape of [[], [4], [3, 1], [3, 4]]) {
-    const d = await testDevice()
-    const program = d.compile(f)
-    const g = { ...drawn([type(...shape)], 5)[0] }
-    const got = await program.run(x, g)
-    const at = (i: number) =>
-      g.data[shape.length === 2 && shape[1] === 1 ? Math.floor(i / 4) : i % g.data.length]
-    const y = await got[0].read()
-    assert.equal(
-      y,
-      x.data.map((v) => v * v),
-    )
-    close(
-      await got[1].read(),
-      x.data.map((v, i) => 2 * v * at(i)),
-      1e-6,
-      'slope',
-    )
-    close(
-      await got[2].read(),
-      x.data.map((v, i) => 8 * v * at(i) ** 2),
-      1e-5,
-      'second',
-    )
-    assert.ok((await got[3].read()).every((v) => v === 0))
-    for (const t of got) t.dispose()
-    program.dispose()
-  }
-  const { stages } = a.explain((t, g) => a.mul(a.gate(t, g), 2), [type(4), type()])
-  assert.equal(stages.fused.nodes.filter((n) => n.op.kind === 'fused').length, 1)
-  assert.equal(stages.fused.nodes.find((n) => n.op.kind === 'fused')!.inputs.length, 1)
-  refuses(() => a.gate(f32(1, 2), f32(1, 2, 3)), ShapeError, 'g does not broadcast')
-  refuses(() => a.gate(a.scalar(1), f32(1, 2)), ShapeError, 'g does not broadcast')
-  refuses(() => a.gate(f32(1), u8(1)), ShapeError, 'g must be f32')
-})
-
 test('functions ride on a convolution and inside a reduction', async () => {
   await agree(
     (x, w) => {

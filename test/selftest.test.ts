@@ -5,6 +5,6 @@ import { test } from './harness.ts'
 
 test('self-test: every kernel family agrees with the interpreter', async () => {
   const results = await selfTest(await testDevice())
-  assert.is(results.length, 12)
+  assert.is(results.length, 14)
   for (const { family, ok, error } of results) assert.ok(ok, `${family}: ${error}`)
 })

@@ -123,8 +123,12 @@ const extreme = (name: 'maximum' | 'minimum', sign: '<' | '>') => {
 const maximumDef = extreme('maximum', '<')
 const minimumDef = extreme('minimum', '>')
 
+/** a + b. Arithmetic broadcasts as NumPy does, and takes two tensors of one dtype or a tensor and a number that its dtype
+ * holds; throws ShapeError for others. */
 export const add = two(addDef.of)
+/** a − b. */
 export const sub = two(subDef.of)
+/** a · b, element by element. */
 export const mul = two(mulDef.of)
 /** a / b. Integers are cut towards zero; an integer divided by 0 is itself, and the least i32 by −1 too. */
 export const div = two(divDef.of)

@@ -28,10 +28,15 @@ const greaterEqualDef = compare('greaterEqual', '>=', (a, b) => a >= b)
 /** u8: 1 where a = b. Comparisons broadcast, and take any dtype; what they say of NaN follows the adapter (`isNaN` asks
  * for it). */
 export const equal = two(equalDef.of)
+/** u8: 1 where a ≠ b. */
 export const notEqual = two(notEqualDef.of)
+/** u8: 1 where a < b. */
 export const less = two(lessDef.of)
+/** u8: 1 where a ≤ b. */
 export const lessEqual = two(lessEqualDef.of)
+/** u8: 1 where a > b. */
 export const greater = two(greaterDef.of)
+/** u8: 1 where a ≥ b. */
 export const greaterEqual = two(greaterEqualDef.of)
 
 // No symbol is both short and right on numbers other than 0 and 1: `&` of 1 and 2 is 0.

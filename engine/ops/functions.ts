@@ -126,14 +126,17 @@ const roundDef = whole(
 )
 const truncDef = whole('trunc', Math.trunc)
 
+/** −x. */
 export const neg = one(negDef.of)
 /** |x|; its gradient at 0 is 0. */
 export const abs = one(absDef.of)
 /** −1, 0 or 1. */
 export const sign = one(signDef.of)
+/** x². */
 export const square = one(squareDef.of)
 /** 1 / x. */
 export const reciprocal = one(reciprocalDef.of)
+/** √x; NaN below 0. */
 export const sqrt = one(sqrtDef.of)
 /** 1 / √x. */
 export const rsqrt = one(rsqrtDef.of)
