@@ -1,6 +1,7 @@
 // Bilinear resizing and its adjoint against float64 loops that know nothing of fractions.
 
-import { type ResizeMode, resizeBilinear, resizeBilinearGrad } from '../shaders/resize.ts'
+import { resizeBilinear, resizeBilinearGrad } from '../shaders/resize.ts'
+import type { ResizeMode } from '../shaders/resize-axis.ts'
 import { type Runner, randomOf } from './small-runner.ts'
 
 const random = randomOf(4)

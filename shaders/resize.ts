@@ -1,22 +1,18 @@
-// Bilinear resizing and its adjoint, both axes at once, in all three conventions for where pixels lie.
-//
-//   half-pixel     s(o) = max(0, (o + ½)·in/out − ½)      pixels are squares; the default of most frameworks
-//   align-corners  s(o) = o·(in − 1)/(out − 1)            pixels are points, first and last coincide
-//   asymmetric     s(o) = o·in/out                        pixels are points, the first coincides; ×2 inserts means
+// Bilinear resizing and its adjoint, both axes at once, in all three conventions for where pixels lie. (resize-axis.ts says
+// where.)
 //
 //   y[n, oy, ox, c] = Σ_iy Σ_ix v(oy, iy) · u(ox, ix) · x[n, iy, ix, c]
 //   v(o, i) = 1 − |s(o) − i| where that is positive, and 1 for the last i where s(o) is beyond it
 //
-// Every s(o) is a fraction max(0, o·A + B) / D of integers, so positions are exact: ⌊s⌋ by integer division, and the
-// weight from the remainder. The adjoint (dx = the same sum over outputs) is a gather: the outputs that touch input i are an
-// interval, found by two divisions, and their weights are the forward's own, so that the two are exact transposes. All
-// three conventions, up and down, share one pipeline each way. There is no antialiasing: down-sampling skips pixels.
+// Positions are exact: ⌊s⌋ by integer division, and the weight from the remainder. The adjoint (dx = the same sum over
+// outputs) is a gather: the outputs that touch input i are an interval, found by two divisions, and their weights are the
+// forward's own, so that the two are exact transposes. All three conventions, up and down, share one pipeline each way. There is
+// no antialiasing: down-sampling skips pixels.
 
 import { type Access, input, output, overIndex, perIndex, type Recipe, scratch } from './kernel.ts'
+import { type Axis, axisOf, type ResizeMode, type Rows, wordsOf } from './resize-axis.ts'
 
-export type ResizeMode = 'half-pixel' | 'align-corners' | 'asymmetric'
-
-/** x is [n, h, w, c], its resized form [n, oh, ow, c]; in·out of one axis is below 2²⁸. */
+/** x is [n, h, w, c], its resized form [n, oh, ow, c]; with `rows` they are those rows of such. */
 export interface ResizeSpec {
   readonly n: number
   readonly h: number
@@ -25,28 +21,25 @@ export interface ResizeSpec {
   readonly oh: number
   readonly ow: number
   readonly mode: ResizeMode
+  readonly rows?: Rows | undefined
   readonly access: readonly Access[]
 }
 
-/** [A, B, D] with s(o) = max(0, o·A + B) / D, in lowest terms. */
-function coordinate(mode: ResizeMode, size: number, out: number): readonly number[] {
-  const terms =
-    mode === 'half-pixel'
-      ? [2 * size, size - out, 2 * out]
-      : mode === 'asymmetric'
-        ? [size, 0, out]
-        : [size - 1, 0, Math.max(1, out - 1)]
-  const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b))
-  const divisor = terms.reduce(gcd)
-  return terms.map((t) => t / divisor)
-}
-
-const PARAMS = `c: u32, h: u32, w: u32, oh: u32, ow: u32,
+// xRow and yRow are where the rows at hand begin among all `size` rows of x, and all `out` rows of y.
+const PARAMS = `c: u32, h: u32, w: u32, oh: u32, ow: u32, xRow: u32, yRow: u32, size: u32, out: u32,
   aY: i32, bY: i32, dY: i32, aX: i32, bX: i32, dX: i32,`
 
-/** y = x resized. Inputs x; outputs y [n, oh, ow, c]. */
+/** The words of one pass over rows of x and y. */
+const paramsOf = (cv: number, { x, y }: Rows, rows: Axis, columns: Axis): number[] => [
+  ...[cv, x[1] - x[0], columns.size, y[1] - y[0], columns.out, x[0], y[0], rows.size, rows.out],
+  ...wordsOf(rows),
+  ...wordsOf(columns),
+]
+
+/** y = x resized. Inputs x; outputs y. */
 export function resizeBilinear(spec: ResizeSpec): Recipe {
   const { n, h, w, c, oh, ow, mode, access } = spec
+  const { rows = { x: [0, h], y: [0, oh] } } = spec
   const vec = c % 4 === 0
   const cv = vec ? c / 4 : c
   const kernel = perIndex({
@@ -65,51 +58,49 @@ fn tap(o: u32, a: i32, b: i32, d: i32, size: u32) -> Tap {
   return Tap(low, min(low + 1u, size - 1u), select(f, 0.0, low == size - 1u));
 }`,
     body: /* wgsl */ `
-  let c = i % p.c;
-  var pixel = i / p.c;
-  let ox = pixel % p.ow;
-  pixel /= p.ow;
-  let oy = pixel % p.oh;
-  let n = pixel / p.oh;
-  let ty = tap(oy, p.aY, p.bY, p.dY, p.h);
-  let tx = tap(ox, p.aX, p.bX, p.dX, p.w);
-  let top = (n * p.h + ty.low) * p.w;
-  let bottom = (n * p.h + ty.high) * p.w;
+  let pixel = i / p.c;
+  let c = i - pixel * p.c;
+  let row = pixel / p.ow;
+  let n = row / p.oh;
+  let ty = tap(row - n * p.oh + p.yRow, p.aY, p.bY, p.dY, p.size);
+  let tx = tap(pixel - row * p.ow, p.aX, p.bX, p.dX, p.w);
+  let top = (n * p.h + ty.low - p.xRow) * p.w;
+  let bottom = (n * p.h + ty.high - p.xRow) * p.w;
   let above = (1.0 - tx.f) * x[(top + tx.low) * p.c + c] + tx.f * x[(top + tx.high) * p.c + c];
   let below = (1.0 - tx.f) * x[(bottom + tx.low) * p.c + c] + tx.f * x[(bottom + tx.high) * p.c + c];
   y[i] = (1.0 - ty.f) * above + ty.f * below;`,
   })
-  const axes = [...coordinate(mode, h, oh), ...coordinate(mode, w, ow)]
-  const params = [cv, h, w, oh, ow, ...axes]
-  const slots = [input(0), output(0)]
-  return { scratch: [], dispatches: [overIndex(kernel, n * oh * ow * cv, slots, ...params)] }
+  const params = paramsOf(cv, rows, axisOf(mode, h, oh), axisOf(mode, w, ow))
+  const count = n * (rows.y[1] - rows.y[0]) * ow * cv
+  return { scratch: [], dispatches: [overIndex(kernel, count, [input(0), output(0)], ...params)] }
 }
 
-/** dx = the adjoint of resizeBilinear applied to dy. Inputs dy [n, oh, ow, c]; outputs dx [n, h, w, c].
- * `split` does columns, then rows (scratch: n·oh·w·c floats): each dy is read by 2 pixels of each pass instead of by 4,
- * and there are oh/h times more invocations. */
+/** dx = the adjoint of resizeBilinear applied to dy. Inputs dy; outputs dx. `split` does columns, then rows (scratch: dy's
+ * bytes · w/ow): each dy is read by 2 pixels of each pass instead of by 4, and there are oh/h times more invocations. */
 export function resizeBilinearGrad(spec: ResizeSpec & { readonly split?: boolean }): Recipe {
   const { n, h, w, c, oh, ow, mode, access, split } = spec
+  const { rows = { x: [0, h], y: [0, oh] } } = spec
   const cv = c % 4 === 0 ? c / 4 : c
-  const rows = coordinate(mode, h, oh)
-  const columns = coordinate(mode, w, ow)
-  const same = [1, 0, 1]
+  const [height, width] = [axisOf(mode, h, oh), axisOf(mode, w, ow)]
   const step = (from: Access) => gather(c % 4 === 0, from)
+  const [xRows, yRows] = [rows.x[1] - rows.x[0], rows.y[1] - rows.y[0]]
   if (!split) {
-    const params = [cv, h, w, oh, ow, ...rows, ...columns]
+    const params = paramsOf(cv, rows, height, width)
     const slots = [input(0), output(0)]
     return {
       scratch: [],
-      dispatches: [overIndex(step(access[0]), n * h * w * cv, slots, ...params)],
+      dispatches: [overIndex(step(access[0]), n * xRows * w * cv, slots, ...params)],
     }
   }
-  const first = [cv, oh, w, oh, ow, ...same, ...columns]
-  const second = [cv, h, w, oh, w, ...rows, ...same]
+  const same = (size: number): Axis => ({ size, out: size, a: 1, b: 0, d: 1 })
+  const all: Rows = { x: [0, yRows], y: [0, yRows] }
+  const first = paramsOf(cv, all, same(yRows), width)
+  const second = paramsOf(cv, rows, height, same(w))
   return {
-    scratch: [n * oh * w * c * 4],
+    scratch: [n * yRows * w * c * 4],
     dispatches: [
-      overIndex(step(access[0]), n * oh * w * cv, [input(0), scratch(0)], ...first),
-      overIndex(step('read_write'), n * h * w * cv, [scratch(0), output(0)], ...second),
+      overIndex(step(access[0]), n * yRows * w * cv, [input(0), scratch(0)], ...first),
+      overIndex(step('read_write'), n * xRows * w * cv, [scratch(0), output(0)], ...second),
     ],
   }
 }
@@ -141,23 +132,24 @@ fn weight(o: u32, i: u32, a: i32, b: i32, d: i32, size: u32) -> f32 {
   return select(1.0 - f, f, s < 0);
 }`,
     body: /* wgsl */ `
-  let c = i % p.c;
-  var pixel = i / p.c;
-  let ix = pixel % p.w;
-  pixel /= p.w;
-  let iy = pixel % p.h;
-  let n = pixel / p.h;
+  let pixel = i / p.c;
+  let c = i - pixel * p.c;
+  let row = pixel / p.w;
+  let ix = pixel - row * p.w;
+  let n = row / p.h;
+  let iy = row - n * p.h + p.xRow;
   let oxBegin = begin(ix, p.aX, p.bX, p.dX);
   let oxEnd = end(ix, p.aX, p.bX, p.dX, p.w, p.ow);
-  let oyEnd = end(iy, p.aY, p.bY, p.dY, p.h, p.oh);
+  let oyBegin = max(begin(iy, p.aY, p.bY, p.dY), p.yRow);
+  let oyEnd = min(end(iy, p.aY, p.bY, p.dY, p.size, p.out), p.yRow + p.oh);
   var sum = ${vec ? 'vec4f' : 'f32'}();
-  for (var oy = begin(iy, p.aY, p.bY, p.dY); oy < oyEnd; oy++) {
-    let row = (n * p.oh + oy) * p.ow;
+  for (var oy = oyBegin; oy < oyEnd; oy++) {
+    let at = (n * p.oh + oy - p.yRow) * p.ow;
     var line = ${vec ? 'vec4f' : 'f32'}();
     for (var ox = oxBegin; ox < oxEnd; ox++) {
-      line += weight(ox, ix, p.aX, p.bX, p.dX, p.w) * dy[(row + ox) * p.c + c];
+      line += weight(ox, ix, p.aX, p.bX, p.dX, p.w) * dy[(at + ox) * p.c + c];
     }
-    sum += weight(oy, iy, p.aY, p.bY, p.dY, p.h) * line;
+    sum += weight(oy, iy, p.aY, p.bY, p.dY, p.size) * line;
   }
   dx[i] = sum;`,
   })

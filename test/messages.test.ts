@@ -160,7 +160,7 @@ const misuses: [f: () => unknown, message: string][] = [
     () => repeatUpsample(vector(4), [2, 2]),
     'repeatUpsample: an f32 tensor [n, h, w, c] is needed; got f32[4]',
   ],
-  [() => resizeBilinear(image(), [0, 4]), 'resizeBilinear: 0×4 is no size; got f32[2,4,4,3]'],
+  [() => resizeBilinear(image(), [0, 4]), 'resizeBilinear: 0×4 is no size; got f32[2,4,4,3]\n  hint: it is [height, width], from 1 on'],
   [
     () => takeLabel(image(), vector(32)),
     'takeLabel: scores must be f32 and labels u8, i32 or u32; got f32[2,4,4,3], f32[32]',

@@ -5,6 +5,7 @@ import { activationOps } from './activation.ts'
 import { argOps } from './arg.ts'
 import { arithmeticOps } from './arithmetic.ts'
 import { avgPoolOps } from './avgpool.ts'
+import { bicubicOps } from './bicubic.ts'
 import { compareOps } from './compare.ts'
 import { concatOps } from './concat.ts'
 import { convOps } from './conv.ts'
@@ -18,6 +19,7 @@ import { normOps } from './norm.ts'
 import { poolOps } from './pool.ts'
 import { randomOps } from './random.ts'
 import { reduceOps } from './reduce.ts'
+import { resizeOps } from './resize.ts'
 import { scatterOps } from './scatter.ts'
 import { scanOps } from './scan.ts'
 import { selectOps } from './select.ts'
@@ -50,6 +52,8 @@ export const ops: readonly Op[] = [
   ...unpoolOps,
   ...avgPoolOps,
   ...upsampleOps,
+  ...resizeOps,
+  ...bicubicOps,
   ...softmaxOps,
   ...crossEntropyOps,
   ...takeOps,

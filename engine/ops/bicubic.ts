@@ -1,0 +1,71 @@
+// Bicubic resizing of images, with antialiasing or without.
+
+import { bicubic, bicubicFits } from '../../shaders/bicubic.ts'
+import { sizeOf } from '../dtype.ts'
+import { apply, type StructuredOp, sample, type TensorLike } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { refuse } from './refuse.ts'
+import { resizeSizes } from './resize.ts'
+import { toTensor } from './source.ts'
+import { rows } from './windows.ts'
+
+type Pair = readonly [number, number]
+type Attrs = { readonly to: Pair; readonly antialias: boolean }
+
+const bicubicOp: StructuredOp<Attrs> = {
+  name: 'resizeBicubic',
+  kind: 'structured',
+  source: 'Keys 1981; Pillow’s BICUBIC, or without antialiasing PyTorch’s `bicubic`',
+  tail: false,
+  prologue: false,
+  infer: ([x], { to }) => [{ dtype: 'f32', shape: [x.shape[0], ...to, x.shape[3]] }],
+  // A zero, as for piecewise constant ops, would be wrong and silent.
+  vjp: ({ inputs }) =>
+    refuse(
+      'resizeBicubic',
+      'it is for images and has no gradient',
+      inputs,
+      'resizeBilinear() has one; stopGradient() says that none is wanted',
+    ),
+  cost: ([x], [y], { to, antialias }) => {
+    const taps = [1, 2].map((a) => 4 * (antialias ? Math.max(1, x.shape[a] / to[a - 1]) : 1) + 1)
+    return { macs: 0, flops: 12 * (taps[0] + taps[1]) * sizeOf(y.shape) }
+  },
+  windows: rows(1),
+  lower: ({ inputs: [x], attrs: { to, antialias } }) => {
+    const [n, h, w, c] = x.shape
+    return bicubic({ n, h, w, c, oh: to[0], ow: to[1], antialias, access: [x.access] })
+  },
+  samples: [
+    { inputs: [sample([2, 5, 7, 3])], wrt: [], attrs: { to: [8, 9], antialias: true } },
+    { inputs: [sample([1, 11, 9, 4])], wrt: [], attrs: { to: [4, 2], antialias: true } },
+    { inputs: [sample([1, 13, 6, 3])], wrt: [], attrs: { to: [5, 11], antialias: false } },
+    { inputs: [sample([1, 1, 2, 1])], wrt: [], attrs: { to: [3, 2], antialias: false } },
+    { inputs: [sample([1, 4, 3, 8])], wrt: [], attrs: { to: [4, 1], antialias: true } },
+  ],
+}
+
+export interface BicubicOptions {
+  /** Widen the kernel where the image shrinks, so that every pixel counts; default true. */
+  readonly antialias?: boolean
+}
+
+/** An image x [n, h, w, c], f32, at another size [height, width]. On each axis, with src = (dst + ½)·in/out − ½,
+ * y[dst] = Σ k((i − src)/f)·x[i] / Σ k((i − src)/f), where k is Keys' cubic. With `antialias` f = max(1, in/out), k has
+ * a = −½ and only pixels inside count, as in Pillow (which rounds to bytes); without, f = 1, a = −¾ and the edge repeats, as
+ * in PyTorch. Results may overshoot the range of x by an eighth or so. It has no gradient: asking for one through it throws
+ * ShapeError, as do wrong shapes. */
+export function resizeBicubic(
+  x: TensorLike,
+  size: Pair,
+  { antialias = true }: BicubicOptions = {},
+): Tensor {
+  const t = toTensor(x)
+  if (t.dtype !== 'f32') refuse('resizeBicubic', 'f32 is needed', [t], 'use cast()')
+  const { from, to } = resizeSizes('resizeBicubic', t, size)
+  if (!bicubicFits(from[0], to[0]) || !bicubicFits(from[1], to[1]))
+    refuse('resizeBicubic', `positions in ${to.join('×')} do not fit 32 bits`, [t])
+  return from[0] === to[0] && from[1] === to[1] ? t : apply(bicubicOp, [t], { to, antialias })[0]
+}
+
+export const bicubicOps = [bicubicOp] as const
