@@ -83,9 +83,18 @@ const misuses: [f: () => unknown, message: string][] = [
     () => permute(image(), [0, 1, 2]),
     'permute: [0,1,2] is not an order of the 4 axes; got f32[2,4,4,3]',
   ],
-  [() => slice(vector(4), [2], [9]), 'slice: [2:9:1] is not inside axis 0; got f32[4]'],
-  [() => slice(vector(4), [0.5], [2.5]), 'slice: [0.5:2.5:1] is not inside axis 0; got f32[4]'],
-  [() => slice(vector(4), [0], [4], [1.5]), 'slice: [0:4:1.5] is not inside axis 0; got f32[4]'],
+  [
+    () => slice(vector(4), [2], [9]),
+    'slice: [2:9:1] is not inside axis 0; got f32[4]\n  hint: a slice has one element at least; to the end, or down to the first element, is undefined',
+  ],
+  [
+    () => slice(vector(4), [0.5], [2.5]),
+    'slice: [0.5:2.5:1] is not inside axis 0; got f32[4]\n  hint: a slice has one element at least; to the end, or down to the first element, is undefined',
+  ],
+  [
+    () => slice(vector(4), [0], [4], [1.5]),
+    'slice: [0:4:1.5] is not inside axis 0; got f32[4]\n  hint: a slice has one element at least; to the end, or down to the first element, is undefined',
+  ],
   [() => slice(vector(4), [0, 1]), 'slice: there are only 1 axes; got f32[4]'],
   [
     () => pad(vector(4), [0.5], [1]),
@@ -134,7 +143,10 @@ const misuses: [f: () => unknown, message: string][] = [
     () => concat([image(), vector(3)], 3),
     'concat: all sizes but that of axis 3 must agree; got f32[2,4,4,3], f32[3]',
   ],
-  [() => sum(image(), [4]), 'sum: [4] are not axes of a tensor with 4; got f32[2,4,4,3]\n  hint: axes go from -4 to 3, each at most once'],
+  [
+    () => sum(image(), [4]),
+    'sum: [4] are not axes of a tensor with 4; got f32[2,4,4,3]\n  hint: axes go from -4 to 3, each at most once',
+  ],
   [
     () => mean(constant(Uint8Array.of(1, 2))),
     'mean: takes f32, not u8; got u8[2]\n  hint: use cast()',
@@ -160,7 +172,10 @@ const misuses: [f: () => unknown, message: string][] = [
     () => repeatUpsample(vector(4), [2, 2]),
     'repeatUpsample: an f32 tensor [n, h, w, c] is needed; got f32[4]',
   ],
-  [() => resizeBilinear(image(), [0, 4]), 'resizeBilinear: 0×4 is no size; got f32[2,4,4,3]\n  hint: it is [height, width], from 1 on'],
+  [
+    () => resizeBilinear(image(), [0, 4]),
+    'resizeBilinear: 0×4 is no size; got f32[2,4,4,3]\n  hint: it is [height, width], from 1 on',
+  ],
   [
     () => takeLabel(image(), vector(32)),
     'takeLabel: scores must be f32 and labels u8, i32 or u32; got f32[2,4,4,3], f32[32]',

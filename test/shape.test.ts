@@ -235,9 +235,18 @@ const misuses: [f: () => unknown, message: string][] = [
     () => split(vector(7), [3, 3]),
     'split: parts of [3,3] do not make up axis 0 of size 7; got f32[7]\n  hint: give a number that divides the size, or sizes from 1 that add up to it',
   ],
-  [() => slice(vector(4), [0], [2], [-1]), 'slice: [0:2:-1] is not inside axis 0; got f32[4]'],
-  [() => slice(vector(4), [3], [-1], [-1]), 'slice: [3:3:-1] is not inside axis 0; got f32[4]'],
-  [() => slice(vector(4), [], [], [0]), 'slice: [0:4:0] is not inside axis 0; got f32[4]'],
+  [
+    () => slice(vector(4), [0], [2], [-1]),
+    'slice: [0:2:-1] is not inside axis 0; got f32[4]\n  hint: a slice has one element at least; to the end, or down to the first element, is undefined',
+  ],
+  [
+    () => slice(vector(4), [3], [-1], [-1]),
+    'slice: [3:3:-1] is not inside axis 0; got f32[4]\n  hint: a slice has one element at least; to the end, or down to the first element, is undefined',
+  ],
+  [
+    () => slice(vector(4), [], [], [0]),
+    'slice: [0:4:0] is not inside axis 0; got f32[4]\n  hint: a slice has one element at least; to the end, or down to the first element, is undefined',
+  ],
   [
     () => padReplicate(vector(4), [-1], [0]),
     'padReplicate: amounts are not negative; got f32[4]\n  hint: use slice() or pad() to crop',

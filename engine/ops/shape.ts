@@ -107,7 +107,12 @@ export function slice(
       : by[a] < 0 && -1 <= to[a] && to[a] < from[a] && from[a] < n)
   const bad = t.shape.findIndex((n, a) => !isWhole(n, a) && !isInside(n, a))
   if (bad >= 0)
-    refuse('slice', `[${from[bad]}:${to[bad]}:${by[bad]}] is not inside axis ${bad}`, [t])
+    refuse(
+      'slice',
+      `[${from[bad]}:${to[bad]}:${by[bad]}] is not inside axis ${bad}`,
+      [t],
+      'a slice has one element at least; to the end, or down to the first element, is undefined',
+    )
   return t.shape.every(isWhole) ? t : rearrange(t, sliceAttrs(t.shape, from, to, by))
 }
 
