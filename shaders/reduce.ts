@@ -48,8 +48,8 @@ export interface ReduceProblem {
   /** How many values are reduced at once; output k is value k. */
   readonly values: number
   readonly load: Load
-  /** Element type of the outputs. */
-  readonly elem: Elem
+  /** Element type of the outputs; without one the outputs are the parts of the states, one value after another. */
+  readonly elem?: Elem
   /** A factor of the results of a sum of floats; default 1. */
   readonly scale?: number
 }
@@ -72,14 +72,14 @@ export function reduce(problem: ReduceProblem, caps: Caps): Recipe {
     const strips = stripsOf(rows, inner, rowsPerStrip(caps))
     const last = strips === 1
     const to: Slot[] = []
-    for (let v = 0; v < values * (last ? 1 : fold.parts.length); v++) {
+    for (let v = 0; v < values * (last && problem.elem ? 1 : fold.parts.length); v++) {
       if (last) to.push(output(v))
       else {
         to.push(scratch(scratchBytes.length))
         scratchBytes.push(Math.ceil((outer * strips * inner) / 4) * 16)
       }
     }
-    const stage = { first: level === 0, last, strips }
+    const stage = { first: level === 0, last: last && !!problem.elem, strips }
     dispatches.push(foldOnce({ ...problem, reduce: rows, load }, stage, from, to))
     if (last) return { scratch: scratchBytes, dispatches }
     rows = strips
@@ -230,14 +230,14 @@ function foldSource(
   // A word of four bytes is written at once: by four columns, or by one invocation that folds four columns in turn.
   const packed = last && elem === 'u8' && lanes !== 'columns'
   const outs = Array.from({ length: values }, (_, v) =>
-    (last ? [elem] : fold.parts).map((type, k) => ({ type, name: `y${v}${k}` })),
+    (last && elem ? [elem] : fold.parts).map((type, k) => ({ type, name: `y${v}${k}` })),
   ).flat()
   const store = (v: number) => {
     const stored = last ? [`(${fold.finish(state(v))})`] : state(v)
     if (packed) return `word |= ${stored[0]}.x << (8u * byte);`
     if (lanes !== 'columns') return stored.map((y, k) => `y${v}${k}[i] = ${y}.x;`).join(' ')
     return stored
-      .map((y, k) => storeVec(`y${v}${k}`, last ? elem : fold.parts[k], 'i', y))
+      .map((y, k) => storeVec(`y${v}${k}`, (last && elem) || fold.parts[k], 'i', y))
       .join(' ')
   }
   const body = `let column = j % p.columns;

@@ -6,6 +6,7 @@ import { register } from '../../shaders/kernel.ts'
 import { broadcastShapes, type DType, isFloat, type Shape, sameShape } from '../dtype.ts'
 import { apply, none, type PointwiseOp, type SampleInput, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { add, cast, equal, greater, isNaN, less, maximum, where } from './arithmetic.ts'
 import {
   beside,
   extentOf,
@@ -20,7 +21,32 @@ import { pointwise } from './pointwise.ts'
 import { reshape } from './shape.ts'
 
 /** With the dtype of what is compared, since fusion may load it from something else. */
-type Arg = Run & { readonly dtype: DType }
+type Arg = Run & {
+  readonly dtype: DType
+  /** Element that a window begins with. A window gives the best value and its position, so that the best of all can be found. */
+  readonly from?: number
+}
+
+/** The position of the best value of all windows, from the best value and the position in each. */
+function bestOf(which: 'max' | 'min', windows: readonly Tensor[][]): Tensor {
+  const runs = windows.map(([value]) => value.node.attrs as Arg)
+  const rows = runs.reduce((n, run) => n + extentOf(run).rows, 0)
+  const best = windows.map(([value, at], k) => {
+    // Where a window has nothing but the worst value there is, it tells no position.
+    const position = where(equal(at, 2 ** 32 - 1), 0, at)
+    return { value, at: add(position, runs[k].from! / extentOf(runs[k]).inner) }
+  })
+  const { at } = best.reduce((a, b) => {
+    const ahead = which === 'max' ? greater(b.value, a.value) : less(b.value, a.value)
+    const isNew = isFloat(b.value.dtype)
+      ? where(isNaN(a.value), 0, maximum(ahead, isNaN(b.value)))
+      : ahead
+    return { value: where(isNew, b.value, a.value), at: where(isNew, b.at, a.at) }
+  })
+  return cast(at, indexType(rows))
+}
+
+const indexType = (rows: number): DType => (rows <= 256 ? 'u8' : 'i32')
 
 const argOp = (which: 'max' | 'min') => {
   const samples = (input: (shape: Shape) => SampleInput) =>
@@ -33,7 +59,10 @@ const argOp = (which: 'max' | 'min') => {
     error: 'exact',
     fold: (out, { dtype }) => argFold(which, register(dtype), out),
     takes: ['f32', 'i32', 'u32', 'u8'],
-    gives: (_, attrs) => (extentOf(attrs).rows <= 256 ? 'u8' : 'i32'),
+    gives: (_, attrs) => indexType(extentOf(attrs).rows),
+    states: ({ from }) => from !== undefined,
+    mark: (attrs, from) => ({ ...attrs, from }),
+    combine: (windows) => [bestOf(which, windows)],
     vjp: none(`arg${which} is piecewise constant`),
     samples: [
       ...samples((shape) => ({ ...sample(shape), steps: 7 })),

@@ -3,7 +3,7 @@
 
 import type { Fold } from '../../shaders/folds.ts'
 import { reduce } from '../../shaders/reduce.ts'
-import { sizes } from '../box.ts'
+import { sizes, startOf } from '../box.ts'
 import { type DType, type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import {
   apply,
@@ -26,6 +26,8 @@ export interface FoldSpec<A extends Run> {
   readonly takes: readonly DType[]
   /** What comes of a dtype; default: the same. */
   readonly gives?: (dtype: DType, attrs: A) => DType
+  /** Whether the outputs are the parts of the fold's state. */
+  readonly states?: (attrs: A) => boolean
   readonly vjp: StructuredOp<A>['vjp']
   /** A factor of the results of a sum of floats. */
   readonly scale?: (attrs: A) => number
@@ -33,6 +35,8 @@ export interface FoldSpec<A extends Run> {
   readonly flops?: number
   /** The results from those of parts of the run. */
   readonly combine?: Windows<A>['combine']
+  /** Attributes of such a part, which begins at element `from`. */
+  readonly mark?: (attrs: A, from: number) => A
   readonly samples: readonly Sample<A>[]
   readonly error?: OpError | 'exact'
   readonly source: string
@@ -46,7 +50,9 @@ export const foldOp = <A extends Run>(name: string, spec: FoldSpec<A>): Structur
     if (!spec.takes.includes(dtype))
       no(`takes ${spec.takes.join(', ')}, not ${dtype}`, 'use cast()')
     if (!sizeOf(shape)) no('an empty tensor has no elements to fold')
-    return types.map(() => ({ dtype: spec.gives?.(dtype, attrs) ?? dtype, shape: without(attrs) }))
+    const out = spec.gives?.(dtype, attrs) ?? dtype
+    if (!spec.states?.(attrs)) return types.map(() => ({ dtype: out, shape: without(attrs) }))
+    return spec.fold(out, attrs).parts.map((part) => ({ dtype: part, shape: without(attrs) }))
   },
   vjp: spec.vjp,
   cost: (inputs) => ({
@@ -63,15 +69,15 @@ export const foldOp = <A extends Run>(name: string, spec: FoldSpec<A>): Structur
         outer,
         reduce: rows,
         inner,
-        values: outputs.length,
+        values: spec.states?.(attrs) ? 1 : outputs.length,
         load: prologue,
-        elem: outputs[0].dtype,
+        ...(!spec.states?.(attrs) && { elem: outputs[0].dtype }),
         ...(spec.scale && { scale: spec.scale(attrs) }),
       },
       caps,
     )
   },
-  windows: windowsOf(spec.combine),
+  windows: windowsOf(spec.combine, spec.mark),
   samples: spec.samples,
   ...(spec.error && { error: spec.error }),
   source: spec.source,
@@ -93,8 +99,12 @@ export function foldAxes(
   return reshape(cast(runs.reduceRight(fold, t), dtype), shape)
 }
 
-/** A fold falls into parts of its run where that comes first, whose results are combined, or into entries of the other axes. */
-export function windowsOf<A extends Run>(combine?: Windows<A>['combine']): Windows<A>[] {
+/** A fold falls into parts of its run where that comes first, whose results are
+ * combined, or into entries of the other axes. `mark` tells a part where it begins. */
+export function windowsOf<A extends Run>(
+  combine?: Windows<A>['combine'],
+  mark = (attrs: A, _from: number): A => attrs,
+): Windows<A>[] {
   const at = (box: Box, attrs: A, inputs: readonly TensorType[]) => ({
     inputs: inputs.map(() => box),
     attrs: { ...attrs, shape: sizes(box) },
@@ -110,7 +120,11 @@ export function windowsOf<A extends Run>(combine?: Windows<A>['combine']): Windo
   }
   if (!combine) return [entries]
   const axes = (run: A) => (extentOf(run).outer === 1 ? run.first + run.count : 0)
-  return [{ cut: 'input', axes, part: at, combine }, entries]
+  const part: Windows<A>['part'] = (box, attrs, inputs) => {
+    const window = at(box, attrs, inputs)
+    return { ...window, attrs: mark(window.attrs, startOf(attrs.shape, box)) }
+  }
+  return [{ cut: 'input', axes, part, combine }, entries]
 }
 
 /** Runs that take every way through the kernel: leading, inner and trailing, short and of several levels, with vectors

@@ -36,6 +36,13 @@ const least = (group: Float64Array) => group.reduce((a, b) => Math.min(a, b))
 const place = (group: Float64Array, value: number) =>
   group.findIndex((v) => v === value || (Number.isNaN(v) && Number.isNaN(value)))
 
+/** The place of the best; for a window of a larger tensor its value too. */
+const arg = (best: (group: Float64Array) => number) =>
+  reference<FoldAttrs & { from?: number }>(([x], attrs) => {
+    const at = fold(x, attrs, (group) => place(group, best(group)))
+    return attrs.from === undefined ? [at] : [fold(x, attrs, best), at]
+  })
+
 /** Stable, and −∞ for nothing but −∞. */
 function logSumExp(group: Float64Array): number {
   const m = most(group)
@@ -47,8 +54,8 @@ export const reduceReferences = {
   mean: folding((group) => sum(group) / group.length),
   max: folding(most),
   min: folding(least),
-  argmax: folding((group) => place(group, most(group))),
-  argmin: folding((group) => place(group, least(group))),
+  argmax: arg(most),
+  argmin: arg(least),
   logSumExp: folding(logSumExp),
 
   /** Mean and biased variance, in two passes. */
