@@ -25,7 +25,7 @@ const bicubicOp: StructuredOp<Attrs> = {
       'resizeBicubic',
       'it is for images and has no gradient',
       inputs,
-      'resizeBilinear() has one; stopGradient() says that none is wanted',
+      'resizeBilinear() has one; stopGradient() of its result says that none is wanted',
     ),
   cost: ([x], [y], { to, antialias }) => {
     const taps = [1, 2].map((a) => 4 * (antialias ? Math.max(1, x.shape[a] / to[a - 1]) : 1) + 1)

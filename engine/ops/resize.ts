@@ -30,8 +30,10 @@ import {
   type Windows,
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { add } from './arithmetic.ts'
 import { refuse } from './refuse.ts'
 import { toTensor } from './source.ts'
+import { combinePairwise } from './windows.ts'
 
 type Pair = readonly [number, number]
 
@@ -54,24 +56,30 @@ const yShape = (x: Shape, { to, rows }: ResizeAttrs): Shape => [
 ]
 
 /** Windows of rows of one side; `needed` gives those of the other. */
-function windowsOf<A extends ResizeAttrs>(
+const windowsOf = <A extends ResizeAttrs>(
   side: 'x' | 'y',
   axisFor: (attrs: A) => Axis,
   needed: (axis: Axis, rows: Range) => Range,
-): readonly Windows<A>[] {
-  return [
-    {
-      cut: 'output',
-      axes: () => 2,
-      part: ([entries, own, ...rest], attrs, [t]) => {
-        const other = needed(axisFor(attrs), own)
-        const rows = side === 'x' ? { x: own, y: other } : { x: other, y: own }
-        const columns = [0, t.shape[2]] as const
-        return { attrs: { ...attrs, rows }, inputs: [[entries, other, columns, rest[1]]] }
-      },
-    },
-  ]
-}
+): Windows<A> => ({
+  cut: 'output',
+  axes: () => 2,
+  part: ([entries, own, , channels], attrs, [t]) => {
+    const other = needed(axisFor(attrs), own)
+    const rows = side === 'x' ? { x: own, y: other } : { x: other, y: own }
+    return { attrs: { ...attrs, rows }, inputs: [[entries, other, [0, t.shape[2]], channels]] }
+  },
+})
+
+/** Windows of rows of dy, whose gradients are added: where few rows of x take part in many of y. */
+const terms = <A extends ResizeAttrs>(): Windows<A> => ({
+  cut: 'input',
+  axes: (_, [dy]) => (dy.shape[0] === 1 ? 2 : 0),
+  part: (box, attrs) => {
+    const rows = { x: [0, attrs.from[0]] as const, y: box[1] }
+    return { attrs: { ...attrs, rows }, inputs: [box] }
+  },
+  combine: combinePairwise(add),
+})
 
 const common = { kind: 'structured', tail: false, prologue: false } as const
 
@@ -108,7 +116,7 @@ const nearestOp: StructuredOp<ResizeAttrs> = {
   infer: ([x], attrs) => [{ dtype: x.dtype, shape: yShape(x.shape, attrs) }],
   vjp: ({ attrs }, [dy]) => [dy && apply(nearestGradOp, [dy], attrs)[0]],
   cost: () => noCost,
-  windows: windowsOf('y', (a) => nearestAxis(a, 0), copied),
+  windows: [windowsOf('y', (a) => nearestAxis(a, 0), copied)],
   lower: ({ inputs: [x], attrs }) => nearest(nearestSpec(x.shape, attrs, x)),
   samples: [
     ...nearestCases.map((attrs, i) => ({ inputs: [sample(nearestShape(attrs, i))], attrs })),
@@ -125,7 +133,7 @@ const nearestGradOp: StructuredOp<ResizeAttrs> = {
   infer: ([dy], attrs) => [{ dtype: dy.dtype, shape: xShape(dy.shape, attrs) }],
   vjp: ({ attrs }, [g]) => [g && apply(nearestOp, [g], attrs)[0]],
   cost: ([dy]) => ({ macs: 0, flops: sizeOf(dy.shape) }),
-  windows: windowsOf('x', (a) => nearestAxis(a, 0), copies),
+  windows: [windowsOf('x', (a) => nearestAxis(a, 0), copies), terms()],
   lower: ({ inputs: [dy], attrs }) => nearestGrad(nearestSpec(dy.shape, attrs, dy)),
   samples: nearestCases.map((attrs, i) => ({
     inputs: [sample(yShape(nearestShape(attrs, i), attrs))],
@@ -168,7 +176,7 @@ const bilinearOp: StructuredOp<BilinearAttrs> = {
   infer: ([x], attrs) => [{ dtype: 'f32', shape: yShape(x.shape, attrs) }],
   vjp: ({ attrs }, [dy]) => [dy && apply(bilinearGradOp, [dy], attrs)[0]],
   cost: (_, [y]) => ({ macs: 0, flops: 8 * sizeOf(y.shape) }),
-  windows: windowsOf('y', (a) => bilinearAxis(a, 0), mixed),
+  windows: [windowsOf('y', (a) => bilinearAxis(a, 0), mixed)],
   lower: ({ inputs: [x], attrs }) => bilinear(bilinearSpec(x.shape, attrs, x)),
   samples: bilinearSamples('x'),
 }
@@ -180,7 +188,7 @@ const bilinearGradOp: StructuredOp<BilinearAttrs> = {
   infer: ([dy], attrs) => [{ dtype: 'f32', shape: xShape(dy.shape, attrs) }],
   vjp: ({ attrs }, [g]) => [g && apply(bilinearOp, [g], attrs)[0]],
   cost: ([dy]) => ({ macs: 0, flops: 8 * sizeOf(dy.shape) }),
-  windows: windowsOf('x', (a) => bilinearAxis(a, 0), reached),
+  windows: [windowsOf('x', (a) => bilinearAxis(a, 0), reached), terms()],
   lower: ({ inputs: [dy], attrs }) => {
     // Columns first, where few pixels of x would each read many of dy.
     const split = attrs.to[0] >= 4 * attrs.from[0]
