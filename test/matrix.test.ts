@@ -8,13 +8,14 @@ import {
   linear,
   matmul,
   mean,
+  openDevice,
   outer,
   ShapeError,
   sizeOf,
   type Tensor,
   type TensorType,
   tanh,
-} from '../engine/index.ts'
+} from '../engine/node.ts'
 import { drawInput, interpret, randomFrom } from '../engine/reference/index.ts'
 import { agree, becomes, drawn, f32, kernelsOf } from './agree.ts'
 import { close, readAll, traceOf } from './checks.ts'
@@ -153,6 +154,26 @@ test('matmul: more batch entries than a grid is deep', async () => {
       if (got[i] !== want) assert.unreachable(`entry ${i} is ${got[i]} and should be ${want}`)
     }
   }
+})
+
+test('matmul: operands larger than one binding, cut along batch, rows and terms', async () => {
+  const device = await openDevice({ bindingBytes: 1024, alignment: 256, say: () => {} })
+  for (const [a, b, flags] of [
+    [f32(200, 5), f32(5, 7), {}],
+    [f32(300, 6), f32(300, 4), { transposeA: true }],
+    [f32(300, 6), f32(4, 300), { transposeA: true, transposeB: true }],
+    [f32(9, 20, 8), f32(9, 6, 8), { transposeB: true }],
+    [f32(9, 8, 20), f32(9, 8, 6), { transposeA: true }],
+    [f32(5, 1, 20, 3), f32(4, 3, 6), {}],
+  ] as const)
+    await agree((x, y) => [matmul(x, y, flags)], drawn([a, b]), { device })
+  // A layer over a large batch, with its gradients.
+  await agree(
+    (x, w, t) => grad(matmul(x, w), [x, w], t),
+    drawn([f32(200, 5), f32(5, 7), f32(200, 7)]),
+    { device },
+  )
+  device.close()
 })
 
 test('matmul: large operands are not copied, and the bias of a layer rides on the product', async () => {
