@@ -124,7 +124,8 @@ const maximumDef = extreme('maximum', '<')
 const minimumDef = extreme('minimum', '>')
 
 /** a + b. Arithmetic broadcasts as NumPy does, and takes two tensors of one dtype or a tensor and a number that its dtype
- * holds; throws ShapeError for others. */
+ * holds; throws ShapeError for others. What becomes of NaN follows the adapter, whose compiler may assume that there is
+ * none; ops that promise something about NaN say so. */
 export const add = two(addDef.of)
 /** a − b. */
 export const sub = two(subDef.of)
@@ -134,7 +135,7 @@ export const mul = two(mulDef.of)
 export const div = two(divDef.of)
 /** a − b·⌊a/b⌋: the remainder with the sign of the divisor, as in Python and PyTorch. Floats: exact but for one
  * rounding where the signs differ, whatever the quotient; NaN for b = 0 (and for |b| below 2⁻¹²⁶), for NaN and for an
- * infinite a. Integers: 0 for b = 0. */
+ * infinite a. Integers: 0 for b = 0. Its gradient takes ⌊a/b⌋ for a constant. */
 export const mod = two(modDef.of)
 /** The larger one, with NaN if either is. A tie gives half of the gradient to each side. */
 export const maximum = two(maximumDef.of)

@@ -71,7 +71,7 @@ function nearestHalf(x: number): number {
 /** The same values in another dtype. Floats become integers by being cut towards zero; what is out of range becomes the
  * nearest that is in it (u8 too: −1 gives 0 and 300 gives 255), NaN becomes 0. Integers become integers by their low
  * bits, as in memory (−1 gives 255 as u8), and floats by rounding to nearest even, as f32 does to f16, where from 65520
- * on there is infinity. */
+ * on there is infinity. f16 needs an adapter that has it. */
 export function cast(x: TensorLike, to: DType): Tensor {
   const t = toTensor(x)
   return t.dtype === to ? t : apply(castOp, [t], { to })[0]
