@@ -57,6 +57,7 @@ const sizes: readonly Shape[] = [
   [1, 1, 1],
   [1, 20, 12],
   [33, 5, 1],
+  [2, 9, 30],
   [9, 1, 6],
 ]
 
@@ -193,7 +194,13 @@ test('matmul: large operands are not copied, and the bias of a layer rides on th
     turns.map((d) => d.params[1]),
     [35],
   )
-  // A row times the transpose of a matrix turns nothing around.
+  // A few rows times the transpose of a large matrix: those and their results are turned, and of one row nothing.
+  await becomes(
+    (a, b) => [matmul(a, b, { transposeB: true })],
+    [f32(2, 9), f32(30, 9)],
+    ['matmul', 'rearrange'],
+  )
+  await agree((a, b) => [matmul(a, b, { transposeB: true })], drawn([f32(3, 2, 9), f32(30, 9)]))
   await becomes((a, b) => [matmul(a, b, { transposeB: true })], [f32(1, 9), f32(6, 9)], ['matmul'])
 })
 

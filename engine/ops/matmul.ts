@@ -3,7 +3,7 @@
 //   a·b      a 1×1 convolution whose pixels are the rows of a; those of all batch entries where they share one b
 //   aᵀ·b     its weight gradient, whose pixels are the rows of a and b; a batch is its strips
 //   a·bᵀ     as a·b, and aᵀ·bᵀ as aᵀ·b, with b turned around in memory of their own, as a convolution's input gradient
-//            turns its weights: n·k elements for m·n·k multiply-adds. One row times bᵀ is b times one column.
+//            turns its weights; or as (b·aᵀ)ᵀ, where it is less to turn a few rows of a and of the result
 //
 // A batch is one dispatch. Operands are copied out only where they broadcast along more than two runs of batch axes,
 // and a is turned where aᵀ meets a b of another batch.
@@ -224,8 +224,6 @@ const transposedOp: Op = {
   ]),
 }
 
-const flipLast = (t: Tensor): Tensor => reshape(t, [...lead(t), ...[...tail(t)].reverse()])
-
 /** op(a)·op(b), by the ops above; shapes are right. */
 function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
   const runs = runsOf(a, b)
@@ -243,9 +241,14 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
       ? product(spread(a), b, false, transposeB)
       : product(a, spread(b), false, transposeB)
   }
-  const rows = runs.some((r) => r.b) ? tail(a)[0] : sizeOf(a.shape) / tail(a)[1]
-  if (transposeB && rows === 1 && !tail(b).includes(1))
-    return flipLast(product(b, flipLast(a), false, false))
+  const [n, inner] = tail(b)
+  const one = runs.every((r) => !r.b)
+  const rows = one ? sizeOf(a.shape) / inner : tail(a)[0]
+  if (transposeB && rows * (inner + n) < n * inner) {
+    const [x, w] = one ? [reshape(a, [rows, inner]), reshape(b, [n, inner])] : [a, b]
+    const y = transpose(product(w, x, false, true))
+    return one ? reshape(y, [...(broadcastShapes([lead(a), lead(b)]) ?? []), tail(a)[0], n]) : y
+  }
   return apply(matmulOp, [a, b], flagsOf(transposeB))[0]
 }
 
@@ -254,6 +257,8 @@ export function transpose(x: TensorLike): Tensor {
   const t = toTensor(x)
   const r = t.shape.length
   if (r < 2) refuse('transpose', 'at least two axes are needed', [t])
+  const [m, n] = tail(t)
+  if (m === 1 || n === 1) return reshape(t, [...lead(t), n, m])
   return permute(t, [...t.shape.keys()].slice(0, r - 2).concat(r - 1, r - 2))
 }
 
