@@ -205,6 +205,31 @@ test('gather and its kin: tensors larger than one binding', () =>
     )
   }))
 
+test('gather and its kin: nothing taken is nothing, nothing to take from is 0, and nothing added changes nothing', async () => {
+  const device = await testDevice()
+  const read = async (t: Tensor) => [t.shape, [...(await device.read(t))]]
+  const ones = (...shape: number[]) =>
+    constant(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1), shape)
+  const zeros = (...shape: number[]) => cast(mul(ones(...shape), 0), 'i32')
+  assert.equal(await read(gather(ones(3, 4), zeros(0, 4), 0)), [[0, 4], []])
+  assert.equal(await read(gather(ones(0, 2), zeros(2, 2), 0)), [
+    [2, 2],
+    [0, 0, 0, 0],
+  ])
+  assert.equal(await read(indexSelect(ones(3, 4), zeros(0), 0)), [[0, 4], []])
+  assert.equal(await read(indexSelect(ones(2, 0), zeros(3), 1)), [
+    [2, 3],
+    [0, 0, 0, 0, 0, 0],
+  ])
+  assert.equal(await read(scatterAdd(ones(2), zeros(0), ones(0), 0)), [[2], [1, 1]])
+  assert.equal(await read(scatterAdd(ones(2, 1), zeros(2, 0), ones(2, 4), 0)), [
+    [2, 1],
+    [1, 1],
+  ])
+  assert.equal(await read(scatterAdd(ones(0), zeros(5000), ones(5000), 0)), [[0], []])
+  assert.equal(await read(oneHot(zeros(0), 3)), [[0, 3], []])
+})
+
 test('gather: what cannot be is refused in words', () => {
   const x = constant(new Float32Array(12), [3, 4])
   const index = constant(new Int32Array(4), [1, 4])
@@ -225,6 +250,7 @@ test('gather: what cannot be is refused in words', () => {
     /^gather: the index must be no larger than x but on axis 0/,
   )
   refused(() => gather(x, constant(new Int32Array(4), [4]), 0), /no larger than x/)
+  refused(() => gather(x, constant(new Int32Array(0), [3, 0]), 0), /^gather: the index is empty/)
   refused(() => indexSelect(x, index, 0), /^indexSelect: the index must be a vector/)
   refused(
     () => scatterAdd(x, index, cast(x, 'i32'), 0),

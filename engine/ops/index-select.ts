@@ -6,7 +6,7 @@ import {
   type IndexElem,
   selectRows as selectRecipe,
 } from '../../shaders/take.ts'
-import { type DType, type Shape, sizeOf } from '../dtype.ts'
+import { type DType, type Shape, sameShape, sizeOf } from '../dtype.ts'
 import {
   apply,
   type Box,
@@ -88,7 +88,9 @@ export function gather(x: TensorLike, index: TensorLike, axis: number): Tensor {
   const a = axisOf('gather', axis, t)
   if (!fits(at.shape, resized(t.shape, a, Number.POSITIVE_INFINITY)))
     refuse('gather', `the index must be no larger than x but on axis ${a}`, [t, at])
-  return apply(gatherOp, [cropped(t, resized(at.shape, a, t.shape[a])), at], { axis: a })[0]
+  const met = resized(at.shape, a, t.shape[a])
+  if (!sizeOf(met) && !sameShape(met, t.shape)) refuse('gather', 'the index is empty', [t, at])
+  return apply(gatherOp, [cropped(t, met), at], { axis: a })[0]
 }
 
 const selectOp: StructuredOp<AlongAxis> = {

@@ -1,6 +1,6 @@
 // What ops that take and add by number share: which tensors are numbers of places, and the axis that they count along.
 
-import { normalizeAxes, type Shape, sizeOf, type TensorType } from '../dtype.ts'
+import { normalizeAxes, type Shape, sameShape, sizeOf, type TensorType } from '../dtype.ts'
 import type { Tensor } from '../tensor.ts'
 import { refuse } from './refuse.ts'
 import { slice } from './shape.ts'
@@ -33,8 +33,10 @@ export const fits = (shape: Shape, inside: Shape): boolean =>
 
 /** The first elements along every axis. */
 export const cropped = (x: Tensor, shape: Shape): Tensor =>
-  slice(
-    x,
-    shape.map(() => 0),
-    shape,
-  )
+  sameShape(x.shape, shape)
+    ? x
+    : slice(
+        x,
+        shape.map(() => 0),
+        shape,
+      )

@@ -124,6 +124,7 @@ export function scatterAdd(
   if (!fits(at.shape, s.shape)) refuse('scatterAdd', 'the index must be no larger than src', got)
   if (!fits(at.shape, resized(t.shape, a, Number.POSITIVE_INFINITY)))
     refuse('scatterAdd', `the index must be no larger than the base but on axis ${a}`, got)
+  if (!sizeOf(at.shape)) return t
   const added = cropped(s, at.shape)
   const whole = resized(t.shape, a, at.shape[a])
   if (sameShape(at.shape, whole)) return addAt(t.shape, at, added, a, t)

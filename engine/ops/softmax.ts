@@ -90,6 +90,7 @@ const gradientOf = (
   name,
   kind: 'structured',
   error: { relative: 2 ** -20 },
+  source: 'product with the Jacobian, from the output alone',
   ...plain,
   infer: ([dy, y], _, no) => {
     if (y.dtype !== 'f32' || !sameType(dy, y)) no('two f32 tensors of one shape are needed')
@@ -142,6 +143,7 @@ const labels = (shape: readonly number[], most: number) => ({
 
 const takeOp: StructuredOp<Empty> = {
   name: 'takeLabel',
+  source: 'gather along the classes',
   error: 'exact',
   kind: 'structured',
   ...plain,
@@ -169,6 +171,7 @@ const takeOp: StructuredOp<Empty> = {
 
 const scatterOp: StructuredOp<{ classes: number }> = {
   name: 'scatterLabel',
+  source: 'transpose of takeLabel',
   error: 'exact',
   kind: 'structured',
   ...plain,
