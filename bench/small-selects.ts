@@ -1,5 +1,6 @@
 // selectLargest against a sort, on what makes selections wrong.
 
+import { defaultCaps } from '../engine/explain.ts'
 import { selectLargest } from '../shaders/select.ts'
 import { type Runner, randomOf } from './small-runner.ts'
 
@@ -38,7 +39,7 @@ async function checkSelect(
     await run.check(
       'selectLargest',
       `${what}, ${rows} × ${m}, k ${k}`,
-      (access) => selectLargest({ rows, m, k, access }),
+      (access) => selectLargest({ rows, m, k, access, caps: defaultCaps }),
       [x, valid],
       [
         { elem: 'u8', values: mask },
@@ -109,7 +110,7 @@ export async function checkSelects(run: Runner) {
   const valid = new Uint8Array(m).fill(1)
   const ties = x.map((v) => Math.floor(4 * v))
   const make = (access: readonly ('read' | 'read_write')[]) =>
-    selectLargest({ rows, m, k: m / 8, access })
+    selectLargest({ rows, m, k: m / 8, access, caps: defaultCaps })
   await run.time('selectLargest', make, [x, valid], [m, 4])
   await run.time('selectLargest with ties', make, [ties, valid], [m, 4])
 }

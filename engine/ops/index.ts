@@ -12,16 +12,17 @@ import { convOps } from './conv.ts'
 import { convertOps } from './convert.ts'
 import { crossEntropyOps } from './cross-entropy.ts'
 import { edgeOps } from './edge.ts'
-import { takeOps } from './index-select.ts'
 import { functionOps } from './functions.ts'
+import { histogramOps } from './histogram.ts'
+import { takeOps } from './index-select.ts'
 import { matmulOps } from './matmul.ts'
 import { normOps } from './norm.ts'
 import { poolOps } from './pool.ts'
 import { randomOps } from './random.ts'
 import { reduceOps } from './reduce.ts'
 import { resizeOps } from './resize.ts'
-import { scatterOps } from './scatter.ts'
 import { scanOps } from './scan.ts'
+import { scatterOps } from './scatter.ts'
 import { selectOps } from './select.ts'
 import { shapeOps } from './shape.ts'
 import { softmaxOps } from './softmax.ts'
@@ -60,5 +61,6 @@ export const ops: readonly Op[] = [
   ...scatterOps,
   ...selectOps,
   ...sortOps,
+  ...histogramOps,
   ...randomOps,
 ] as readonly Op[]

@@ -4,6 +4,7 @@ import { sortOrder as sortRecipe } from '../../shaders/sort.ts'
 import { sizeOf } from '../dtype.ts'
 import { apply, none, type StructuredOp } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { rows } from './windows.ts'
 
 const sortOrderOp: StructuredOp<{ bits: number }> = {
   name: 'sortOrder',
@@ -20,6 +21,7 @@ const sortOrderOp: StructuredOp<{ bits: number }> = {
   },
   vjp: none('an order is piecewise constant'),
   cost: ([keys], _, { bits }) => ({ macs: 0, flops: bits * sizeOf(keys.shape) }),
+  windows: rows(1),
   lower: ({ inputs: [keys], attrs: { bits }, caps }) =>
     sortRecipe({ rows: keys.shape[0], m: keys.shape[1], bits, access: [keys.access], caps }),
   samples: [

@@ -1,5 +1,4 @@
-// Scores over classes: softmax along any axis, and row by row the score at a label, and the largest
-// values.
+// Scores over classes: softmax along any axis, and row by row the score at a label.
 
 import { reference, rowsOf, type Value } from './value.ts'
 
@@ -46,16 +45,6 @@ function logSoftmax(row: Float64Array): Float64Array {
   return row.map((v) => v - most - Math.log(sum))
 }
 
-/** Descending, NaN before everything, equal values in the order of their indices. */
-function ranking(row: ArrayLike<number>): number[] {
-  const key = (i: number) => (Number.isNaN(row[i]) ? Number.POSITIVE_INFINITY : row[i])
-  const first = (i: number) => (Number.isNaN(row[i]) ? 0 : 1)
-  return Array.from(row, (_, i) => i).sort((a, b) => {
-    if (first(a) !== first(b)) return first(a) - first(b)
-    return key(a) === key(b) ? a - b : key(b) - key(a)
-  })
-}
-
 export const labelReferences = {
   softmax: reference<AlongAxis>((xs, attrs) =>
     perColumn(xs, attrs, (x) => logSoftmax(x).map(Math.exp)),
@@ -93,19 +82,5 @@ export const labelReferences = {
       if (label >= 0 && label < classes) y[r * classes + label] = dy.data[r]
     })
     return [y]
-  }),
-
-  /** Marks the k largest valid values of each row; kept is how many there were to mark. */
-  selectLargest: reference<{ k: number }>(([values, valid], { k }) => {
-    const mask = perRow(values, (row, r) => {
-      const allowed = ranking(row).filter((i) => rowOf(valid, r)[i] !== 0)
-      const chosen = new Set(allowed.slice(0, k))
-      return row.map((_, i) => (chosen.has(i) ? 1 : 0))
-    })
-    const [rows, m] = rowsOf(values)
-    const kept = Float64Array.from({ length: rows }, (_, r) =>
-      mask.subarray(r * m, (r + 1) * m).reduce((a, b) => a + b, 0),
-    )
-    return [mask, kept]
   }),
 }
