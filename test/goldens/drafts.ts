@@ -62,14 +62,19 @@ export function draftOf(c: GoldenCase): Draft {
 /** Adds to one value of a tensor: its largest, where an error weighs least. */
 export function nudge({ tensors }: Draft, name: string, by: number): void {
   const data = tensors.get(name)!.data as Float32Array
-  const largest = data.reduce((best, v, i) => (Math.abs(v) > Math.abs(data[best]) ? i : best), 0)
-  data[largest] += by
+  data[largestOf(data)] += by
 }
 
-/** Changes one value of a tensor so that no tolerance allows it. */
+/** Changes one value of a tensor so that nothing allows it. */
 export function damage(draft: Draft, name: string): void {
-  nudge(draft, name, draft.tensors.get(name)!.dtype === 'F32' ? 0.05 : 1)
+  const { dtype, data } = draft.tensors.get(name)!
+  // A mask is turned round: its numbers may be codes, of which the next one may be right as well.
+  if (dtype === 'U8') (data as Uint8Array)[largestOf(data as Uint8Array)] ^= 1
+  else nudge(draft, name, dtype === 'F32' ? 0.05 : 1)
 }
+
+const largestOf = (data: ArrayLike<number>): number =>
+  Array.from(data).reduce((best, v, i) => (Math.abs(v) > Math.abs(data[best]) ? i : best), 0)
 
 /** Writes drafts as a folder of golden cases. */
 export function writeFolder(drafts: readonly Draft[]): string {

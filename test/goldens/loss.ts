@@ -2,16 +2,16 @@
 
 import { div, mul, sum } from '../../engine/index.ts'
 import type { Tensor } from '../../engine/tensor.ts'
+import { crossEntropy, nllLoss, type Reduction, smoothL1 } from '../../nn/index.ts'
 import type { Attributes } from './attributes.ts'
 import { bootstrap } from './bootstrap.ts'
-import { later } from './later.ts'
 import { expression, type Operator } from './trial.ts'
 
 /** A label that no pixel has: every pixel counts. */
 const none = -1
 
 function options(a: Attributes, weights?: Tensor) {
-  const reduction = a.text('reduction', ['mean', 'sum', 'none'])
+  const reduction = a.text<Reduction>('reduction', ['mean', 'sum', 'none'])
   a.rule(
     'mean_divides_by',
     weights ? 'sum of the class weights of the valid pixels' : 'number of valid pixels',
@@ -26,18 +26,17 @@ export const loss: Record<string, Operator> = {
   cross_entropy: expression(({ logits, labels, class_weight: weights }, a) => {
     if (a.flag('class_weights') !== Boolean(weights))
       throw new Error('its attribute class_weights contradicts its tensors')
-    return later('crossEntropy')(logits, labels, options(a, weights)).loss
+    return crossEntropy(logits, labels, options(a, weights)).loss
   }),
   nll: expression(({ logp, labels, class_weight: weights }, a) => {
     a.rule('input', 'log probabilities')
     if (a.has('class_weights')) a.flag('class_weights')
-    return later('nllLoss')(logp, labels, options(a, weights)).loss
+    return nllLoss(logp, labels, options(a, weights)).loss
   }),
   smooth_l1: expression(({ x, t, w }, a) => {
     const beta = a.number('beta')
-    const how = a.text('reduction', ['mean', 'sum', 'none', 'weighted'])
+    const how = a.text<Reduction | 'weighted'>('reduction', ['mean', 'sum', 'none', 'weighted'])
     a.rule('definition', how === 'weighted' ? weighted : definition)
-    const smoothL1 = later('smoothL1')
     if (how !== 'weighted') return smoothL1(x, t, { beta, reduction: how })
     return div(sum(mul(smoothL1(x, t, { beta, reduction: 'none' }), w)), sum(w))
   }),
