@@ -1,6 +1,5 @@
 // Softmax and label kernels against plain loops.
 
-import { argmax } from '../shaders/arg.ts'
 import { oneHot, scatterLabel, takeLabel } from '../shaders/label.ts'
 import { logSoftmax, softmax } from '../shaders/softmax.ts'
 import { type Runner, randomOf } from './small-runner.ts'
@@ -87,30 +86,12 @@ async function checkLabel(run: Runner, rows: number, c: number, labels: 'u8' | '
     )
 }
 
-async function checkArgmax(run: Runner, rows: number, c: number, elem: 'u8' | 'i32' | 'u32') {
-  const x = floats(rows * c, 2).map(Math.round)
-  for (let k = 0; k < x.length; k += 17) x[k] = k % 2 ? NaN : -Infinity
-  const want = Array.from({ length: rows }, (_, r) => {
-    const row = Array.from(x.subarray(r * c, (r + 1) * c), (v) => (Number.isNaN(v) ? Infinity : v))
-    return row.indexOf(Math.max(...row))
-  })
-  await run.check(
-    'argmax',
-    `${rows} × ${c} ${elem}`,
-    (access) => argmax({ rows, c, elem, access }),
-    [x],
-    [{ elem, values: want }],
-  )
-}
-
 export async function checkLabels(run: Runner) {
   for (const c of [1, 2, 3, 4, 8, 19, 21, 150, 256, 1000, 3001])
     for (const rows of [1, 7, 130]) {
       await checkSoftmax(run, rows, c, rows === 7 ? 100 : 5)
       if (c <= 256)
         for (const labels of ['u8', 'i32', 'u32'] as const) await checkLabel(run, rows, c, labels)
-      for (const elem of ['u8', 'i32', 'u32'] as const)
-        if (c <= 256 || elem !== 'u8') await checkArgmax(run, rows, c, elem)
     }
   const [rows, c] = [512 * 256, 19]
   const x = floats(rows * c, 5)
@@ -141,5 +122,4 @@ export async function checkLabels(run: Runner) {
     [labels],
     [x.byteLength],
   )
-  await run.time('argmax', (access) => argmax({ rows, c, elem: 'u8', access }), [x], [rows])
 }

@@ -2,10 +2,11 @@
 //
 //   mean[o, i] = Σ_r x[o, r, i] / R     variance[o, i] = Σ_r (x[o, r, i] − mean[o, i])² / R     x seen as [outer, R, inner]
 //
-// Everything is relative to the first element of the column, so that a mean far from zero costs no digits. A strip of
-// rows is read twice, first for its mean, then for the squares around that mean (the second read is from cache). Strips
-// are neighbouring rows, or, where a GPU reads few columns, every S-th; they are joined in fixed order by Chan's formula (Chan, Golub and LeVeque 1979),
-// group by group until one is left:
+// Where the first, middle and last element of a column are nearly equal, everything is relative to the first, so that a mean
+// far from zero costs no digits; elsewhere the mean is near zero, and that would cost its digits. A strip of rows is read
+// twice, first for its mean, then for the squares around that mean (the second read is from cache). Strips are
+// neighbouring rows, or, where a GPU reads few columns, every S-th; they are joined in fixed order by Chan's formula
+// (Chan, Golub and LeVeque 1979), group by group until one is left:
 //
 //   n = n₁ + n₂,  δ = m₂ − m₁,  mean = m₁ + δ·n₂/n,  M2 = M2₁ + M2₂ + δ²·n₁·n₂/n
 //
@@ -107,6 +108,8 @@ type Kind = 'strip' | 'join'
 function source(kind: Kind, lanes: Lanes, access: Access, ends: boolean): string {
   const type = lanes === 'single' ? 'f32' : 'vec4f'
   const result = ends ? 'f32' : type
+  // One pivot for all four rows.
+  const one = lanes === 'rows' ? '.x' : ''
   const bindings = [
     `var<storage, ${access}> x: array<${type}>`,
     kind === 'join' && `var<storage, read_write> means: array<${type}>`,
@@ -145,9 +148,9 @@ function source(kind: Kind, lanes: Lanes, access: Access, ends: boolean): string
   }`
   // Each of the four lanes has as many rows.
   const ofLanes = `
-  let middle = dot(m, vec4f(0.25));
-  let d = m - middle;
-  mean[i] = pivot.x + middle;
+  let centre = dot(m, vec4f(0.25));
+  let d = m - centre;
+  mean[i] = pivot.x + centre;
   spread[i] = (dot(m2, vec4f(1.0)) / f32(p.rows) + dot(d, d)) * 0.25;`
   return `struct Params { outer: u32, rows: u32, columns: u32, strips: u32, unit: u32, groups: u32, count: u32, last: u32, mixed: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -164,7 +167,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let rest = i / p.columns;
   let g = rest % p.groups;
   let o = rest / p.groups;
-  let pivot = ${type}(x[o * p.rows * p.columns + column]${lanes === 'rows' ? '.x' : ''});
+  let begin = o * p.rows * p.columns + column;
+  let sample = ${type}(x[begin]${one});
+  let near = abs(sample) * 0.0625;
+  let middle = abs(x[begin + p.rows / 2u * p.columns]${one} - sample) < near;
+  let end = abs(x[begin + (p.rows - 1u) * p.columns]${one} - sample) < near;
+  let pivot = select(${type}(), sample, middle & end);
   ${kind === 'strip' ? ofStrip : ofStates}
   ${
     ends

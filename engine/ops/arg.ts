@@ -3,10 +3,10 @@
 
 import { argFold } from '../../shaders/folds.ts'
 import { register } from '../../shaders/kernel.ts'
-import { broadcastShapes, type DType, isFloat, type Shape, sameShape } from '../dtype.ts'
-import { apply, none, type PointwiseOp, type SampleInput, sample, type TensorLike } from '../op.ts'
+import { broadcastShapes, type DType, isFloat, sameShape } from '../dtype.ts'
+import { apply, none, type PointwiseOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { add, cast, equal, greater, isNaN, less, maximum, where } from './arithmetic.ts'
+import { add, cast } from './arithmetic.ts'
 import {
   beside,
   extentOf,
@@ -16,14 +16,14 @@ import {
   spread,
   without,
 } from './axes.ts'
+import { equal, greater, isNaN, less, logicalAnd, logicalNot, logicalOr, where } from './compare.ts'
 import { foldOp, runs, samplesOf } from './fold.ts'
 import { pointwise } from './pointwise.ts'
 import { reshape } from './shape.ts'
 
-/** With the dtype of what is compared, since fusion may load it from something else. */
 type Arg = Run & {
-  readonly dtype: DType
-  /** Element that a window begins with. A window gives the best value and its position, so that the best of all can be found. */
+  /** Element that a window begins with. A window gives the best value and its position, so that the best of all can be
+   * found. */
   readonly from?: number
 }
 
@@ -39,7 +39,7 @@ function bestOf(which: 'max' | 'min', windows: readonly Tensor[][]): Tensor {
   const { at } = best.reduce((a, b) => {
     const ahead = which === 'max' ? greater(b.value, a.value) : less(b.value, a.value)
     const isNew = isFloat(b.value.dtype)
-      ? where(isNaN(a.value), 0, maximum(ahead, isNaN(b.value)))
+      ? logicalAnd(logicalOr(ahead, isNaN(b.value)), logicalNot(isNaN(a.value)))
       : ahead
     return { value: where(isNew, b.value, a.value), at: where(isNew, b.at, a.at) }
   })
@@ -48,16 +48,12 @@ function bestOf(which: 'max' | 'min', windows: readonly Tensor[][]): Tensor {
 
 const indexType = (rows: number): DType => (rows <= 256 ? 'u8' : 'i32')
 
-const argOp = (which: 'max' | 'min') => {
-  const samples = (input: (shape: Shape) => SampleInput) =>
-    samplesOf(input).map(({ inputs, attrs }) => ({
-      inputs,
-      attrs: { ...attrs, dtype: inputs[0].dtype },
-    }))
-  return foldOp<Arg>(`arg${which}`, {
+const argOp = (which: 'max' | 'min') =>
+  foldOp<Arg>(`arg${which}`, {
     source: 'NumPy: the first of equals, and of NaN',
     error: 'exact',
-    fold: (out, { dtype }) => argFold(which, register(dtype), out),
+    fold: (out, x) => argFold(which, register(x), out),
+    prologue: false,
     takes: ['f32', 'i32', 'u32', 'u8'],
     gives: (_, attrs) => indexType(extentOf(attrs).rows),
     states: ({ from }) => from !== undefined,
@@ -65,20 +61,19 @@ const argOp = (which: 'max' | 'min') => {
     combine: (windows) => [bestOf(which, windows)],
     vjp: none(`arg${which} is piecewise constant`),
     samples: [
-      ...samples((shape) => ({ ...sample(shape), steps: 7 })),
-      ...samples(sample).slice(0, 5),
-      ...samples((shape) => ({ dtype: 'i32', shape, range: [-9, 9] })).slice(0, 4),
-      ...samples((shape) => ({ dtype: 'u32', shape, range: [0, 2 ** 32 - 1] })).slice(0, 2),
-      ...samples((shape) => ({ dtype: 'u8', shape })).slice(0, 4),
+      ...samplesOf((shape) => ({ ...sample(shape), steps: 7 })),
+      ...samplesOf(sample).slice(0, 5),
+      ...samplesOf((shape) => ({ dtype: 'i32', shape, range: [-9, 9] })).slice(0, 4),
+      ...samplesOf((shape) => ({ dtype: 'u32', shape, range: [0, 2 ** 32 - 1] })).slice(0, 2),
+      ...samplesOf((shape) => ({ dtype: 'u8', shape })).slice(0, 4),
     ],
   })
-}
 const argmaxOp = argOp('max')
 const argminOp = argOp('min')
 
 /** Position in a run of the largest or smallest element: u8 for up to 256 of them, else i32. */
 export const argOver = (which: 'max' | 'min', x: Tensor, { shape, first, count }: Run): Tensor =>
-  apply(which === 'max' ? argmaxOp : argminOp, [x], { shape, first, count, dtype: x.dtype })[0]
+  apply(which === 'max' ? argmaxOp : argminOp, [x], { shape, first, count })[0]
 
 function argAlong(which: 'max' | 'min', x: TensorLike, axis: number, options: ReduceOptions) {
   const { x: t, axes, shape } = foldingOf(`arg${which}`, x, [axis], options)

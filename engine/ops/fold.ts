@@ -1,5 +1,5 @@
 // The shared rule of ops that fold one run of axes: what an op adds is its fold, the dtypes that it takes and gives, and
-// its derivative. Cheap pointwise producers are computed while it loads.
+// its derivative.
 
 import type { Fold } from '../../shaders/folds.ts'
 import { reduce } from '../../shaders/reduce.ts'
@@ -22,7 +22,10 @@ import { refuse } from './refuse.ts'
 import { reshape } from './shape.ts'
 
 export interface FoldSpec<A extends Run> {
-  readonly fold: (out: DType, attrs: A) => Fold
+  readonly fold: (out: DType, x: DType) => Fold
+  /** Cheap pointwise producers are not computed while it loads: a state of several parts binds more buffers than fusion
+   * reckons with. Only then is `x` above the dtype of the elements. */
+  readonly prologue?: false
   readonly takes: readonly DType[]
   /** What comes of a dtype; default: the same. */
   readonly gives?: (dtype: DType, attrs: A) => DType
@@ -52,7 +55,7 @@ export const foldOp = <A extends Run>(name: string, spec: FoldSpec<A>): Structur
     if (!sizeOf(shape)) no('an empty tensor has no elements to fold')
     const out = spec.gives?.(dtype, attrs) ?? dtype
     if (!spec.states?.(attrs)) return types.map(() => ({ dtype: out, shape: without(attrs) }))
-    return spec.fold(out, attrs).parts.map((part) => ({ dtype: part, shape: without(attrs) }))
+    return spec.fold(out, dtype).parts.map((part) => ({ dtype: part, shape: without(attrs) }))
   },
   vjp: spec.vjp,
   cost: (inputs) => ({
@@ -60,12 +63,12 @@ export const foldOp = <A extends Run>(name: string, spec: FoldSpec<A>): Structur
     flops: (spec.flops ?? 1) * inputs.reduce((n, t) => n + sizeOf(t.shape), 0),
   }),
   tail: false,
-  prologue: true,
-  lower: ({ attrs, outputs, prologue, caps }) => {
+  prologue: spec.prologue ?? true,
+  lower: ({ attrs, inputs, outputs, prologue, caps }) => {
     const { outer, rows, inner } = extentOf(attrs)
     return reduce(
       {
-        fold: spec.fold(outputs[0].dtype, attrs),
+        fold: spec.fold(outputs[0].dtype, inputs[0].dtype),
         outer,
         reduce: rows,
         inner,

@@ -80,6 +80,7 @@ const logSumExpOp: StructuredOp<Run> = foldOp<Run>('logSumExp', {
   error: { absolute: 2 ** -19 },
   flops: 12,
   fold: () => logSumExpFold,
+  prologue: false,
   takes: ['f32'],
   vjp: ({ inputs: [x], outputs: [y], attrs }, [dy]) => [
     dy && mul(spread(dy, attrs), apply(shareOp, [x, spread(y, attrs)], {})[0]),
