@@ -9,6 +9,7 @@ import { assignedBy } from './fused.ts'
 import { baseOf, type Graph } from './graph.ts'
 import { lower } from './lower.ts'
 import { liveBytes, pack } from './memory.ts'
+import { showBytes } from './print.ts'
 import { schedule } from './schedule.ts'
 import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
 
@@ -179,13 +180,12 @@ function findHomes(graph: Graph, order: readonly Node[]): Map<Tensor, Place> {
 function checkSize(type: TensorType, node: Node, limit: number, caps: Caps): void {
   const bytes = storageBytes(type)
   if (bytes <= Math.min(limit, caps.maxBufferBytes)) return
-  const mib = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`
   const most =
     limit === caps.maxBindingBytes
-      ? `binds at most ${mib(limit)} at once`
-      : `has buffers of at most ${mib(caps.maxBufferBytes)}`
+      ? `binds at most ${showBytes(limit)} at once`
+      : `has buffers of at most ${showBytes(caps.maxBufferBytes)}`
   throw new OutOfMemoryError(
-    `${showType(type)} takes ${mib(bytes)}, and ${caps.name} ${most} (in ${node.path || node.op.name})`,
+    `${showType(type)} takes ${showBytes(bytes)}, and ${caps.name} ${most} (in ${node.path || node.op.name})`,
     'use a smaller batch or crop',
   )
 }

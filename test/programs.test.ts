@@ -20,6 +20,7 @@ import {
   ShapeError,
   StaleTensorError,
   scope,
+  softmax,
   square,
   sub,
   sum,
@@ -140,14 +141,24 @@ test('programs: a variable lives on one device', () =>
     }),
   ))
 
-test('programs: planning refuses what no binding can hold', () =>
+test('programs: planning refuses what no buffer can hold, and what no parts of it can give', () =>
   withDevice(
     async (device) => {
-      const big = { dtype: 'f32', shape: [2 ** 26] } as const
-      const f = device.compile((x) => ({ x: mul(x, 2) }))
-      const error = await refusal(() => f.stages(big))
-      assert.instance(error, OutOfMemoryError)
-      assert.match(error.message, /f32\[67108864\] takes 256 MiB.* binds at most 128 MiB/)
+      const f32 = (...shape: number[]) => ({ dtype: 'f32', shape }) as const
+      const twice = device.compile((x) => mul(x, 2))
+      const tooLarge = await refusal(() => twice.stages(f32(2 ** 27)))
+      assert.instance(tooLarge, OutOfMemoryError)
+      assert.match(
+        tooLarge.message,
+        /f32\[134217728\] takes 537 MB.* has buffers of at most 268 MB/,
+      )
+      const row = device.compile((x) => softmax(x))
+      const whole = await refusal(() => row.stages(f32(2 ** 26)))
+      assert.instance(whole, OutOfMemoryError)
+      assert.match(
+        whole.message,
+        /binds at most 134 MB at once, and softmax cannot work on smaller/,
+      )
     },
     { defaultLimits: true },
   ))
