@@ -6,6 +6,7 @@ import {
   conv2d,
   convTranspose2d,
   OptionError,
+  permute,
   resizeBilinear,
   ShapeError,
   sizeOf,
@@ -76,6 +77,26 @@ test('convolutions: what is refused, and how', () => {
   ]
   for (const [f, type, message] of refused)
     assert.throws(f, (e: Error) => e instanceof type && e.message === message, message)
+})
+
+test('ConvTranspose2d: the names, and a weight that any convolution’s permutation turns around', () => {
+  const layer = new ConvTranspose2d(3, 2, [2, 4], { stride: 2, padding: [0, 1] })
+  assert.equal(
+    [...layer.parameters()].map((p) => p.name),
+    ['weight', 'bias'],
+  )
+  // Stored [in, out, kh, kw] elsewhere: element [i, o, y, x] is 1000·i + 100·o + 10·y + x.
+  const stored = Float32Array.from({ length: 3 * 2 * 2 * 4 }, (_, e) => {
+    const [i, o, y, x] = [Math.floor(e / 16), Math.floor(e / 8) % 2, Math.floor(e / 4) % 2, e % 4]
+    return 1000 * i + 100 * o + 10 * y + x
+  })
+  const weight = permute(constant(stored, [3, 2, 2, 4]), [2, 3, 1, 0])
+  assert.equal(weight.shape, layer.weight.shape)
+  // One pixel of channel 1 writes the kernel's rows beside one another, less a column on either side.
+  const pixel = constant([0, 1, 0], [1, 1, 1, 3])
+  const y = convTranspose2d(pixel, weight, { stride: 2, padding: [0, 1] })
+  assert.equal(y.shape, [1, 2, 2, 2])
+  assert.equal(Array.from(interpret([y])[0]), [1001, 1101, 1002, 1102, 1011, 1111, 1012, 1112])
 })
 
 test('ConvTranspose2d: bilinear starting weights interpolate', async () => {

@@ -86,6 +86,7 @@ const cases: [x: number[], w: number[], options: ConvOptions][] = [
 export const conv2dOp: StructuredOp<ConvAttrs> = {
   name: 'conv2d',
   kind: 'structured',
+  source: 'cross-correlation as PyTorch’s conv2d; `same` as TensorFlow’s',
   infer: ([x, w], attrs, refuse) => {
     check(x, w, refuse)
     if (x.shape[3] !== w.shape[2])
@@ -125,6 +126,7 @@ export const conv2dOp: StructuredOp<ConvAttrs> = {
 export const conv2dInputGradOp: StructuredOp<ConvAttrs> = {
   name: 'conv2dInputGrad',
   kind: 'structured',
+  source: 'the adjoint of conv2d by x; PyTorch’s conv_transpose2d',
   infer: ([dy, w], { size }, refuse) => {
     check(dy, w, refuse)
     if (dy.shape[3] !== w.shape[3]) refuse('gradient channels must equal the weight’s outputs')
@@ -160,6 +162,7 @@ export const conv2dInputGradOp: StructuredOp<ConvAttrs> = {
 export const conv2dWeightGradOp: StructuredOp<ConvAttrs> = {
   name: 'conv2dWeightGrad',
   kind: 'structured',
+  source: 'the adjoint of conv2d by w',
   infer: ([x, dy], { kernel }, refuse) => {
     check(x, { dtype: dy.dtype, shape: [...kernel, x.shape[3], dy.shape[3]] }, refuse)
     if (x.shape[0] !== dy.shape[0]) refuse('batches differ')
