@@ -11,8 +11,6 @@ import { tracing } from '../engine/trace.ts'
 import { buildModel, frrnA, frrnB } from '../models/index.ts'
 import { capture } from '../nn/capture.ts'
 import { countParameters } from '../nn/state.ts'
-import { recipeValues } from './goldens/recipe.ts'
-import { goldenCases } from './goldens/shared.ts'
 import { needShared, test } from './harness.ts'
 
 /** Applies `fn` to an image without a device. */
@@ -104,12 +102,4 @@ test('models: an image of another size is refused with the size that fits', () =
     () => onPaper([1, 3, 32, 32], (x) => model.apply(x, { train: false })),
     /colour channels last/,
   )
-})
-
-test('goldens: the recipe of parameters is exact', () => {
-  for (const c of goldenCases('hash_recipe')) {
-    const { seed, ordinal, shape, offset, scale } = c.attributes
-    const got = recipeValues(seed, { ordinal, shape, offset, scale })
-    assert.deepEqual(Array.from(got.data), c.values('values'), c.id)
-  }
 })
