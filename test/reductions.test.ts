@@ -1,6 +1,7 @@
 // Folds over axes: how exactly they sum, what they do with ties, NaN, infinities and integers, and what they refuse.
 
 import * as assert from 'uvu/assert'
+import { Device } from '../engine/device.ts'
 import {
   add,
   all,
@@ -404,3 +405,20 @@ test('folds: tensors larger than one binding', () =>
       drawn([f32Type(7, 30, 4)]),
     )
   }))
+
+test('folds: as on a GPU, which folds shorter strips', async () => {
+  const { gpu, caps } = await testDevice()
+  const device = new Device(gpu, { ...caps, kind: 'discrete' }, '', [], [], () => {})
+  const folds = [
+    sum,
+    mean,
+    max,
+    logSumExp,
+    variance,
+    any,
+    (x: Tensor, a: number[]) => argmax(x, a[0]),
+  ]
+  const some = (x: Tensor) => [...folds.map((f) => f(x, [0])), cumsum(x, 0, { reverse: true })]
+  const shapes = [[20000], [20001], [3001, 2], [1100, 8], [600, 40]]
+  await agree((...xs) => xs.flatMap(some), drawn(shapes.map((s) => f32Type(...s))), { device })
+})
