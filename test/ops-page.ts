@@ -122,6 +122,7 @@ function find(name: string, file: string): Declared {
 const cell = (text: string) => text.replaceAll('|', '\\|')
 
 function functionRow({ name, file, signature, doc }: Declared): string {
+  if (!doc) throw new Error(`${name} in ${file} has no docstring`)
   const first = /^.*?[.;](?= |$)/s.exec(doc)?.[0].replace(/[.;]$/, '') ?? doc
   return `| [\`${cell(name + signature)}\`](../engine/${file}) | ${cell(first)} |`
 }
@@ -135,7 +136,8 @@ const no = (problem: string): never => {
 function opRow(op: Op): string {
   const derivative = typeof op.vjp === 'function' ? 'yes' : `no: ${op.vjp.reason}`
   const cells = [op.name, example(op), accepted(op), derivative, fusion(op), kernels(op), parts(op)]
-  return `| ${[...cells, op.source ?? ''].map(cell).join(' | ')} |`
+  if (!op.source) throw new Error(`${op.name} does not say what it follows: give it a source`)
+  return `| ${[...cells, op.source].map(cell).join(' | ')} |`
 }
 
 const plain = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape })

@@ -15,6 +15,7 @@ const zero = (dtype: DType) =>
 
 /** select, not max(x, 0): max gives 0 for NaN on some drivers and would hide a divergence. */
 const reluDef = unary('relu', {
+  source: 'PyTorch: the gradient at 0 is 0',
   error: 'exact',
   rule: 'number',
   wgsl: (x, { out }) => `select(${x}, ${zero(out)}, ${x} < ${zero(out)})`,
@@ -37,18 +38,21 @@ const leakyReluOp = pointwise<{ slope: number }>('leakyRelu', {
   source: 'PyTorch: the gradient at 0 is the slope',
 })
 const sigmoidDef = unary('sigmoid', {
+  source: 'its definition, without overflow',
   flops: 10,
   wgsl: (x) => `(vec4f(1.0) / (vec4f(1.0) + math_exp(-${x})))`,
   reference: (x) => 1 / (1 + Math.exp(-x)),
   vjp: ({ outputs: [y] }, [dy]) => [dy && mul(dy, mul(y, sub(1, y)))],
 })
 const tanhDef = unary('tanh', {
+  source: 'its definition, from expm1',
   flops: 10,
   wgsl: (x) => `math_tanh(${x})`,
   reference: Math.tanh,
   vjp: ({ outputs: [y] }, [dy]) => [dy && mul(dy, sub(1, square(y)))],
 })
 const softplusDef = unary('softplus', {
+  source: 'its definition, without overflow',
   flops: 20,
   wgsl: (x) => `(max(${x}, vec4f()) + math_log1p(math_exp(-abs(${x}))))`,
   reference: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),

@@ -19,18 +19,21 @@ export * from './convert.ts'
 export * from './functions.ts'
 
 const addDef = binary('add', {
+  source: 'NumPy: broadcasting; integers wrap',
   rule: 'number',
   wgsl: (a, b) => `(${a} + ${b})`,
   reference: (a, b) => a + b,
   vjp: (_, [dy]) => [dy, dy],
 })
 const subDef = binary('sub', {
+  source: 'NumPy: broadcasting; integers wrap',
   rule: 'number',
   wgsl: (a, b) => `(${a} - ${b})`,
   reference: (a, b) => a - b,
   vjp: (_, [dy]) => [dy, dy && neg(dy)],
 })
 const mulDef = binary('mul', {
+  source: 'NumPy: broadcasting; integers wrap',
   rule: 'number',
   wgsl: (a, b) => `(${a} * ${b})`,
   // Products of 32-bit integers have more digits than a double.

@@ -83,6 +83,7 @@ const avgPoolOp: StructuredOp<AvgAttrs> = {
 const avgPoolGradOp: StructuredOp<AvgAttrs> = {
   ...structured,
   name: 'avgPool2dGrad',
+  source: 'adjoint of avgPool2d',
   infer: ([dy], { size }) => [{ dtype: dy.dtype, shape: [dy.shape[0], ...size, dy.shape[3]] }],
   vjp: ({ attrs }, [g]) => [g && apply(avgPoolOp, [g], attrs)[0]],
   cost: ([dy], _, attrs) => tapCost(dy, attrs),
@@ -167,6 +168,7 @@ const adaptiveOp: StructuredOp<AdaptiveAttrs> = {
 const adaptiveGradOp: StructuredOp<AdaptiveAttrs> = {
   ...structured,
   name: 'adaptiveAvgPool2dGrad',
+  source: 'adjoint of adaptiveAvgPool2d',
   infer: ([dy], { size }) => [{ dtype: dy.dtype, shape: [dy.shape[0], ...size, dy.shape[3]] }],
   vjp: ({ attrs }, [g]) => [g && apply(adaptiveOp, [g], attrs)[0]],
   cost: adaptiveCost,

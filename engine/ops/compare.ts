@@ -11,6 +11,7 @@ const truth = (condition: string) => `select(vec4u(0u), vec4u(1u), ${condition})
 
 const compare = (name: string, symbol: string, test: (a: number, b: number) => boolean) =>
   binary(name, {
+    source: 'NumPy, giving u8',
     rule: 'compare',
     steps: 5,
     error: 'exact',
@@ -42,6 +43,7 @@ export const greaterEqual = two(greaterEqualDef.of)
 // No symbol is both short and right on numbers other than 0 and 1: `&` of 1 and 2 is 0.
 const logical = (name: string, symbol: string, test: (a: boolean, b: boolean) => boolean) =>
   binary(name, {
+    source: 'NumPy, giving u8',
     rule: 'logical',
     error: 'exact',
     wgsl: (a, b) => truth(`(${a} != vec4u()) ${symbol} (${b} != vec4u())`),
@@ -52,6 +54,7 @@ const andDef = logical('logicalAnd', '&', (a, b) => a && b)
 const orDef = logical('logicalOr', '|', (a, b) => a || b)
 const xorDef = logical('logicalXor', '!=', (a, b) => a !== b)
 const notDef = unary('logicalNot', {
+  source: 'NumPy, giving u8',
   rule: 'logical',
   error: 'exact',
   wgsl: (x) => truth(`${x} == vec4u()`),
@@ -70,6 +73,7 @@ export const logicalNot = one(notDef.of)
 
 const test = (name: string, condition: (x: string) => string, reference: (x: number) => boolean) =>
   unary(name, {
+    source: 'IEEE 754, by the bits',
     error: 'exact',
     infer: ([x], _, refuse) => {
       if (!isFloat(x.dtype))
@@ -93,6 +97,7 @@ export const isNaN = one(isNaNDef.of)
 export const isFinite = one(isFiniteDef.of)
 
 const whereOp = pointwise('where', {
+  source: 'NumPy',
   error: 'exact',
   infer: (types, _, refuse) => {
     const [condition, a, b] = types

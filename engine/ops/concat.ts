@@ -13,6 +13,7 @@ import { rows } from './windows.ts'
 
 const concatOp: StructuredOp<{ axis: number }> = {
   name: 'concat',
+  source: 'NumPy',
   error: 'exact',
   kind: 'structured',
   infer: (types, { axis }, no) => {

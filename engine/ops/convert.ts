@@ -78,6 +78,7 @@ export function cast(x: TensorLike, to: DType): Tensor {
 }
 
 const broadcastOp = pointwise<{ shape: Shape }>('broadcastTo', {
+  source: 'NumPy',
   error: 'exact',
   infer: ([x], { shape }, refuse) => {
     const joint = isShape(shape) && broadcastShapes([x.shape, shape])
@@ -100,6 +101,7 @@ export function broadcastTo(x: TensorLike, shape: Shape): Tensor {
 }
 
 const stopOp = pointwise('stopGradient', {
+  source: 'JAX: stop_gradient',
   error: 'exact',
   rule: 'number',
   wgsl: ([x]) => x,
@@ -113,6 +115,7 @@ export const stopGradient = (x: TensorLike): Tensor => apply(stopOp, [toTensor(x
 
 // Like stopGradient it is gone once differentiation is over, so that neither x nor g is read for it.
 const gateOp = pointwise('gate', {
+  source: 'Wu, Shen and van den Hengel 2016, section 6.3',
   error: 'exact',
   infer: ([x, g], _, refuse) => {
     if (!isFloat(x.dtype)) refuse('x must be floating-point', 'integers have no gradient')

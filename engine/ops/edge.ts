@@ -69,6 +69,7 @@ function edgePad(
   const adjointOp: StructuredOp<Amounts> = {
     ...structured,
     name: `${name}Grad`,
+    source: `adjoint of ${name}`,
     infer: ([dy], { before, after }) => [
       { dtype: dy.dtype, shape: dy.shape.map((n, a) => n - before[a] - after[a]) },
     ],

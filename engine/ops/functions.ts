@@ -6,6 +6,7 @@ import { add, div, mul } from './arithmetic.ts'
 import { one, unary } from './pointwise.ts'
 
 const negDef = unary('neg', {
+  source: 'IEEE 754; integers wrap',
   error: 'exact',
   rule: 'number',
   // WGSL has no minus and no sign() for unsigned numbers.
@@ -23,6 +24,7 @@ const absDef = unary('abs', {
   source: 'the gradient at 0 is 0',
 })
 const signDef = unary('sign', {
+  source: 'the gradient of |x|, 0 at 0',
   error: 'exact',
   rule: 'number',
   wgsl: (x, { out }) => (isUnsigned(out) ? `min(${x}, vec4u(1u))` : `sign(${x})`),
@@ -33,18 +35,21 @@ const signDef = unary('sign', {
 const isUnsigned = (dtype: string) => dtype === 'u8' || dtype === 'u32'
 
 const squareDef = unary('square', {
+  source: 'its definition',
   rule: 'number',
   wgsl: (x) => `(${x} * ${x})`,
   reference: (x, { out }) => (isFloat(out) ? x * x : Math.imul(x, x)),
   vjp: ({ inputs: [x] }, [dy]) => [dy && mul(mul(dy, 2), x)],
 })
 const reciprocalDef = unary('reciprocal', {
+  source: 'IEEE 754',
   wgsl: (x) => `(vec4f(1.0) / ${x})`,
   reference: (x) => 1 / x,
   range: [0.5, 2],
   vjp: ({ outputs: [y] }, [dy]) => [dy && neg(mul(dy, square(y)))],
 })
 const sqrtDef = unary('sqrt', {
+  source: 'IEEE 754',
   flops: 4,
   wgsl: (x) => `sqrt(${x})`,
   reference: Math.sqrt,
@@ -52,6 +57,7 @@ const sqrtDef = unary('sqrt', {
   vjp: ({ outputs: [y] }, [dy]) => [dy && div(mul(dy, 0.5), y)],
 })
 const rsqrtDef = unary('rsqrt', {
+  source: 'IEEE 754',
   flops: 4,
   // Not inverseSqrt(): its error is up to 2 ulp by the standard, and one more division here costs nothing.
   wgsl: (x) => `(vec4f(1.0) / sqrt(${x}))`,
@@ -60,18 +66,21 @@ const rsqrtDef = unary('rsqrt', {
   vjp: ({ inputs: [x], outputs: [y] }, [dy]) => [dy && div(mul(mul(dy, -0.5), y), x)],
 })
 const expDef = unary('exp', {
+  source: 'Cody and Waite 1980: reduction, then a minimax polynomial',
   flops: 8,
   wgsl: (x) => `math_exp(${x})`,
   reference: Math.exp,
   vjp: ({ outputs: [y] }, [dy]) => [dy && mul(dy, y)],
 })
 const expm1Def = unary('expm1', {
+  source: 'Cody and Waite 1980: reduction, then a minimax polynomial',
   flops: 10,
   wgsl: (x) => `math_expm1(${x})`,
   reference: Math.expm1,
   vjp: ({ outputs: [y] }, [dy]) => [dy && mul(dy, add(y, 1))],
 })
 const logDef = unary('log', {
+  source: 'Cody and Waite 1980: reduction, then a minimax polynomial',
   flops: 8,
   wgsl: (x) => `math_log(${x})`,
   reference: Math.log,
@@ -79,6 +88,7 @@ const logDef = unary('log', {
   vjp: ({ inputs: [x] }, [dy]) => [dy && div(dy, x)],
 })
 const log1pDef = unary('log1p', {
+  source: 'Cody and Waite 1980: reduction, then a minimax polynomial',
   flops: 10,
   wgsl: (x) => `math_log1p(${x})`,
   reference: Math.log1p,
@@ -86,6 +96,7 @@ const log1pDef = unary('log1p', {
   vjp: ({ inputs: [x] }, [dy]) => [dy && div(dy, add(x, 1))],
 })
 const sinDef = unary('sin', {
+  source: 'Cody and Waite 1980: reduction, then a minimax polynomial',
   flops: 10,
   wgsl: (x) => `math_sin(${x}, 0u)`,
   reference: Math.sin,
@@ -93,6 +104,7 @@ const sinDef = unary('sin', {
   vjp: ({ inputs: [x] }, [dy]) => [dy && mul(dy, cos(x))],
 })
 const cosDef = unary('cos', {
+  source: 'Cody and Waite 1980: reduction, then a minimax polynomial',
   flops: 10,
   wgsl: (x) => `math_sin(${x}, 1u)`,
   reference: Math.cos,
@@ -103,15 +115,15 @@ const cosDef = unary('cos', {
 const whole = (
   name: 'floor' | 'ceil' | 'round' | 'trunc',
   reference: (x: number) => number,
-  source?: string,
+  source = 'IEEE 754',
 ) =>
   unary(name, {
+    source,
     error: 'exact',
     wgsl: (x) => `${name}(${x})`,
     reference,
     range: [-9, 9],
     vjp: none(`${name} is piecewise constant`),
-    ...(source && { source }),
   })
 const floorDef = whole('floor', Math.floor)
 const ceilDef = whole('ceil', Math.ceil)

@@ -70,6 +70,7 @@ export function moments(x: TensorLike): { mean: Tensor; variance: Tensor } {
 }
 
 const normalizeOp = pointwise('normalize', {
+  source: 'Ioffe and Szegedy 2015',
   flops: 3,
   infer: ([x, ...vectors], _, refuse) => {
     const channels = x.shape[x.shape.length - 1]

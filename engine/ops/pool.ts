@@ -69,6 +69,7 @@ const maxPoolOp: StructuredOp<PoolWindow> = {
 const maxPoolGradOp: StructuredOp<PoolWindow> = {
   ...plain,
   name: 'maxPool2dGrad',
+  source: 'adjoint of maxPool2dGather',
   infer: ([dy], { size }) => [{ dtype: dy.dtype, shape: [dy.shape[0], ...size, dy.shape[3]] }],
   vjp: ({ inputs: [, index], attrs }, [g]) => [g && apply(maxPoolGatherOp, [g, index], attrs)[0]],
   windows: poolRows('x', ['y', 'y']),
@@ -79,6 +80,7 @@ const maxPoolGradOp: StructuredOp<PoolWindow> = {
 const maxPoolGatherOp: StructuredOp<PoolWindow> = {
   ...plain,
   name: 'maxPool2dGather',
+  source: 'the maxima of other values at the same places',
   error: 'exact',
   infer: ([x], attrs) => [{ dtype: x.dtype, shape: pooled(x.shape, attrs) }],
   vjp: ({ inputs: [, index], attrs }, [g]) => [g && apply(maxPoolGradOp, [g, index], attrs)[0]],
@@ -90,6 +92,7 @@ const maxPoolGatherOp: StructuredOp<PoolWindow> = {
 const maxPoolPositionsOp: StructuredOp<PoolWindow> = {
   ...plain,
   name: 'maxPool2dPositions',
+  source: 'positions h·w + w as in PyTorch',
   error: 'exact',
   infer: ([index]) => [{ dtype: 'i32', shape: index.shape }],
   vjp: none('positions are whole numbers'),

@@ -26,6 +26,7 @@ import { toTensor } from './source.ts'
 
 const reshapeOp: ViewOp<{ shape: Shape }> = {
   name: 'reshape',
+  source: 'NumPy',
   error: 'exact',
   kind: 'view',
   infer: ([x], { shape }, no) => {
@@ -139,6 +140,7 @@ export function checkAmounts(op: string, x: Tensor, before: Shape, after: Shape)
 }
 
 const iotaOp = pointwise<{ shape: Shape; axis: number }>('iota', {
+  source: 'XLA: iota',
   error: 'exact',
   infer: (_, { shape, axis }, no) => {
     if (!isShape(shape) || !(axis in shape)) no(`[${shape}] has no axis ${axis}`)

@@ -30,6 +30,7 @@ import { currentPath, currentTrace } from '../trace.ts'
 function source<A extends Attrs>(name: string, type: (attrs: A) => TensorType): SourceOp<A> {
   return {
     name,
+    source: 'what a program is given',
     kind: 'source',
     infer: (_, attrs) => [type(attrs)],
     vjp: none('it has no inputs'),
@@ -52,6 +53,7 @@ export const variableOp = source('variable', (a: { variable: Variable; version: 
 /** A number: passed to kernels as a run-time value, so that changing it compiles nothing. */
 export const scalarOp: PointwiseOp<{ value: number; dtype: DType }> = {
   name: 'scalar',
+  source: 'a number of the host',
   error: 'exact',
   kind: 'pointwise',
   infer: (_, { dtype }) => [{ dtype, shape: [] }],
@@ -74,6 +76,7 @@ export const scalarOp: PointwiseOp<{ value: number; dtype: DType }> = {
 /** Stores a value in a variable; the output is the new version. */
 export const assignOp: PointwiseOp<{ variable: Variable }> = {
   name: 'assign',
+  source: 'versions, as in SSA form',
   error: 'exact',
   kind: 'pointwise',
   infer: ([value], { variable }, refuse) => {
@@ -208,6 +211,7 @@ export function toTensors(xs: readonly (TensorLike | number)[]): Tensor[] {
 /** The same values in memory of their own. Passes put it where a value must not share its buffer. */
 export const copyOp: PointwiseOp<Record<string, never>> = {
   name: 'copy',
+  source: 'the passes',
   error: 'exact',
   kind: 'pointwise',
   infer: ([x]) => [plain(x)],

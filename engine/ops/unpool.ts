@@ -78,6 +78,7 @@ const maxUnpoolOp: StructuredOp<UnpoolAttrs> = {
 const maxUnpoolGradOp: StructuredOp<UnpoolAttrs> = {
   ...plain,
   name: 'maxUnpool2dGrad',
+  source: 'adjoint of maxUnpool2d',
   error: 'exact',
   infer: ([dy, at]) => [{ dtype: dy.dtype, shape: at.shape }],
   vjp: ({ inputs: [, at], attrs }, [g]) => [g && apply(maxUnpoolOp, [g, at], attrs)[0]],

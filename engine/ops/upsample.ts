@@ -46,6 +46,7 @@ const repeatOp: StructuredOp<RepeatAttrs> = {
 }
 const repeatGradOp: StructuredOp<RepeatAttrs> = {
   name: 'repeatUpsampleGrad',
+  source: 'adjoint of repeatUpsample',
   kind: 'structured',
   tail: false,
   prologue: false,
