@@ -85,7 +85,6 @@ const cases: [x: number[], w: number[], options: ConvOptions][] = [
 
 export const conv2dOp: StructuredOp<ConvAttrs> = {
   name: 'conv2d',
-  source: 'Dumoulin and Visin 2016; dilation as in Yu and Koltun 2016',
   kind: 'structured',
   source: 'cross-correlation as PyTorch’s conv2d; `same` as TensorFlow’s',
   infer: ([x, w], attrs, refuse) => {
@@ -126,7 +125,6 @@ export const conv2dOp: StructuredOp<ConvAttrs> = {
 
 export const conv2dInputGradOp: StructuredOp<ConvAttrs> = {
   name: 'conv2dInputGrad',
-  source: 'adjoint of conv2d in x',
   kind: 'structured',
   source: 'the adjoint of conv2d by x; PyTorch’s conv_transpose2d',
   infer: ([dy, w], { size }, refuse) => {
@@ -163,7 +161,6 @@ export const conv2dInputGradOp: StructuredOp<ConvAttrs> = {
 
 export const conv2dWeightGradOp: StructuredOp<ConvAttrs> = {
   name: 'conv2dWeightGrad',
-  source: 'adjoint of conv2d in w',
   kind: 'structured',
   source: 'the adjoint of conv2d by w',
   infer: ([x, dy], { kernel }, refuse) => {
