@@ -11,6 +11,8 @@ import { expression, type Operator } from './trial.ts'
 const none = -1
 
 function options(a: Attributes, weights?: Tensor) {
+  if (a.has('class_weights') && a.flag('class_weights') !== Boolean(weights))
+    throw new Error('its attribute class_weights contradicts its tensors')
   const reduction = a.text<Reduction>('reduction', ['mean', 'sum', 'none'])
   a.rule(
     'mean_divides_by',
@@ -23,14 +25,12 @@ const definition = 'd=|x-t|; d<beta ? 0.5*d^2/beta : d-0.5*beta'
 const weighted = /^sum\(w \* sum_c smooth_l1\) \/ sum\(w\), w broadcast over the \d+ channels$/
 
 export const loss: Record<string, Operator> = {
-  cross_entropy: expression(({ logits, labels, class_weight: weights }, a) => {
-    if (a.flag('class_weights') !== Boolean(weights))
-      throw new Error('its attribute class_weights contradicts its tensors')
-    return crossEntropy(logits, labels, options(a, weights)).loss
-  }),
+  cross_entropy: expression(
+    ({ logits, labels, class_weight: weights }, a) =>
+      crossEntropy(logits, labels, options(a, weights)).loss,
+  ),
   nll: expression(({ logp, labels, class_weight: weights }, a) => {
     a.rule('input', 'log probabilities')
-    if (a.has('class_weights')) a.flag('class_weights')
     return nllLoss(logp, labels, options(a, weights)).loss
   }),
   smooth_l1: expression(({ x, t, w }, a) => {

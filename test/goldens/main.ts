@@ -42,8 +42,8 @@ async function main(): Promise<number> {
   console.log(`device: ${device.line}\nfolder: ${folder}\n`)
   try {
     const report = reportOf(index, device.line, await runCases(index, device))
-    if (values.json) writeFileSync(given(values.json), `${JSON.stringify(report, null, 2)}\n`)
     console.log(textOf(report))
+    if (values.json) writeFileSync(given(values.json), `${JSON.stringify(report, null, 2)}\n`)
     return report.failed ? 1 : 0
   } finally {
     device.close()
