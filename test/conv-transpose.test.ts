@@ -2,6 +2,7 @@
 
 import * as assert from 'uvu/assert'
 import {
+  type ConvTransposeOptions,
   constant,
   conv2d,
   convTranspose2d,
@@ -18,6 +19,45 @@ import { bilinear, ConvTranspose2d } from '../nn/conv.ts'
 import { f32 } from './agree.ts'
 import { close, traceOf } from './checks.ts'
 import { test } from './harness.ts'
+
+test('convTranspose2d: every pixel adds its kernel to the result, whose size is the formula’s', () => {
+  const cases: [x: number[], w: number[], o: ConvTransposeOptions][] = [
+    [[2, 3, 4, 2], [3, 2, 3, 2], { stride: [2, 3], padding: [1, 0, 0, 2], outputPadding: [1, 2] }],
+    [[1, 4, 3, 1], [2, 3, 2, 1], { dilation: [3, 2], outputPadding: [2, 1] }],
+    [[1, 2, 5, 3], [1, 4, 1, 3], { stride: 4, padding: [0, 1] }],
+  ]
+  for (const [xs, ws, o] of cases) {
+    const x = drawInput(f32(...xs), randomFrom(1))
+    const w = drawInput(f32(...ws), randomFrom(2))
+    const pair = (v: number | readonly number[]) => (typeof v === 'number' ? [v, v] : v)
+    const [s, d, op] = [pair(o.stride ?? 1), pair(o.dilation ?? 1), pair(o.outputPadding ?? 0)]
+    const p = pair(o.padding ?? 0)
+    const [top, left, bottom, right] = p.length === 4 ? p : [p[0], p[1], p[0], p[1]]
+    const [n, h, width, cin] = xs
+    const [kh, kw, cout] = ws
+    const oh = (h - 1) * s[0] - top - bottom + d[0] * (kh - 1) + op[0] + 1
+    const ow = (width - 1) * s[1] - left - right + d[1] * (kw - 1) + op[1] + 1
+    const want = new Float64Array(n * oh * ow * cout)
+    x.data.forEach((v, e) => {
+      const pixel = Math.floor(e / cin)
+      const [b, iy, ix] = [
+        Math.floor(pixel / width / h),
+        Math.floor(pixel / width) % h,
+        pixel % width,
+      ]
+      for (let k = 0; k < kh * kw; k++) {
+        const y = iy * s[0] + Math.floor(k / kw) * d[0] - top
+        const z = ix * s[1] + (k % kw) * d[1] - left
+        if (y < 0 || y >= oh || z < 0 || z >= ow) continue
+        for (let c = 0; c < cout; c++)
+          want[((b * oh + y) * ow + z) * cout + c] += v * w.data[(k * cout + c) * cin + (e % cin)]
+      }
+    })
+    const y = convTranspose2d(constant(x.data, xs), constant(w.data, ws), o)
+    assert.equal(y.shape, [n, oh, ow, cout])
+    close(interpret([y])[0], want, 1e-12, `[${xs}] with [${ws}]`)
+  }
+})
 
 test('convTranspose2d: output padding is what the transposed convolution leaves open', () => {
   const [x, w] = [f32(1, 5, 6, 3), f32(3, 2, 4, 3)]
