@@ -1,9 +1,12 @@
-// The attributes of a case, each read once by the operator that knows it. One that nobody reads, or with a value that
-// nobody knows, fails its case: an attribute that was passed over would be a rule that was not followed.
+// The attributes of a case, each read once by the operator that knows it. A setting that nobody reads, or with a value that
+// nobody knows, fails its case. A rule in words that reads otherwise than the one followed here is remarked upon; whether
+// it is another rule is for the numbers to say.
 
 type Known = string | RegExp
 
 export class Attributes {
+  /** What a reader should know of a case that the numbers do not say. */
+  readonly remarks: string[] = []
   readonly #values: Readonly<Record<string, unknown>>
   readonly #read = new Set<string>()
 
@@ -55,15 +58,19 @@ export class Attributes {
 
   /** A text that must be one of those known. Numbers in prose may differ from case to case: patterns allow for them. */
   text<T extends string = string>(name: string, known: readonly Known[]): T {
-    const fits = (v: unknown) =>
-      typeof v === 'string' && known.some((k) => (typeof k === 'string' ? k === v : k.test(v)))
+    const fits = (v: unknown) => typeof v === 'string' && known.some((k) => fitsText(k, v))
     const list = known.map((k) => (typeof k === 'string' ? `"${k}"` : `${k}`)).join(' or ')
     return this.#take(name, list, fits)
   }
 
-  /** A statement of the rule that is followed here: where it is made, it must be this very one. */
+  /** A statement of the rule that is followed here, in these words. */
   rule(name: string, ...known: readonly Known[]): void {
-    if (name in this.#values) this.text(name, known)
+    const value = this.#values[name]
+    if (value === undefined) return
+    if (typeof value === 'string' && !known.some((k) => fitsText(k, value))) {
+      this.#read.add(name)
+      this.remarks.push(`its attribute ${name} is worded otherwise here: ${JSON.stringify(value)}`)
+    } else this.text(name, known)
   }
 
   /** The same for a number. */
@@ -78,10 +85,13 @@ export class Attributes {
 
   /** Throws when an attribute is left that nobody has read. */
   finish(): void {
-    const left = Object.keys(this.#values).filter((name) => !this.#read.has(name))
-    if (!left.length) return
-    const shown = left.map((name) => `${name} = ${JSON.stringify(this.#values[name])}`).join(', ')
-    throw new Error(`it has an attribute that is not known here: ${shown}`)
+    for (const [name, value] of Object.entries(this.#values)) {
+      if (this.#read.has(name)) continue
+      const shown = `it has an attribute that is not known here: ${name} = ${JSON.stringify(value)}`
+      if (typeof value !== 'string') throw new Error(shown)
+      this.#read.add(name)
+      this.remarks.push(shown)
+    }
   }
 
   #take<T>(name: string, wanted: string, fits: (value: unknown) => boolean): T {
@@ -94,5 +104,7 @@ export class Attributes {
   }
 }
 
+const fitsText = (known: Known, text: string): boolean =>
+  typeof known === 'string' ? known === text : known.test(text)
 const isNumber = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v)
 const isNumbers = (v: unknown): v is number[] => Array.isArray(v) && v.every(isNumber)

@@ -20,6 +20,8 @@ export interface Report {
   readonly skipped: number
   readonly operators: readonly OperatorReport[]
   readonly failures: readonly Pick<CaseResult, 'id' | 'op' | 'problems'>[]
+  /** What the words of a case say that is not known here; the numbers decide. */
+  readonly remarks: readonly Pick<CaseResult, 'id' | 'remarks'>[]
   readonly waiting: readonly {
     readonly group: string
     readonly for: string
@@ -43,6 +45,7 @@ export function reportOf(
     skipped: skipped.length,
     operators: [...groupBy(results, (r) => r.op)].map(([op, all]) => operatorReport(op, all)),
     failures: failures.map(({ id, op, problems }) => ({ id, op, problems })),
+    remarks: results.filter((r) => r.remarks.length).map(({ id, remarks }) => ({ id, remarks })),
     waiting: [...groups].map(([op, cases]) => ({
       ...waiting.get(op)!,
       cases: cases.map(({ id }) => id),
@@ -86,6 +89,7 @@ export function textOf(report: Report): string {
       `FAILED ${id}`,
       ...problems.map((p) => `  ${p.replaceAll('\n', '\n  ')}`),
     ]),
+    ...report.remarks.flatMap(({ id, remarks }) => remarks.map((r) => `remark on ${id}: ${r}`)),
     ...report.waiting.map(
       (w) => `${w.group}: ${w.cases.length} ${plural(w.cases.length)} waiting for ${w.for}`,
     ),

@@ -50,13 +50,21 @@ export interface CaseResult {
   readonly worst: Worst | undefined
   /** What is wrong, in sentences; none where the case passed. */
   readonly problems: readonly string[]
+  /** What its attributes say in words that are not known here. */
+  readonly remarks: readonly string[]
 }
 
 export async function runCase(folder: string, entry: Entry, device: Device): Promise<CaseResult> {
   const { id, op } = entry
   const operator = operators.get(op)
   if (!operator)
-    return { id, op, worst: undefined, problems: [`its operator ${op} is not known here`] }
+    return {
+      id,
+      op,
+      worst: undefined,
+      problems: [`its operator ${op} is not known here`],
+      remarks: [],
+    }
   const problems: string[] = []
   let trial: Trial | undefined
   try {
@@ -71,7 +79,7 @@ export async function runCase(folder: string, entry: Entry, device: Device): Pro
     if (problem) problems.push(`${tensor} ${problem}`)
     if (!worst || share > worst.share) worst = { tensor, error, share }
   }
-  return { id, op, worst, problems }
+  return { id, op, worst, problems, remarks: trial?.attributes.remarks ?? [] }
 }
 
 /** Runs the entries that are not waiting, one after another. */
