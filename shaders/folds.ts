@@ -22,8 +22,8 @@ export interface Fold {
    * refuses to write infinities. */
   readonly start: readonly number[]
   readonly nothing: number
-  /** Whether a long row of terms is folded by blocks, for the sake of exactness. */
-  readonly blocks?: boolean
+  /** A sum of floats, whose exactness depends on the order. */
+  readonly adds?: boolean
   /** The state with value `v` of row `row` taken in. */
   take(a: readonly string[], v: string, row: string): Next
   /** The state of the elements of both. */
@@ -49,7 +49,7 @@ export const sumFold = (part: Part): Fold => ({
   value: part,
   start: [0],
   nothing: 0,
-  blocks: part === 'f32',
+  adds: part === 'f32',
   take: ([a], v) => next(`${a} + ${v}`),
   join: ([a], [b]) => next(`${a} + ${b}`),
   finish: ([a]) => (part === 'f32' ? `${a} * p.scale` : a),

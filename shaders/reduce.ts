@@ -5,8 +5,9 @@
 // A column (o, i) is cut into strips; an invocation folds one strip of one column (of four neighbouring columns
 // where inner is a multiple of four), strip s taking rows s, s+S, s+2S, … so that neighbours read neighbours. The
 // partial states form arrays [outer, S, inner] and are joined again the same way until one strip is left. The
-// order is fixed by the sizes alone, so the bits are the same on every run; and no sum runs over more than a few
-// hundred terms in sequence, so ten million terms lose no more than a few units in the last place.
+// order is fixed by the sizes alone, so the bits are the same on every run; and a sum adds four terms before it adds them
+// to the others, so that no term goes through more than about 130 additions, and ten million lose only a few units in
+// the last place, even where every addition rounds the same way.
 //
 // The values v_k may be pointwise expressions of what is loaded (the prologue): the sums of batch-norm's backward
 // pass read dy and x once and need no intermediate.
@@ -69,7 +70,7 @@ export function reduce(problem: ReduceProblem, caps: Caps): Recipe {
   let load = problem.load
   let from: Slot[] = load.operands.map((_, i) => ({ kind: 'input', index: i }))
   for (let level = 0; ; level++) {
-    const strips = stripsOf(rows, inner, rowsPerStrip(caps))
+    const strips = stripsOf(rows, inner, rowsPerStrip(caps), level)
     const last = strips === 1
     const to: Slot[] = []
     for (let v = 0; v < values * (last && problem.elem ? 1 : fold.parts.length); v++) {
@@ -88,9 +89,10 @@ export function reduce(problem: ReduceProblem, caps: Caps): Recipe {
   }
 }
 
-/** A single column is read four rows at a time, so its strips are a multiple of four. */
-function stripsOf(rows: number, inner: number, rowsPerStrip: number): number {
-  if (rows <= 4 * rowsPerStrip) return 1
+/** A single column is read four rows at a time, so its strips are a multiple of four. The last strip may be longer, more
+ * so where it is the only one. */
+function stripsOf(rows: number, inner: number, rowsPerStrip: number, level: number): number {
+  if (rows <= (level ? 2 : 4) * rowsPerStrip) return 1
   const strips = Math.ceil(rows / rowsPerStrip)
   return inner === 1 ? 4 * Math.ceil(strips / 4) : strips
 }
@@ -184,11 +186,7 @@ function foldSource(
       : `select(${nothing(k % fold.parts.length)}, ${results[k]}, row < vec4u(p.reduce))`
   const each = (f: (v: number) => string) =>
     Array.from({ length: values }, (_, v) => f(v)).join('\n  ')
-  const state = (v: number, name = 'a') => fold.parts.map((_, k) => `${name}${v}${k}`)
-  const begin = (name: string) =>
-    each((v) =>
-      fold.parts.map((t, k) => `var ${name}${v}${k} = ${constant(t, `start${k}`)};`).join(' '),
-    )
+  const state = (v: number) => fold.parts.map((_, k) => `a${v}${k}`)
   const become = (a: readonly string[], { code, parts }: Next) =>
     `{ ${code}
     ${parts.map((e, k) => `let n${k} = ${e};`).join(' ')}
@@ -200,26 +198,39 @@ function foldSource(
     const lets = b.map((x, k) => `let ${x} = ${given(v * b.length + k)};`).join(' ')
     return `${lets} ${join(a, b)}`
   }
-  const rows = (from: string, to: string, name: string) => `
-  for (var r = ${from}; r < ${to}; r += p.strips) {
-    ${lanes === 'columns' ? 'let row = vec4u(r);' : 'let row = vec4u(4u * r) + vec4u(0u, 1u, 2u, 3u);'}
+  // The elements of row `r`, as e0, e1, …
+  const row = `${lanes === 'columns' ? 'let row = vec4u(r);' : 'let row = vec4u(4u * r) + vec4u(0u, 1u, 2u, 3u);'}
     ${
       vec
         ? 'let at = (o * p.rows + r) * p.columns + column;'
         : 'let at = (vec4u(o * p.reduce) + min(row, vec4u(p.reduce - 1u))) * p.columns + column;'
     }
     ${loads.join('\n    ')}
-    ${code}
-    ${each((v) => step(v, state(v, name)))}
+    ${code}`
+  const alone = `for (; q < p.rows; q += p.strips) {
+    let r = q;
+    ${row}
+    ${each((v) => step(v, state(v)))}
   }`
-  // Sums are summed in turn, so that few terms stand in one row.
-  const strip = !fold.blocks
-    ? rows('strip', 'p.rows', 'a')
-    : `for (var begin = strip; begin < p.rows; begin += 16u * p.strips) {
-  ${begin('b')}
-  ${rows('begin', 'min(p.rows, begin + 16u * p.strips)', 'b')}
-  ${each((v) => join(state(v), state(v, 'b')))}
+  // Four terms of a sum are added first, so that few stand in a row.
+  const term = (v: number, k: number) => `t${v}${k}`
+  const four = [0, 1, 2, 3]
+  const together = `for (; q + 3u * p.strips < p.rows; q += 4u * p.strips) {
+    ${each((v) => four.map((k) => `var ${term(v, k)}: vec4<${fold.value}>;`).join(' '))}
+    ${four
+      .map(
+        (k) => `{
+    let r = q + ${k}u * p.strips;
+    ${row}
+    ${each((v) => `${term(v, k)} = ${given(v)};`)}
+    }`,
+      )
+      .join('\n    ')}
+    ${each((v) => `a${v}0 += (${term(v, 0)} + ${term(v, 1)}) + (${term(v, 2)} + ${term(v, 3)});`)}
   }`
+  const strip = `var q = strip;
+  ${fold.adds ? together : ''}
+  ${alone}`
   const turned = (v: number, order: string) =>
     join(
       state(v),
@@ -244,7 +255,11 @@ function foldSource(
   let rest = j / p.columns;
   let strip = rest % p.strips;
   let o = rest / p.strips;
-  ${begin('a')}
+  ${each((v) =>
+    state(v)
+      .map((a, k) => `var ${a} = ${constant(fold.parts[k], `start${k}`)};`)
+      .join(' '),
+  )}
   ${strip}
   ${each((v) => `${across(v)} ${store(v)}`)}`
   return `${operands.some((o) => o.elem === 'f16') ? 'enable f16;\n' : ''}
