@@ -14,7 +14,7 @@ import { currentPath, scope } from './trace.ts'
  * given. A variable stands for the newest of its versions that `y` depends on, whether or not it has been assigned
  * since; for another version give what `read` or `assign` returned. What `y` does not depend on, or only through
  * piecewise constant ops, gets zeros.
- * Throws ShapeError when `y` is no scalar and no seed is given, or one of another type. */
+ * Throws ShapeError when `y` is no scalar and no seed is given, or one of another type, and for ops that refuse. */
 export function grad(y: Tensor, wrt: readonly TensorLike[], seed?: Tensor): Tensor[] {
   if (!seed && sizeOf(y.shape) !== 1)
     throw new ShapeError(
@@ -43,7 +43,18 @@ export function grad(y: Tensor, wrt: readonly TensorLike[], seed?: Tensor): Tens
     if (!node.inputs.length) continue
     const dys = node.types.map((_, i) => cotangents.get(node.output(i)))
     const { vjp } = node.op
-    if (typeof vjp !== 'function' || dys.every((dy) => !dy)) continue
+    if (dys.every((dy) => !dy)) continue
+    if (typeof vjp !== 'function') {
+      if (vjp.hint !== undefined)
+        throw new ShapeError(
+          node.op.name,
+          vjp.reason,
+          node.inputs.map(showType),
+          node.path,
+          vjp.hint,
+        )
+      continue
+    }
     scope('', () => derivedFrom(node, () => accumulate(node, vjp, dys, cotangents)))
   }
   return targets.map(

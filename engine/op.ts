@@ -34,8 +34,12 @@ export type Vjp<A> = (
  * for piecewise constant functions. */
 export interface NoGradient {
   readonly reason: string
+  /** Asking is an error: a zero would be wrong. What to do instead. */
+  readonly hint?: string
 }
 export const none = (reason: string): NoGradient => ({ reason })
+/** For ops that have a derivative which is not built: asking for it throws ShapeError. */
+export const refusedGradient = (reason: string, hint: string): NoGradient => ({ reason, hint })
 
 /** Inputs to try an op on, for the reference check, the gradient check and the fuzzer. */
 export interface Sample<A> {

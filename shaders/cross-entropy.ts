@@ -7,6 +7,9 @@
 // whose label is no class gives 0 and has gradient 0, whatever its numbers are; so has one with dy = 0, and most rows of
 // a bootstrapped loss are such. Rows without a softmax are NaN otherwise (softmax.ts).
 //
+// Where the label is the likeliest class of a short row, s − 1 is summed by itself and y = log(1 + (s − 1)): a loss of a
+// millionth keeps its digits.
+//
 // Short rows: one invocation a row. Long ones: m and s by strips, then every row, or element of dx, alone.
 
 import {
@@ -21,6 +24,7 @@ import {
   perIndex,
   type Recipe,
 } from './kernel.ts'
+import { mathFor } from './math.ts'
 import { inLanes, isShort, statistics, stripStatistics } from './softmax.ts'
 
 export interface CrossEntropySpec {
@@ -47,6 +51,10 @@ function frameOf({ rows, c: classes, labels, access }: CrossEntropySpec) {
     vec,
     short,
     key: short ? lanes : `finish/${lanes}`,
+    /** 1 at the label among the elements x[j], 0 elsewhere. */
+    hot: vec
+      ? 'select(vec4f(), vec4f(1.0), vec4u(4u * (j - r * p.c)) + vec4u(0u, 1u, 2u, 3u) == vec4u(label))'
+      : 'select(0.0, 1.0, j - r * p.c == label)',
     inputs: [
       { name: 'x', access: access[0], elem: 'f32', vec },
       { name: 'labels', access: access[1], elem: labels },
@@ -77,26 +85,38 @@ fn labelOf(r: u32) -> u32 { return u32(${loadScalar('labels', labels, 'r')}); }`
 
 /** Inputs x f32 [rows, c], labels [rows]; outputs y f32 [rows]. */
 export function crossEntropy(spec: CrossEntropySpec): Recipe {
-  const { key, vec, inputs, found, functions, stats, slots, words, recipe } = frameOf(spec)
+  const { key, vec, short, hot, inputs, found, functions, stats, slots, words, recipe } =
+    frameOf(spec)
+  const others = /* wgsl */ `
+  if (at == m) {
+    var sums = ${vec ? 'vec4f()' : '0.0'};
+    for (var j = r * p.c; j < (r + 1u) * p.c; j++) {
+      sums += exp(x[j] - m) * (${vec ? 'vec4f(1.0)' : '1.0'} - ${hot});
+    }
+    y[r] = math_log1p(vec4f(${vec ? 'sums.x + sums.y + (sums.z + sums.w)' : 'sums'})).x;
+    return;
+  }`
   const kernel = perIndex({
     key: `crossEntropy/${key}`,
     params,
     bindings: [...inputs, ...found, { name: 'y', access: 'read_write', elem: 'f32' }],
-    functions,
+    functions: short ? functions + mathFor(others) : functions,
     body: /* wgsl */ `
   let r = i;
   let label = labelOf(r);
   if (label >= p.classes) { y[r] = 0.0; return; }
   ${stats}
   let at = ${vec ? 'x[r * p.c + label / 4u][label % 4u]' : 'x[r * p.c + label]'};
-  y[r] = select(p.nan, log(s), isGood(m)) - (at - m);`,
+  if (!isGood(m)) { y[r] = p.nan; return; }
+  ${short ? others : ''}
+  y[r] = log(s) - (at - m);`,
   })
   return recipe(overIndex(kernel, spec.rows, [input(0), input(1), ...slots, output(0)], ...words))
 }
 
 /** Inputs x f32 [rows, c], labels [rows], dy f32 [rows]; outputs dx. */
 export function crossEntropyGrad(spec: CrossEntropySpec): Recipe {
-  const { key, vec, c, short, inputs, found, functions, stats, slots, words, recipe } =
+  const { key, vec, c, short, hot, inputs, found, functions, stats, slots, words, recipe } =
     frameOf(spec)
   const dy: { name: string; access: Access; elem: Elem } = {
     name: 'dy',
@@ -104,9 +124,6 @@ export function crossEntropyGrad(spec: CrossEntropySpec): Recipe {
     elem: 'f32',
   }
   const element = vec ? 'vec4f' : 'f32'
-  const hot = vec
-    ? 'select(vec4f(), vec4f(1.0), vec4u(4u * (j - r * p.c)) + vec4u(0u, 1u, 2u, 3u) == vec4u(label))'
-    : 'select(0.0, 1.0, j - r * p.c == label)'
   const each = (statement: string) =>
     short
       ? `for (var j = r * p.c; j < (r + 1u) * p.c; j++) { ${statement} }`

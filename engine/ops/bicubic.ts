@@ -2,7 +2,7 @@
 
 import { bicubic, bicubicFits } from '../../shaders/bicubic.ts'
 import { sizeOf } from '../dtype.ts'
-import { apply, type StructuredOp, sample, type TensorLike } from '../op.ts'
+import { apply, refusedGradient, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { refuse } from './refuse.ts'
 import { resizeSizes } from './resize.ts'
@@ -19,14 +19,10 @@ const bicubicOp: StructuredOp<Attrs> = {
   tail: false,
   prologue: false,
   infer: ([x], { to }) => [{ dtype: 'f32', shape: [x.shape[0], ...to, x.shape[3]] }],
-  // A zero, as for piecewise constant ops, would be wrong and silent.
-  vjp: ({ inputs }) =>
-    refuse(
-      'resizeBicubic',
-      'it is for images and has no gradient',
-      inputs,
-      'resizeBilinear() has one; stopGradient() of its result says that none is wanted',
-    ),
+  vjp: refusedGradient(
+    'it is for images and has no gradient',
+    'resizeBilinear() has one; stopGradient() of its result says that none is wanted',
+  ),
   cost: ([x], [y], { to, antialias }) => {
     const taps = [1, 2].map((a) => 4 * (antialias ? Math.max(1, x.shape[a] / to[a - 1]) : 1) + 1)
     return { macs: 0, flops: 12 * (taps[0] + taps[1]) * sizeOf(y.shape) }
