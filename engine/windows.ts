@@ -169,7 +169,9 @@ class Cutter {
   }
 
   #fits(node: Node, windows: Windows<Attrs>, box: Box, subject: Tensor): boolean {
-    const { inputs } = windows.part(box, node.attrs, node.inputs)
+    const part = windows.part(box, node.attrs, node.inputs)
+    if (!part) return false
+    const { inputs } = part
     const small = ({ dtype, shape }: Tensor, b: Box | undefined) =>
       storageBytes({ dtype, shape: b ? sizes(b) : shape }) <= this.#limit
     const results = windows.cut === 'output' ? outputsOf(node) : []
@@ -180,7 +182,7 @@ class Cutter {
   }
 
   #apply(node: Node, windows: Windows<Attrs>, box: Box): Tensor[] {
-    const { inputs, attrs } = windows.part(box, node.attrs, node.inputs)
+    const { inputs, attrs } = windows.part(box, node.attrs, node.inputs)!
     const args = node.inputs.map((x, i) =>
       this.#fetch(x, inputs[i] ?? x.shape.map((n) => [0, n]), node),
     )

@@ -33,7 +33,9 @@ import {
   permute,
   randomUniform,
   relu,
+  repeatUpsample,
   reshape,
+  resizeBilinear,
   scalar,
   slice,
   sub,
@@ -181,3 +183,13 @@ test('windows: pooling, unpooling and padding by the edge', async () => {
     [f32(9, 4, 5, 3)],
   )
 })
+
+test('windows: repetition and resizing of a map that is too large by itself', () =>
+  agrees(
+    (x) => {
+      const a = repeatUpsample(x, [3, 2])
+      const b = resizeBilinear(x, [23, 9])
+      return [a, b, ...grad(add(sum(mul(a, a)), sum(mul(b, b))), [x])]
+    },
+    [f32(1, 13, 7, 4)],
+  ))

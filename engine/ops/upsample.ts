@@ -6,7 +6,6 @@ import { isShape, type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import { apply, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { toTensor } from './source.ts'
-import { rows } from './windows.ts'
 
 type Pair = readonly [number, number]
 type Refuse = (problem: string, hint?: string) => never
@@ -30,7 +29,17 @@ const repeatOp: StructuredOp<RepeatAttrs> = {
   tail: false,
   prologue: false,
   cost: () => noCost,
-  windows: rows(1),
+  windows: [
+    {
+      cut: 'output',
+      axes: () => 2,
+      part: ([n, [from, to]], attrs, [x]) => {
+        const [f] = attrs.factor
+        if (from % f || to % f) return undefined
+        return { attrs, inputs: [[n, [from / f, to / f], [0, x.shape[2]], [0, x.shape[3]]]] }
+      },
+    },
+  ],
   infer: ([x], { factor: [fh, fw] }, refuse) => {
     needMap(x, refuse)
     if (!isShape([fh, fw]) || fh < 1 || fw < 1) refuse(`a factor of ${fh}×${fw} is none`)
@@ -51,7 +60,16 @@ const repeatGradOp: StructuredOp<RepeatAttrs> = {
   tail: false,
   prologue: false,
   cost: ([dy]) => ({ macs: 0, flops: sizeOf(dy.shape) }),
-  windows: rows(1),
+  windows: [
+    {
+      cut: 'output',
+      axes: () => 2,
+      part: ([n, [from, to]], attrs, [dy]) => {
+        const [f] = attrs.factor
+        return { attrs, inputs: [[n, [from * f, to * f], [0, dy.shape[2]], [0, dy.shape[3]]]] }
+      },
+    },
+  ],
   infer: ([dy], { factor: [fh, fw] }, refuse) => {
     const [n, h, w, c] = dy.shape
     if (h % fh || w % fw) refuse(`${h}×${w} is no multiple of ${fh}×${fw}`)
