@@ -109,7 +109,15 @@ export { moments, normalize } from './ops/norm.ts'
 export { type PointwiseSpec, pointwise } from './ops/pointwise.ts'
 export { maxPool2d, maxPool2dWithIndices } from './ops/pool.ts'
 export type { PoolOptions } from './ops/pool-window.ts'
-export { dropout, type RandomKey, randomNormal, randomUniform } from './ops/random.ts'
+export {
+  bernoulli,
+  dropout,
+  permutation,
+  type RandomKey,
+  randomBits,
+  randomNormal,
+  randomUniform,
+} from './ops/random.ts'
 export { channelSums, max, mean, min, sum } from './ops/reduce.ts'
 export { resizeBilinear, resizeNearest } from './ops/resize.ts'
 export { type CumsumOptions, cumsum } from './ops/scan.ts'

@@ -1,15 +1,21 @@
 // Random numbers as a pure function of (seed, step, which op, which element): no state, so a recomputed value is the
-// same value, and no pass can change a draw. The mixing function is pcg4d (Jarzynski and Olano, "Hash Functions for
-// GPU Rendering", 2020), which takes four words and gives four.
+// same value, and no pass can change a draw. Words come from Threefry-4x32-20 (shaders/random.ts) with the key (seed,
+// step, salt, 0), where the salt says which op, or (seed, step, salt, 1) where an element needs a second word.
 
-import { isShape, type Shape } from '../dtype.ts'
-import { ShapeError } from '../errors.ts'
-import { apply, none, type TensorLike } from '../op.ts'
+import { isShape, type Shape, sameShape, type TensorType } from '../dtype.ts'
+import { OptionError, ShapeError } from '../errors.ts'
+import { apply, none, type PointwiseOp, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { currentPath, currentTrace } from '../trace.ts'
-import { div, greaterEqual, where } from './arithmetic.ts'
-import { pointwise } from './pointwise.ts'
+import { div } from './arithmetic.ts'
+import { greaterEqual, less, where } from './compare.ts'
+import { cast } from './convert.ts'
+import { type PointwiseSpec, pointwise } from './pointwise.ts'
+import { refuse } from './refuse.ts'
+import { reshape } from './shape.ts'
+import { sortOrder } from './sort.ts'
 import { toTensor } from './source.ts'
+import { threefry } from './threefry.ts'
 
 /** What changes from run to run: two u32 scalars, given to the program as arguments. */
 export interface RandomKey {
@@ -21,84 +27,69 @@ export interface RandomKey {
 }
 
 type RandomAttrs = { readonly shape: Shape; readonly salt: number }
+type Spec = PointwiseSpec<RandomAttrs>
 
-/** pcg4d on four vec4u, one word of the result per element; written as one expression block. */
-const pcg = (
-  index: string,
-  salt: readonly string[],
-  seed: string,
-  step: string,
-  component: 'x' | 'y',
-) =>
-  `pcg4d_${component}(${index}, vec4u(${salt[0]}) * 65536u + vec4u(${salt[1]}), ${seed}, ${step})`
-
-function mix(index: number, salt: number, seed: number, step: number): [number, number] {
-  let [x, y, z, w] = [index, salt, seed, step].map((v) => (Math.imul(v, 1664525) + 1013904223) | 0)
-  const round = () => {
-    x = (x + Math.imul(y, w)) | 0
-    y = (y + Math.imul(z, x)) | 0
-    z = (z + Math.imul(x, y)) | 0
-    w = (w + Math.imul(y, z)) | 0
-  }
-  round()
-  x ^= x >>> 16
-  y ^= y >>> 16
-  z ^= z >>> 16
-  w ^= w >>> 16
-  round()
-  return [x >>> 0, y >>> 0]
+/** WGSL of the words of four elements; `stream` is 0 or 1. */
+const bitsOf = (
+  [seed, step]: readonly string[],
+  { index, constants: [high, low] }: { index: string; constants: readonly string[] },
+  stream = 0,
+) => {
+  const salt = `u32((${high}).x) * 65536u + u32((${low}).x)`
+  return `random_bits(${index}, vec4u((${seed}).x, (${step}).x, ${salt}, ${stream}u))`
 }
 
-/** 24 bits, so that every value is exact in f32 and below 1. */
-const unit = (word: string) => `(vec4f(${word} >> vec4u(8u)) * (1.0 / 16777216.0))`
+/** The same for one element on the host. */
+const wordOf = (args: readonly number[], { salt }: RandomAttrs, index: number, stream = 0) =>
+  threefry([Math.floor(index / 4), 0, 0, 0], [args[0], args[1], salt, stream])[index % 4]
+const unitOf = (word: number) => (word >>> 8) / 2 ** 24
 
-const shared = (name: string) => ({
-  indexed: true,
-  flops: 30,
-  infer: (
-    [seed, step]: readonly { dtype: string; shape: Shape }[],
-    { shape }: RandomAttrs,
-    refuse: (problem: string) => never,
-  ) => {
-    if ([seed, step].some((t) => t.dtype !== 'u32' || t.shape.length > 0))
-      refuse('seed and step must be u32 scalars')
-    if (!isShape(shape)) refuse(`[${shape}] is no shape`)
-    return [{ dtype: 'f32' as const, shape }]
-  },
-  constants: ({ salt }: RandomAttrs) => [Math.floor(salt / 65536), salt % 65536],
-  vjp: none(`${name} does not depend on any differentiable input`),
-  samples: [
-    [4, 5],
-    [3, 8],
-  ].map((shape) => ({
-    inputs: [
-      { dtype: 'u32' as const, shape: [], range: [0, 1000] as const },
-      { dtype: 'u32' as const, shape: [], range: [0, 1000] as const },
-    ],
-    attrs: { shape, salt: 123456789 },
-  })),
-})
+const draws = (
+  name: string,
+  dtype: 'f32' | 'u32',
+  spec: Pick<Spec, 'wgsl' | 'reference' | 'error'>,
+): PointwiseOp<RandomAttrs> =>
+  pointwise<RandomAttrs>(name, {
+    ...spec,
+    indexed: true,
+    flops: 60,
+    source: 'Threefry-4x32-20, Salmon et al. 2011',
+    infer: ([seed, step]: readonly TensorType[], { shape }, refuse) => {
+      if ([seed, step].some((t) => t.dtype !== 'u32' || t.shape.length > 0))
+        refuse('seed and step must be u32 scalars')
+      if (!isShape(shape)) refuse(`[${shape}] is no shape`)
+      return [{ dtype, shape }]
+    },
+    // A whole number travels as its two halves, since run-time numbers are f32.
+    constants: ({ salt }) => [Math.floor(salt / 65536), salt % 65536],
+    vjp: none(`${name} does not depend on any differentiable input`),
+    samples: [[4, 5], [3, 8], [1], [7]].map((shape) => ({
+      inputs: [
+        { dtype: 'u32' as const, shape: [], range: [0, 2 ** 32 - 1] as const },
+        { dtype: 'u32' as const, shape: [], range: [0, 1000] as const },
+      ],
+      attrs: { shape, salt: 3123456789 },
+    })),
+  })
 
-const uniformOp = pointwise<RandomAttrs>('randomUniform', {
-  ...shared('randomUniform'),
+const bitsOp = draws('randomBits', 'u32', {
   error: 'exact',
-  wgsl: ([seed, step], { index, constants }) => unit(pcg(index, constants, seed, step, 'x')),
-  reference: ([seed, step], { salt }, index) => (mix(index, salt, seed, step)[0] >>> 8) / 16777216,
+  wgsl: (args, env) => bitsOf(args, env),
+  reference: (args, attrs, index) => wordOf(args, attrs, index),
 })
 
-const normalOp = pointwise<RandomAttrs>('randomNormal', {
-  ...shared('randomNormal'),
-  // cos is good to 2⁻¹¹ in [-π, π] only; times √(-2 log u) ≤ 5.8.
-  error: { absolute: 6 * 2 ** -11 },
-  // Box–Muller; 1 − u is never 0.
-  wgsl: ([seed, step], { index, constants }) => {
-    const u = unit(pcg(index, constants, seed, step, 'x'))
-    const v = unit(pcg(index, constants, seed, step, 'y'))
-    return `(sqrt(-2.0 * log(vec4f(1.0) - ${u})) * cos(6.283185307179586 * ${v}))`
-  },
-  reference: ([seed, step], { salt }, index) => {
-    const [a, b] = mix(index, salt, seed, step)
-    const [u, v] = [(a >>> 8) / 16777216, (b >>> 8) / 16777216]
+const uniformOp = draws('randomUniform', 'f32', {
+  error: 'exact',
+  wgsl: (args, env) => `random_unit(${bitsOf(args, env)})`,
+  reference: (args, attrs, index) => unitOf(wordOf(args, attrs, index)),
+})
+
+const normalOp = draws('randomNormal', 'f32', {
+  // The sine of an angle that is rounded, to 3e-7, times √(−2 log u), at most 5.8.
+  error: { absolute: 2 ** -19 },
+  wgsl: (args, env) => `random_gauss(${bitsOf(args, env)}, ${bitsOf(args, env, 1)})`,
+  reference: (args, attrs, index) => {
+    const [u, v] = [0, 1].map((stream) => unitOf(wordOf(args, attrs, index, stream)))
     return Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v)
   },
 })
@@ -130,18 +121,52 @@ function nextOrdinal(op: string, path: string): number {
 const draw = (op: typeof uniformOp, shape: Shape, { seed, step, name }: RandomKey): Tensor =>
   apply(op, [toTensor(seed), toTensor(step)], { shape, salt: nextSalt(op.name, name) })[0]
 
+/** u32 words, all 2³² equally likely. Throws ShapeError outside programs for a key without a name, as all draws do. */
+export const randomBits = (shape: Shape, key: RandomKey): Tensor => draw(bitsOp, shape, key)
+
 /** f32 in [0, 1), one of 2²⁴ equally likely values per element. Throws ShapeError outside programs for a key without
  * a name. */
 export const randomUniform = (shape: Shape, key: RandomKey): Tensor => draw(uniformOp, shape, key)
 
-/** f32 from the normal distribution of mean 0 and variance 1. */
+/** f32 from the normal distribution of mean 0 and variance 1, none farther than 5.8 from 0 (Box and Muller's transform
+ * of two uniform numbers). Throws ShapeError outside programs for a key without a name. */
 export const randomNormal = (shape: Shape, key: RandomKey): Tensor => draw(normalOp, shape, key)
 
-/** Zero with probability `rate`, else x / (1 − rate). The mask is never stored: its draw can be repeated. */
-export function dropout(x: TensorLike, rate: number, key: RandomKey): Tensor {
-  const t = toTensor(x)
-  if (rate === 0) return t
-  return where(greaterEqual(randomUniform(t.shape, key), rate), div(t, 1 - rate), 0)
+/** u8: 1 with probability p, else 0. p is a number or f32 that broadcasts to the shape; what is 1 or more gives always 1, 0 or less
+ * and NaN never. Throws ShapeError outside programs for a key without a name. */
+export function bernoulli(shape: Shape, p: TensorLike | number, key: RandomKey): Tensor {
+  const y = less(randomUniform(shape, key), p)
+  if (!sameShape(y.shape, shape))
+    refuse('bernoulli', `probabilities of [${y.shape}] do not broadcast to [${shape}]`, [])
+  return y
 }
 
-export const randomOps = [uniformOp, normalOp] as const
+/** The numbers 0 … n − 1 in random order, i32 [n]: the order of n random u32 words, where equal words (for n = 10⁶ about
+ * a hundred pairs) stay in their order. Throws ShapeError for n below 1, and outside programs for a key without a name. */
+export function permutation(n: number, key: RandomKey): Tensor {
+  if (!Number.isInteger(n) || n < 1)
+    refuse('permutation', `n must be a whole number from 1, not ${n}`, [])
+  return cast(reshape(sortOrder(randomBits([1, n], key)), [n]), 'i32')
+}
+
+/** Zero with probability `rate`, else x / (1 − rate). The mask is never stored: its draw can be repeated. With `channels` one
+ * draw decides for all of a channel of an image: x is [n, …, c], and each of its n·c maps is kept or zero.
+ * Throws OptionError for a rate that is not from 0 to below 1. */
+export function dropout(
+  x: TensorLike,
+  rate: number,
+  key: RandomKey,
+  { channels = false }: { readonly channels?: boolean } = {},
+): Tensor {
+  const t = toTensor(x)
+  if (!(rate >= 0 && rate < 1))
+    throw new OptionError(`dropout: ${rate} is no rate`, 'use at least 0 and less than 1')
+  if (channels && t.shape.length < 2)
+    refuse('dropout', 'whole channels need [n, …, c]', [t], 'leave `channels` out')
+  if (rate === 0) return t
+  const ends = [0, t.shape.length - 1]
+  const shape = channels ? t.shape.map((n, a) => (ends.includes(a) ? n : 1)) : t.shape
+  return where(greaterEqual(randomUniform(shape, key), rate), div(t, 1 - rate), 0)
+}
+
+export const randomOps = [bitsOp, uniformOp, normalOp] as const
