@@ -364,10 +364,7 @@ test('folds: empty tensors, axes that are not there or named twice, and f16', ()
   for (const [name, f] of Object.entries(folds)) {
     refused(() => f(empty))
     refused(() => f(x, [2]))
-    refused(
-      () => f(x, [1, -1]),
-      `${{ any: 'max', all: 'min', countNonzero: 'sum' }[name] ?? name}: [1,-1]`,
-    )
+    refused(() => f(x, [1, -1]), `${name}: [1,-1] are not axes`)
   }
   for (const f of [sum, mean, max, min, logSumExp, variance]) refused(() => f(half))
   for (const f of [mean, logSumExp, variance]) refused(() => f(bytes))

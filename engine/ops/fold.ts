@@ -86,20 +86,23 @@ export const foldOp = <A extends Run>(name: string, spec: FoldSpec<A>): Structur
   source: spec.source,
 })
 
-/** `op` over any axes of x. Throws ShapeError for axes that x has not or that are named twice. */
+/** `op` over any axes of x, or of what `of` makes of its elements. Throws ShapeError, in the name of who asks, for axes
+ * that x has not or that are named twice. */
 export function foldAxes(
   op: StructuredOp<Run>,
   x: TensorLike,
   axes: readonly number[] | undefined,
   options: ReduceOptions,
+  { name = op.name, of = (t: Tensor) => t } = {},
 ): Tensor {
-  const { x: t, axes: which, shape } = foldingOf(op.name, x, axes, options)
+  const { x: t, axes: which, shape } = foldingOf(name, x, axes, options)
   const runs = runsOf(t.shape, which)
-  const no = (problem: string, hint?: string) => refuse(op.name, problem, [t], hint)
+  const elements = of(t)
+  const no = (problem: string, hint?: string) => refuse(name, problem, [t], hint)
   // Where every axis has size 1 the elements stay as they are; but what is refused is refused.
-  const [{ dtype }] = op.infer([t], { shape: t.shape, first: 0, count: 0 }, no)
+  const [{ dtype }] = op.infer([elements], { shape: t.shape, first: 0, count: 0 }, no)
   const fold = (y: Tensor, run: Omit<Run, 'shape'>) => apply(op, [y], { ...run, shape: y.shape })[0]
-  return reshape(cast(runs.reduceRight(fold, t), dtype), shape)
+  return reshape(cast(runs.reduceRight(fold, elements), dtype), shape)
 }
 
 /** A fold falls into parts of its run where that comes first, whose results are

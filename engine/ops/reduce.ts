@@ -21,7 +21,7 @@ const wholes: readonly ((shape: Shape) => SampleInput)[] = [
   (shape) => ({ dtype: 'u8', shape, range: [0, 255] }),
 ]
 
-const sumOp = foldOp<Run>('sum', {
+export const sumOp = foldOp<Run>('sum', {
   source: 'NumPy: the sum of bytes is wider',
   fold: (out) => sumFold(register(out)),
   takes: numbers,
@@ -35,7 +35,7 @@ const sumOp = foldOp<Run>('sum', {
   combine: combinePairwise(add),
 })
 
-const meanOp = foldOp<Run>('mean', {
+export const meanOp = foldOp<Run>('mean', {
   source: 'NumPy',
   fold: () => sumFold('f32'),
   takes: ['f32'],
@@ -55,8 +55,8 @@ const extremeOp = (which: 'max' | 'min') =>
     samples: [...samplesOf(floats), ...wholes.flatMap((w) => samplesOf(w).slice(0, 4))],
     combine: combinePairwise(which === 'max' ? maximum : minimum),
   })
-const maxOp = extremeOp('max')
-const minOp = extremeOp('min')
+export const maxOp = extremeOp('max')
+export const minOp = extremeOp('min')
 
 /** Sum over `axes`, by default all, in fixed order and pairwise by blocks: the error stays below 1e-6 · Σ|x| for ten
  * million numbers. i32 and u32 wrap; the sum of u8 is u32.
