@@ -1,7 +1,7 @@
 // Pointwise ops on a part of their result: every operand is cut where it does not repeat, and an element keeps its own
 // index in the whole.
 
-import type { Shape } from './dtype.ts'
+import type { Shape, TensorType } from './dtype.ts'
 import type { Attrs, PointwiseOp, Windows } from './op.ts'
 
 /** Windows of a pointwise op with a result of shape y. */
@@ -18,10 +18,9 @@ export const pointwiseWindows = (y: Shape): Windows<Attrs> => ({
 })
 
 /** A pointwise op on a window of its result: of that shape, and with the elements' own indices. */
-export function onWindow(op: PointwiseOp, shape: Shape, start: number): PointwiseOp {
-  const infer: PointwiseOp['infer'] = (types, attrs, refuse) => [
-    { dtype: op.infer(types, attrs, refuse)[0].dtype, shape },
-  ]
+export function onWindow(op: PointwiseOp, type: TensorType, start: number): PointwiseOp {
+  // Its own rule knows only the whole.
+  const infer: PointwiseOp['infer'] = () => [type]
   if (!op.indexed) return { ...op, infer }
   return {
     ...op,

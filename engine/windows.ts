@@ -188,7 +188,8 @@ class Cutter {
     )
     const like = { path: node.path, source: node.source }
     if (node.op.kind !== 'pointwise') return outputsOf(makeNode(node.op, args, attrs, like))
-    const op = onWindow(node.op, sizes(box), startOf(node.types[0].shape, box))
+    const { dtype, shape } = node.types[0]
+    const op = onWindow(node.op, { dtype, shape: sizes(box) }, startOf(shape, box))
     return outputsOf(makeNode(op as Op, args, attrs, like))
   }
 

@@ -6,6 +6,7 @@ import {
   add,
   assign,
   avgPool2d,
+  broadcastTo,
   type ConvOptions,
   cast,
   concat,
@@ -192,4 +193,14 @@ test('windows: repetition and resizing of a map that is too large by itself', ()
       return [a, b, ...grad(add(sum(mul(a, a)), sum(mul(b, b))), [x])]
     },
     [f32(1, 13, 7, 4)],
+  ))
+
+test('windows: what is repeated to a shape, and what stands at one place', () =>
+  agrees(
+    (x) => [
+      mul(broadcastTo(x, [6, 11, 7]), 2),
+      ...grad(sum(mul(max(x, [0]), 3)), [x]),
+      ...grad(sum(max(broadcastTo(x, [6, 11, 7]), [1])), [x]),
+    ],
+    [f32(11, 7)],
   ))
