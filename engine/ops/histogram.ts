@@ -41,7 +41,7 @@ const histogramOp: StructuredOp<Bins> = {
     if (!(low < high && Number.isFinite(high - low)))
       refuse(`the range must be finite, min below max, not ${low} to ${high}`)
     // Otherwise whether an adapter keeps subnormal numbers would matter.
-    if (scale < 2 ** -126 || scale > 2 ** 100)
+    if (scale < 2 ** -126 || scale > 2 ** 126)
       refuse(`${bins} bins from ${low} to ${high} have no width that f32 can divide by`)
     return [{ dtype: 'u32', shape: [bins] }]
   },
