@@ -122,11 +122,12 @@ function source(kind: Kind, lanes: Lanes, access: Access, ends: boolean): string
   let first = (o * p.rows + select(rowsIn(g), g, p.mixed == 1u)) * p.columns + column;
   let count = rowsIn(g + 1u) - rowsIn(g);
   let step = select(1u, p.strips, p.mixed == 1u) * p.columns;
-  for (var r = 0u; r < count; r++) { m += x[first + r * step] - pivot; }
+  let end = first + count * step;
+  for (var at = first; at < end; at += step) { m += x[at] - pivot; }
   m /= f32(count);
   var m2 = ${type}();
-  for (var r = 0u; r < count; r++) {
-    let d = x[first + r * step] - pivot - m;
+  for (var at = first; at < end; at += step) {
+    let d = x[at] - pivot - m;
     m2 += d * d;
   }`
   const ofStates = `
@@ -170,9 +171,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let begin = o * p.rows * p.columns + column;
   let sample = ${type}(x[begin]${one});
   let near = abs(sample) * 0.0625;
-  let middle = abs(x[begin + p.rows / 2u * p.columns]${one} - sample) < near;
-  let end = abs(x[begin + (p.rows - 1u) * p.columns]${one} - sample) < near;
-  let pivot = select(${type}(), sample, middle & end);
+  let halfway = abs(x[begin + p.rows / 2u * p.columns]${one} - sample) < near;
+  let behind = abs(x[begin + (p.rows - 1u) * p.columns]${one} - sample) < near;
+  let pivot = select(${type}(), sample, halfway & behind);
   ${kind === 'strip' ? ofStrip : ofStates}
   ${
     ends
