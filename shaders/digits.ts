@@ -1,14 +1,15 @@
 // How often each digit occurs: rows of u32 keys are read in vec4s, and of the keys of a row that begin with the same
-// digits as its prefix (known bits), the next digit (8 bits from `shift`) is counted.
+// digits as its prefix (known bits), the next digit is counted.
 //
-//   counts[r, d] = #{ j : key[r, j] agrees with prefix[r] in the known bits, and (key[r, j] >> shift) & 255 = d }
+//   counts[r, d] = #{ j : key[r, j] agrees with prefix[r] in the known bits, and (key[r, j] >> shift) & (digits − 1) = d }
 //
-// Two schedules, both exact in any order:
+// Digits have 8 bits, or 4 in short rows, whose counts would be larger than themselves. Two schedules, both exact in any
+// order:
 //
-//   shared  for GPUs: a workgroup counts a block of a row in workgroup memory and adds that to the counts, with u32
-//           atomics
-//   single  for processors, where workgroup memory and barriers are slow: an invocation counts every so manieth vec4 of
-//           a row in a column of its own, and a second kernel adds the columns
+//   shared  for long rows on GPUs: a workgroup counts a block of a row in workgroup memory and adds that to the counts,
+//           with u32 atomics
+//   single  for short rows, and on processors, where workgroup memory and barriers are slow: an invocation counts every
+//           so manieth vec4 of a row in a column of its own, and a second kernel adds the columns if there are several
 
 import {
   type Caps,
@@ -22,6 +23,7 @@ import {
   words,
 } from './kernel.ts'
 
+/** Digits that workgroups count. */
 const DIGITS = 256
 /** Keys that a workgroup, or an invocation, counts at least. */
 const BLOCK = 8192
@@ -34,19 +36,30 @@ export interface DigitsSpec {
   readonly caps: Caps
 }
 
-const isSoftware = ({ kind }: Caps) => kind === 'lavapipe' || kind === 'swiftshader'
-
-const partsOf = ({ rows, stride, caps }: DigitsSpec) => {
-  const [least, most] = isSoftware(caps) ? [COLUMN, 256] : [BLOCK, 1024]
-  return Math.ceil(stride / Math.max(least, Math.ceil((rows * stride) / most)))
+interface Schedule {
+  readonly single: boolean
+  /** Bits of a digit. */
+  readonly width: 4 | 8
+  /** Blocks or columns of a row. */
+  readonly parts: number
 }
 
-/** Bytes of the columns that `countDigits` needs; none where it needs no such buffer. */
-export const columnBytes = (spec: DigitsSpec): number =>
-  isSoftware(spec.caps) ? 4 * spec.rows * DIGITS * partsOf(spec) : 0
+export function digitsSchedule({ rows, stride, caps }: DigitsSpec): Schedule {
+  const short = stride <= COLUMN
+  const single = short || caps.kind === 'lavapipe' || caps.kind === 'swiftshader'
+  const [least, most] = single ? [COLUMN, 256] : [BLOCK, 1024]
+  const parts = Math.ceil(stride / Math.max(least, Math.ceil((rows * stride) / most)))
+  return { single, width: short ? 4 : 8, parts }
+}
 
-/** Adds to counts [rows, 256], which are zero before. `state` holds two words a row, the first of them the prefix;
- * before the first digit, shift 24, it holds anything. */
+/** Bytes of the columns that `countDigits` needs. */
+export function columnBytes(spec: DigitsSpec): number {
+  const { single, width, parts } = digitsSchedule(spec)
+  return single && parts > 1 ? 4 * spec.rows * 2 ** width * parts : 4
+}
+
+/** Writes the counts [rows, digits] of the digit at `shift`, which must be zero before. `state` holds two words a row, the first of them
+ * the prefix; before the first digit it holds anything. */
 export function countDigits(
   spec: DigitsSpec,
   shift: number,
@@ -57,15 +70,18 @@ export function countDigits(
     readonly columns: Slot
   },
 ): Dispatch[] {
-  const { rows, stride, caps } = spec
+  const { rows, stride } = spec
   const { keys, state, counts, columns } = buffers
-  const known = shift === 24 ? 0 : 2 ** 32 - 2 ** (shift + 8)
-  const parts = partsOf(spec)
-  if (isSoftware(caps))
+  const { single, width, parts } = digitsSchedule(spec)
+  const known = 2 ** 32 - 2 ** (shift + width)
+  if (single) {
+    const params = [stride / 4, parts, shift, known, 2 ** width]
+    if (parts === 1) return [overIndex(ownColumn, rows, [keys, state, counts], ...params)]
     return [
-      overIndex(single, rows * parts, [keys, state, columns], stride / 4, parts, shift, known),
-      overIndex(addColumns, rows * DIGITS, [columns, counts], parts),
+      overIndex(ownColumn, rows * parts, [keys, state, columns], ...params),
+      overIndex(addColumns, rows * 2 ** width, [columns, counts], parts),
     ]
+  }
   const size = Math.ceil(stride / parts / 4)
   return [
     {
@@ -78,9 +94,9 @@ export function countDigits(
 }
 
 /** Counts four keys by `add(digit)`. */
-const eachDigit = (add: (digit: string) => string) => /* wgsl */ `
+const eachDigit = (digits: string, add: (digit: string) => string) => /* wgsl */ `
     let wanted = ((key ^ prefix) & vec4u(p.known)) == vec4u();
-    let digit = (key >> vec4u(p.shift)) & vec4u(${DIGITS - 1}u);
+    let digit = (key >> vec4u(p.shift)) & vec4u(${digits} - 1u);
     ${['x', 'y', 'z', 'w'].map((c) => `if (wanted.${c}) { ${add(`digit.${c}`)} }`).join('\n    ')}`
 
 const shared: Kernel = {
@@ -103,7 +119,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let end = min(begin + p.size4, p.stride4);
   let prefix = vec4u(state[2u * row]);
   for (var at = begin + lane; at < end; at += ${DIGITS}u) {
-    let key = keys[row * p.stride4 + at];${eachDigit((d) => `atomicAdd(&bins[${d}], 1u);`)}
+    let key = keys[row * p.stride4 + at];${eachDigit(`${DIGITS}u`, (d) => `atomicAdd(&bins[${d}], 1u);`)}
   }
   workgroupBarrier();
   let own = atomicLoad(&bins[lane]);
@@ -111,9 +127,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 }`,
 }
 
-const single = perIndex({
+const ownColumn = perIndex({
   key: 'digits/single',
-  params: 'stride4: u32, parts: u32, shift: u32, known: u32',
+  params: 'stride4: u32, parts: u32, shift: u32, known: u32, digits: u32',
   bindings: [
     { name: 'keys', access: 'read_write', elem: 'u32', vec: true },
     { name: 'state', access: 'read_write', elem: 'u32' },
@@ -122,11 +138,11 @@ const single = perIndex({
   body: /* wgsl */ `
   let row = i / p.parts;
   let part = i - row * p.parts;
-  let column = row * ${DIGITS}u * p.parts + part;
-  for (var d = 0u; d < ${DIGITS}u; d++) { columns[column + d * p.parts] = 0u; }
+  let column = row * p.digits * p.parts + part;
+  for (var d = 0u; d < p.digits; d++) { columns[column + d * p.parts] = 0u; }
   let prefix = vec4u(state[2u * row]);
   for (var at = part; at < p.stride4; at += p.parts) {
-    let key = keys[row * p.stride4 + at];${eachDigit((d) => `columns[column + ${d} * p.parts] += 1u;`)}
+    let key = keys[row * p.stride4 + at];${eachDigit('p.digits', (d) => `columns[column + ${d} * p.parts] += 1u;`)}
   }`,
 })
 

@@ -3,7 +3,7 @@
 //   mask[r, j] = 1 for exactly min(k, number of valid elements) elements of row r: the largest valid values, ties to
 //   the lowest j; NaN counts as the largest, and −0 equals 0. kept[r] = how many ones.
 //
-// After threshold.ts the key of rank k, T, is known, and how many keys equal to it come before each run of neighbours.
+// Short rows: for each element those that go before it are counted. Long rows: after threshold.ts the key of rank k, T, is known, and how many keys equal to it come before each run of neighbours.
 //
 //   cut   the run that holds the last wanted one of them walks to it: its index, and how many were kept
 //   mark  one invocation a word of the mask:  key before T, or key = T and index up to the cut, and valid
@@ -12,6 +12,8 @@ import {
   type Access,
   type Caps,
   type Dispatch,
+  input,
+  loadScalar,
   output,
   overIndex,
   perIndex,
@@ -19,7 +21,10 @@ import {
   type Slot,
   scratch,
 } from './kernel.ts'
-import { INVALID, type Threshold, threshold, zeros } from './threshold.ts'
+import { INVALID, keyOf, type Threshold, threshold, zeros } from './threshold.ts'
+
+/** Rows up to this long are ranked by counting. */
+const SHORT = 128
 
 export interface SelectSpec {
   readonly rows: number
@@ -34,7 +39,18 @@ export interface SelectSpec {
 export function selectLargest({ rows, m, k, access, caps }: SelectSpec): Recipe {
   const wordCount = Math.ceil((rows * m) / 4)
   const nothing = [overIndex(zeros, wordCount, [output(0)]), overIndex(zeros, rows, [output(1)])]
-  if (k === 0 || m === 0) return { scratch: [], dispatches: nothing }
+  if (k === 0 || rows * m === 0) return { scratch: [], dispatches: nothing }
+  const [values, valid] = [input(0), input(1)]
+  if (m <= SHORT) {
+    const marked = [values, valid, output(0)]
+    return {
+      scratch: [],
+      dispatches: [
+        overIndex(markShort(access), wordCount, marked, m, rows * m, k),
+        overIndex(keepShort(access[1]), rows, [valid, output(1)], m, k),
+      ],
+    }
+  }
   const found = threshold({ rows, m, k: Math.min(k, m), access, caps })
   const last = scratch(found.scratch.length)
   const slots = [found.keys, found.state, last, output(0)]
@@ -44,6 +60,52 @@ export function selectLargest({ rows, m, k, access, caps }: SelectSpec): Recipe 
     dispatches: [...found.dispatches, cut(found, rows, Math.min(k, m), last, output(1)), marking],
   }
 }
+
+const markShort = (access: readonly Access[]) =>
+  perIndex({
+    key: 'select/markShort',
+    params: 'm: u32, total: u32, k: u32',
+    bindings: [
+      { name: 'values', access: access[0], elem: 'u32' },
+      { name: 'valid', access: access[1], elem: 'u8' },
+      { name: 'mask', access: 'read_write', elem: 'u8' },
+    ],
+    functions: /* wgsl */ `${keyOf}
+fn keyAt(at: u32) -> u32 {
+  if (${loadScalar('valid', 'u8', 'at')} == 0u) { return ${INVALID}; }
+  return keyOf(values[at]);
+}
+fn chosen(at: u32) -> bool {
+  let first = at - at % p.m;
+  let key = keyAt(at);
+  var before = 0u;
+  for (var e = first; e < at; e++) { before += select(0u, 1u, keyAt(e) <= key); }
+  for (var e = at + 1u; e < first + p.m; e++) { before += select(0u, 1u, keyAt(e) < key); }
+  return key != ${INVALID} && before < p.k;
+}`,
+    body: /* wgsl */ `
+  var packed = 0u;
+  for (var b = 0u; b < min(4u, p.total - 4u * i); b++) {
+    packed |= select(0u, 1u, chosen(4u * i + b)) << (8u * b);
+  }
+  mask[i] = packed;`,
+  })
+
+const keepShort = (access: Access) =>
+  perIndex({
+    key: 'select/keepShort',
+    params: 'm: u32, k: u32',
+    bindings: [
+      { name: 'valid', access, elem: 'u8' },
+      { name: 'kept', access: 'read_write', elem: 'u32' },
+    ],
+    body: /* wgsl */ `
+  var sum = 0u;
+  for (var at = i * p.m; at < (i + 1u) * p.m; at++) {
+    sum += select(0u, 1u, ${loadScalar('valid', 'u8', 'at')} != 0u);
+  }
+  kept[i] = min(sum, p.k);`,
+  })
 
 /** Writes the index of the last chosen element of each row, and how many of the chosen are valid. */
 export function cut(found: Threshold, rows: number, k: number, last: Slot, kept: Slot): Dispatch {

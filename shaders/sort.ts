@@ -45,6 +45,7 @@ export interface SortSpec {
 
 /** Input keys u32 [rows, m]; output order u32 [rows, m]. */
 export function sortOrder(spec: SortSpec): Recipe {
+  if (spec.rows === 0) return { scratch: [], dispatches: [] }
   return spec.m <= SHORT ? ranked(spec) : radix(spec)
 }
 

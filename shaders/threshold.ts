@@ -3,7 +3,7 @@
 //
 // Keys: the bits of a value, changed so that they order as u32 like the values do, largest first: NaN is 0, −0 equals 0,
 // and what is not valid is 0xffffffff, which no value has. Rows of keys are padded with that to whole vec4s. The key of
-// rank k, T, is found digit by digit from the top, 8 bits at a time:
+// rank k, T, is found digit by digit from the top:
 //
 //   count    of the keys that begin with the digits found so far, how many have each next digit    (digits.ts)
 //   choose   one invocation a row: the digit where the counts reach the rank, and what is left of the rank in it
@@ -15,7 +15,7 @@
 //
 // The same idea on other GPUs: Alabi et al., Fast k-selection algorithms for graphics processing units (2012), section 4.2.
 
-import { columnBytes, countDigits } from './digits.ts'
+import { columnBytes, countDigits, digitsSchedule } from './digits.ts'
 import {
   type Access,
   type Caps,
@@ -28,8 +28,6 @@ import {
   scratch,
 } from './kernel.ts'
 import { offsets, offsetsScratch } from './offsets.ts'
-
-const DIGITS = 256
 
 /** The key of nothing. */
 export const INVALID = '0xffffffffu'
@@ -85,13 +83,15 @@ export function threshold({ rows, m, k, access, caps }: ThresholdSpec): Threshol
   const levels = offsetsScratch(cells)
   const inputs = access.map((_, i) => input(i))
   const digits = { rows, stride, caps }
-  const rounds = [24, 16, 8, 0].flatMap((shift) => [
+  const { width } = digitsSchedule(digits)
+  const shifts = Array.from({ length: 32 / width }, (_, pass) => 32 - width * (pass + 1))
+  const rounds = shifts.flatMap((shift) => [
     ...countDigits(digits, shift, { keys, state, counts, columns }),
-    overIndex(choose, rows, [counts, state], k, shift),
+    overIndex(choose, rows, [counts, state], k, shift, 2 ** width / 4, shift === shifts[0] ? 1 : 0),
   ])
   return {
     dispatches: [
-      overIndex(zeros, rows * DIGITS, [counts]),
+      overIndex(zeros, rows * 2 ** width, [counts]),
       overIndex(makeKeys(access), (rows * stride) / 4, [...inputs, keys], m, stride / 4),
       ...rounds,
       overIndex(classes, rows * runs, [keys, state, places], stride / 4, runs, size / 4),
@@ -103,7 +103,7 @@ export function threshold({ rows, m, k, access, caps }: ThresholdSpec): Threshol
     ],
     scratch: [
       4 * rows * stride,
-      4 * rows * DIGITS,
+      4 * rows * 2 ** width,
       8 * rows,
       4 * cells,
       columnBytes(digits),
@@ -139,7 +139,7 @@ fn keyAt(j: u32, at: u32) -> u32 {
 /** Leaves the counts zero for the next round. */
 const choose = perIndex({
   key: 'select/choose',
-  params: 'k: u32, shift: u32',
+  params: 'k: u32, shift: u32, fours: u32, first: u32',
   bindings: [
     { name: 'counts', access: 'read_write', elem: 'u32', vec: true },
     { name: 'state', access: 'read_write', elem: 'u32' },
@@ -147,11 +147,11 @@ const choose = perIndex({
   body: /* wgsl */ `
   var prefix = 0u;
   var rank = p.k;
-  if (p.shift < 24u) { prefix = state[2u * i]; rank = state[2u * i + 1u]; }
-  let first = i * ${DIGITS / 4}u;
+  if (p.first == 0u) { prefix = state[2u * i]; rank = state[2u * i + 1u]; }
+  let first = i * p.fours;
   var four = 0u;
   var count = counts[first];
-  for (; four < ${DIGITS / 4 - 1}u; four++) {
+  for (; four < p.fours - 1u; four++) {
     let sum = count.x + count.y + count.z + count.w;
     if (rank <= sum) { break; }
     rank -= sum;
@@ -163,7 +163,7 @@ const choose = perIndex({
       if (rank > count.z) { rank -= count.z; digit++; } } }
   state[2u * i] = prefix | (digit << p.shift);
   state[2u * i + 1u] = rank;
-  for (var d = 0u; d < ${DIGITS / 4}u; d++) { counts[first + d] = vec4u(); }`,
+  for (var d = 0u; d < p.fours; d++) { counts[first + d] = vec4u(); }`,
 })
 
 const classes = perIndex({

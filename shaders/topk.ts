@@ -87,8 +87,9 @@ export function kthLargest(spec: TopKSpec): Recipe {
   }
 }
 
-/** Places `from` … k − 1 in one dispatch, where the rows are short. */
+/** Places `from` … k − 1 in one dispatch, where the rows are short, or none. */
 function inShort({ rows, m, k, access }: TopKSpec, from: number): Recipe | undefined {
+  if (rows === 0) return { scratch: [], dispatches: [] }
   const slots = [input(0), output(0), output(1)]
   if (k <= FEW && rows >= MANY && m <= 8 * SHORT)
     return { scratch: [], dispatches: [overIndex(next(access[0]), rows, slots, m, from, k)] }

@@ -35,8 +35,8 @@ const leading = rows<Rank>((_, [x]) => x.shape.length - 1)
 const inferRank =
   (shapeOf: (leading: Shape, k: number) => Shape): StructuredOp<Rank>['infer'] =>
   ([x], { k }, refuse) => {
-    if (x.dtype !== 'f32' || x.shape.length < 1)
-      refuse('an f32 tensor [..., m] is needed', 'use cast()')
+    if (x.dtype !== 'f32') refuse('an f32 tensor is needed', 'use cast()')
+    if (x.shape.length < 1 || lastOf(x) < 1) refuse('there is no last axis to choose from')
     const m = lastOf(x)
     if (!Number.isInteger(k) || k < 1 || k > m)
       refuse(`k must be a whole number from 1 to ${m}, the size of the last axis, not ${k}`)
