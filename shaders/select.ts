@@ -21,10 +21,7 @@ import {
   type Slot,
   scratch,
 } from './kernel.ts'
-import { INVALID, keyOf, type Threshold, threshold, zeros } from './threshold.ts'
-
-/** Rows up to this long are ranked by counting. */
-const SHORT = 128
+import { INVALID, isShort, keyOf, type Threshold, threshold, zeros } from './threshold.ts'
 
 export interface SelectSpec {
   readonly rows: number
@@ -41,7 +38,7 @@ export function selectLargest({ rows, m, k, access, caps }: SelectSpec): Recipe 
   const nothing = [overIndex(zeros, wordCount, [output(0)]), overIndex(zeros, rows, [output(1)])]
   if (k === 0 || rows * m === 0) return { scratch: [], dispatches: nothing }
   const [values, valid] = [input(0), input(1)]
-  if (m <= SHORT) {
+  if (isShort(rows, m)) {
     const marked = [values, valid, output(0)]
     return {
       scratch: [],

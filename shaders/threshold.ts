@@ -45,6 +45,11 @@ export const zeros = perIndex({
   body: 'y[i] = 0u;',
 })
 
+/** Whether counting what goes before each element of a row costs less than all this: in very short rows always, and in
+ * short ones where there are few, since it is one dispatch. */
+export const isShort = (rows: number, m: number): boolean =>
+  m <= 16 || (m <= 128 && rows * m * m <= 2 ** 22)
+
 export interface ThresholdSpec {
   readonly rows: number
   /** Elements of a row, dense. */

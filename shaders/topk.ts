@@ -26,12 +26,11 @@ import {
 } from './kernel.ts'
 import { cut } from './select.ts'
 import { sortOrder } from './sort.ts'
-import { INVALID, keyOf, threshold, zeros } from './threshold.ts'
+import { INVALID, isShort, keyOf, threshold, zeros } from './threshold.ts'
 
-/** Rows up to this long are ranked by counting. */
-const SHORT = 128
-/** The few of short rows that are looked for one after another, where there are many. */
+/** So few of rows up to this long are looked for one after another, where there are so many rows. */
 const FEW = 8
+const LONG = 1024
 const MANY = 64
 
 export interface TopKSpec {
@@ -91,9 +90,9 @@ export function kthLargest(spec: TopKSpec): Recipe {
 function inShort({ rows, m, k, access }: TopKSpec, from: number): Recipe | undefined {
   if (rows === 0) return { scratch: [], dispatches: [] }
   const slots = [input(0), output(0), output(1)]
-  if (k <= FEW && rows >= MANY && m <= 8 * SHORT)
+  if (k <= FEW && rows >= MANY && m <= LONG)
     return { scratch: [], dispatches: [overIndex(next(access[0]), rows, slots, m, from, k)] }
-  if (m <= SHORT)
+  if (isShort(rows, m))
     return { scratch: [], dispatches: [overIndex(rank(access[0]), rows * m, slots, m, from, k)] }
   return undefined
 }

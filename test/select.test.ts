@@ -6,16 +6,18 @@ import type { Device } from '../engine/device.ts'
 import {
   constant,
   grad,
+  histogram,
   kthLargest,
   mul,
   selectLargest,
+  square,
   sum,
   type Tensor,
   topK,
 } from '../engine/node.ts'
 import { randomFrom } from '../engine/reference/index.ts'
 import type { HostTensor } from '../engine/tensor.ts'
-import { readAll } from './checks.ts'
+import { readAll, withDevice } from './checks.ts'
 import { test } from './harness.ts'
 import { deviceAs } from './schedules.ts'
 
@@ -82,6 +84,7 @@ const shapes = [
   [9, 1],
   [70, 6],
   [2, 128],
+  [300, 120],
   [3, 129],
   [1, 300],
   [3, 1021],
@@ -264,3 +267,21 @@ test('topK: gradients of long rows', async () => {
   })
   same(dx, expected, 'dx')
 })
+
+test('selections and counts: the same where a tensor is worked on in parts', () =>
+  withDevice({ bindingBytes: 4096 }, async (small) => {
+    const x = f32(37, Float32Array.from({ length: 37 * 200 }, kinds.special))
+    const all = (x: Tensor, valid: Tensor) => [
+      ...Object.values(topK(x, 60)),
+      kthLargest(x, 60),
+      ...Object.values(selectLargest(x, valid, 60)),
+      histogram(x, 50, { min: -1, max: 1 }),
+      ...grad(sum(square(topK(x, 60).values)), [x]),
+    ]
+    const valid = randomMask(x)
+    const expected = await run(await deviceAs('own'), all, x, valid)
+    const got = await run(small, all, x, valid)
+    got.forEach((y, i) => {
+      same(y, expected[i], `output ${i}`)
+    })
+  }))
