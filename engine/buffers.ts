@@ -2,7 +2,7 @@
 
 import type { Kernel } from '../shaders/kernel.ts'
 import type { Caps } from './adapter.ts'
-import { OutOfMemoryError } from './errors.ts'
+import { DeviceError, OutOfMemoryError } from './errors.ts'
 import type { HostTensor } from './tensor.ts'
 
 // WebGPU's flags as numbers: Node has no such globals, and the library puts nothing on the global object.
@@ -103,14 +103,21 @@ export class Pipelines {
     return layout
   }
 
-  #make(kernel: Kernel): Promise<GPUComputePipeline> {
+  async #make(kernel: Kernel): Promise<GPUComputePipeline> {
+    // What is wrong with the code is told here, and to nobody else.
+    this.#device.pushErrorScope('validation')
     const module = this.#device.createShaderModule({ code: kernel.code, label: kernel.key })
+    const told = this.#device.popErrorScope()
     const layout = this.#device.createPipelineLayout({ bindGroupLayouts: [this.layout(kernel)] })
-    return this.#device.createComputePipelineAsync({
+    const made = this.#device.createComputePipelineAsync({
       label: kernel.key,
       layout,
       compute: { module, entryPoint: 'main' },
     })
+    made.catch(() => {})
+    const problem = await told
+    if (problem) throw new DeviceError(`${kernel.key} does not compile: ${problem.message}`)
+    return made
   }
 }
 

@@ -13,6 +13,9 @@ export type HostArray = Float32Array | Int32Array | Uint32Array | Uint8Array | U
 
 const bytesPerElement: Record<DType, number> = { f32: 4, f16: 2, i32: 4, u32: 4, u8: 1 }
 
+export const isDType = (name: string): name is DType => name in bytesPerElement
+export const dtypeHint = `use one of ${Object.keys(bytesPerElement).join(', ')}`
+
 export const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f16'
 
 /** Number of elements of a shape; 1 for a scalar `[]`. */

@@ -127,6 +127,7 @@ export function identity(x: object): number {
 export const attrKey = (attrs: Attrs): string =>
   JSON.stringify(attrs, (_, v) => {
     if (v instanceof Variable || ArrayBuffer.isView(v)) return `#${identity(v)}`
-    // JSON has no word for these three and would write null for each.
+    // JSON has no word for infinities and NaN and would write null for each, and 0 for −0.
+    if (Object.is(v, -0)) return '-0'
     return typeof v === 'number' && !Number.isFinite(v) ? String(v) : v
   })

@@ -154,7 +154,7 @@ function lowerPointwise(node: Node, bound: readonly Bound[], info: LowerInfo) {
     inputs,
     outputs,
     constants,
-    key: `${key.code}>${key.results}`,
+    key: `${key.code}>${key.results} ${constants.length}`,
     emit,
   })
 }

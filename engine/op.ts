@@ -170,13 +170,13 @@ export interface Windows<A> {
   readonly cut: 'output' | 'input'
   /** How many leading axes of it may be cut; 0 where this is no way. */
   axes(attrs: A, inputs: readonly TensorType[]): number
-  /** What one window needs of each input (undefined: all of it), and the attributes of the smaller application; or
+  /** What one window needs of each input (undefined: all of it, null: that it is not there), and the attributes of the smaller application; or
    * undefined where no window can begin or end so. */
   part(
     box: Box,
     attrs: A,
     inputs: readonly TensorType[],
-  ): { readonly inputs: readonly (Box | undefined)[]; readonly attrs: A } | undefined
+  ): { readonly inputs: readonly (Box | undefined | null)[]; readonly attrs: A } | undefined
   /** For a cut input: the outputs from those of the windows. `share` is each window's part of the whole. */
   combine?(parts: readonly Tensor[][], share: readonly number[]): Tensor[]
 }

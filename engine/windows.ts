@@ -172,8 +172,8 @@ class Cutter {
     const part = windows.part(box, node.attrs, node.inputs)
     if (!part) return false
     const { inputs } = part
-    const small = ({ dtype, shape }: Tensor, b: Box | undefined) =>
-      storageBytes({ dtype, shape: b ? sizes(b) : shape }) <= this.#limit
+    const small = ({ dtype, shape }: Tensor, b: Box | undefined | null) =>
+      b === null || storageBytes({ dtype, shape: b ? sizes(b) : shape }) <= this.#limit
     const results = windows.cut === 'output' ? outputsOf(node) : []
     return (
       node.inputs.every((x, i) => small(x, inputs[i])) &&
@@ -183,9 +183,10 @@ class Cutter {
 
   #apply(node: Node, windows: Windows<Attrs>, box: Box): Tensor[] {
     const { inputs, attrs } = windows.part(box, node.attrs, node.inputs)!
-    const args = node.inputs.map((x, i) =>
-      this.#fetch(x, inputs[i] ?? x.shape.map((n) => [0, n]), node),
-    )
+    const args = node.inputs.flatMap((x, i) => {
+      const own = inputs[i] === undefined ? x.shape.map((n): Box[number] => [0, n]) : inputs[i]
+      return own ? [this.#fetch(x, own, node)] : []
+    })
     const like = { path: node.path, source: node.source }
     if (node.op.kind !== 'pointwise') return outputsOf(makeNode(node.op, args, attrs, like))
     const { dtype, shape } = node.types[0]

@@ -75,7 +75,9 @@ export function bootstrappedCrossEntropy(
 
 /** The loss of a pixel whose probability is the threshold. */
 const leastLoss = (threshold: number | TensorLike): Tensor | number =>
-  typeof threshold === 'number' ? -Math.log(threshold) : stopGradient(neg(log(toTensor(threshold))))
+  typeof threshold === 'number'
+    ? -Math.log(threshold)
+    : stopGradient(neg(log(reshape(toTensor(threshold), []))))
 
 function checkOptions(options: BootstrapOptions): void {
   const { keep, scope = 'image', divisor = 'kept', threshold = 1, weights } = options

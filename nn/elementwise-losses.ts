@@ -36,7 +36,7 @@ function pair(op: string, x: TensorLike, target: TensorLike): [Tensor, Tensor] {
 }
 
 export interface SmoothL1Options extends ElementLossOptions {
-  /** Where the square becomes a straight line; default 1. With 0 it is plain |x − t|. */
+  /** Where the square becomes a straight line; default 1. With 0, or less than 2⁻¹²⁶, it is plain |x − t|. */
   readonly beta?: number
 }
 
@@ -52,9 +52,11 @@ export function smoothL1(x: TensorLike, target: TensorLike, options: SmoothL1Opt
     throw new OptionError(`beta: ${beta} is no distance`, 'use a number from 0')
   const distance = sub(...pair('smoothL1', x, target))
   const d = abs(distance)
-  if (beta === 0) return reduced(d, options)
-  const near = mul(square(distance), 0.5 / beta)
-  return reduced(where(less(d, beta), near, sub(d, beta / 2)), options)
+  // 1 / β must be a number of f32.
+  if (beta < 2 ** -126) return reduced(d, options)
+  const isNear = less(d, beta)
+  const near = mul(square(where(isNear, distance, 0)), 0.5 / beta)
+  return reduced(where(isNear, near, sub(d, beta / 2)), options)
 }
 
 export interface HuberOptions extends ElementLossOptions {
@@ -75,7 +77,10 @@ export function huber(x: TensorLike, target: TensorLike, options: HuberOptions =
   const distance = sub(...pair('huber', x, target))
   const d = abs(distance)
   const far = mul(sub(d, delta / 2), delta)
-  return reduced(where(less(d, delta), mul(square(distance), 0.5), far), options)
+  const isNear = less(d, delta)
+  // An infinite distance squared would make the gradient NaN, chosen or not.
+  const near = mul(square(where(isNear, distance, 0)), 0.5)
+  return reduced(where(isNear, near, far), options)
 }
 
 export interface BinaryCrossEntropyOptions extends ElementLossOptions {

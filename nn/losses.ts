@@ -7,7 +7,6 @@ import { argmax } from '../engine/ops/arg.ts'
 import {
   cast,
   div,
-  greater,
   greaterEqual,
   less,
   maximum,
@@ -57,9 +56,12 @@ export interface PixelLosses {
 /** Which labels are classes that count, and how many are neither that nor `ignore`. */
 function countedPixels(labels: Tensor, classes: number, { ignore = 255 }: LossOptions) {
   // As i32, so that no number here wraps around into the range of small labels.
+  if (!Number.isInteger(ignore))
+    throw new OptionError(`ignore: ${ignore} is no label`, 'labels are whole numbers')
   const ids = cast(labels, 'i32')
   const isClass = mul(greaterEqual(ids, 0), less(ids, classes))
-  const counts = notEqual(ids, ignore)
+  // Large u32 labels wrap in the cast, and so does this one.
+  const counts = notEqual(ids, ignore | 0)
   return {
     valid: mul(isClass, counts),
     outOfRange: sum(where(isClass, 0, cast(counts, 'f32'))),
@@ -118,7 +120,7 @@ function reduced(
   if (reduction === 'sum') return { loss: sum(weighted), outOfRange }
   // Counts are exact in f32 up to 2^24 pixels.
   const total = sum(own ?? cast(valid, 'f32'))
-  const divisor = own ? where(greater(total, 0), total, 1) : maximum(total, 1)
+  const divisor = own ? where(notEqual(total, 0), total, 1) : maximum(total, 1)
   return { loss: div(sum(weighted), divisor), outOfRange }
 }
 

@@ -144,8 +144,11 @@ const functions: Readonly<Record<string, string>> = {
   let even = 1.0 - z * (0.5 - z * (${cosTail}));
   let y = bitcast<vec4u>(select(odd, even, (turn & vec4u(1u)) != vec4u())) ^ ((turn & vec4u(2u)) << vec4u(30u));
   // Infinities have no sine: these bits make a NaN of them and leave NaN what it is.
-  let none = (bits & vec4u(0x7fffffffu)) >= vec4u(0x7f800000u);
-  return bitcast<vec4f>(select(y, bits | vec4u(0x7fc00000u), none));
+  let size = bits & vec4u(0x7fffffffu);
+  let none = size >= vec4u(0x7f800000u);
+  // Below 2⁻¹² the sine is its argument; on the way here its lower half may have been flushed to 0.
+  let tiny = (size < vec4u(0x39800000u)) & vec4<bool>(turns == 0u);
+  return bitcast<vec4f>(select(select(y, bits, tiny), bits | vec4u(0x7fc00000u), none));
 }`,
 
   // aᵇ = 2^(b·log₂|a|) with log₂|a| and its product with b to some 32 bits, and the cases of IEEE 754's pow.
@@ -200,7 +203,7 @@ const functions: Readonly<Record<string, string>> = {
     let bits = bitcast<vec4i>(d) + (max(apart - 9, vec4i()) << vec4u(23u));
     let scaled = bitcast<vec4f>(bits);
     let d1 = bitcast<vec4f>(bits & vec4i(-1024));
-    let q = round(r / scaled);
+    let q = floor(r / scaled);
     let rest = (r - q * d1) - q * (scaled - d1);
     r = select(r, select(rest, rest + scaled, rest < vec4f()), r >= d);
   }

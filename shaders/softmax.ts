@@ -99,7 +99,7 @@ fn statsOf(begin: u32, end: u32, step: u32) -> Stats {
   for (var j = begin; j < end; j += step) { sums += ${weight}exp(x[j] - m); }
   let s = ${across(lanes, (a, b) => `add(${a}, ${b})`, 'sums')};
   // Nothing but −∞ counts nothing.
-  return Stats(m, select(s, ${column}(), most < ${column}(-3.4e38)));
+  return Stats(m, select(s, ${column}(), bitcast<${columnBits}>(most) == ${columnBits}(0xff800000u)));
 }`
 }
 

@@ -6,6 +6,7 @@ import type { Shape } from '../engine/dtype.ts'
 import { OptionError, ShapeError } from '../engine/errors.ts'
 import { grad } from '../engine/grad.ts'
 import { mul } from '../engine/ops/arithmetic.ts'
+import { sum } from '../engine/ops/reduce.ts'
 import { logSoftmax } from '../engine/ops/softmax.ts'
 import { constant, hostTensor } from '../engine/ops/source.ts'
 import type { HostTensor, Tensor } from '../engine/tensor.ts'
@@ -529,4 +530,33 @@ test('losses: a row of a thousand classes, and one of a hundred thousand', async
       assert.ok(off.every((v) => v < 1e-5))
     }
   }
+})
+
+test('losses: a threshold tensor may have any rank', async () => {
+  const x = constant(Float32Array.of(1, -1, 2, 0.5, -1, 0.3, 0.2, -2), [2, 2, 2])
+  const labels = constant(Uint8Array.of(0, 1, 0, 1), [2, 2])
+  const d = await testDevice()
+  const of = async (threshold: Tensor) =>
+    Array.from(await d.read(bootstrappedCrossEntropy(x, labels, { keep: 1, threshold }).loss))
+  assert.deepEqual(await of(constant([0.4], [1, 1, 1])), await of(constant([0.4], [])))
+})
+
+test('losses: the second gradient at a void pixel is 0, NaN or not', async () => {
+  const x = constant(Float32Array.of(1, 2, Number.NaN, Number.NaN), [2, 2])
+  const labels = constant(Uint8Array.of(1, 255), [2])
+  const [g] = grad(crossEntropy(x, labels).loss, [x])
+  const [second] = grad(sum(mul(g, g)), [x])
+  const got = Array.from(await (await testDevice()).read(second))
+  assert.ok(Number.isFinite(got[0]) && got[0] !== 0)
+  assert.deepEqual(got.slice(2), [0, 0])
+})
+
+test('losses: infinite distances have a gradient', async () => {
+  const d = await testDevice()
+  const x = constant([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0.5])
+  const zero = constant([0, 0, 0])
+  const slope = async (y: Tensor) => Array.from(await d.read(grad(sum(y), [x])[0]))
+  const none = { reduction: 'none' } as const
+  assert.deepEqual(await slope(smoothL1(x, zero, none)), [1, -1, 0.5])
+  assert.deepEqual(await slope(huber(x, zero, { ...none, delta: 2 })), [2, -2, 0.5])
 })

@@ -7,6 +7,7 @@ import {
   argmax,
   constant,
   conv2d,
+  DeviceError,
   div,
   grad,
   type HostArray,
@@ -24,10 +25,12 @@ import {
   moments,
   mul,
   neg,
+  none,
   normalize,
   ops,
   pad,
   permute,
+  pointwise,
   relu,
   resizeBilinear,
   ShapeError,
@@ -248,4 +251,38 @@ test('max: its gradient reaches one element a row, though the element is compute
     const ones = Array.from(slopes.subarray(30 * row, 30 * row + 30)).filter((g) => g !== 0)
     assert.equal(ones, [1], `row ${row}`)
   }
+})
+
+test('zero and minus zero are two numbers', async () => {
+  const d = await testDevice()
+  const program = d.compile((x) => [div(x, 0), div(x, -0), div(x, 0)])
+  const results = await program.run({ dtype: 'f32', shape: [], data: Float32Array.of(1) })
+  const got: number[] = []
+  for (const r of results) got.push((await r.read())[0])
+  assert.equal(got, [inf, -inf, inf])
+})
+
+test('a remainder of huge numbers is finite', async () => {
+  const [a, b] = [f32(3.2e38, 3.2e38, -3.2e38), f32(1.2e38, -1.2e38, 1.2e38)]
+  const got = await (await testDevice()).read(mod(a, b))
+  ;[8e37, -4e37, 4e37].forEach((want, i) => {
+    assert.ok(Math.abs(got[i] / want - 1) < 1e-5, `${got[i]}`)
+  })
+})
+
+test('a kernel that does not compile is told once, with the reason', async () => {
+  const bad = pointwise('bad', {
+    wgsl: ([x]) => `(${x} + undefined_name)`,
+    reference: ([x]) => x,
+    vjp: none('it is a test'),
+    samples: [],
+  })
+  const d = await testDevice()
+  const error = await d.read(apply(bad, [f32(1)], {})[0]).then(
+    () => undefined,
+    (e: Error) => e,
+  )
+  assert.ok(error instanceof DeviceError)
+  assert.match(error.message, /undefined_name/)
+  assert.equal(Array.from(await d.read(neg(f32(2)))), [-2])
 })

@@ -139,3 +139,12 @@ test('softmax: tensors larger than one binding', () =>
       { device },
     )
   }))
+
+test('softmax: a row of the least numbers has one', async () => {
+  const d = await testDevice()
+  const least = hostTensor(new Float32Array(6).fill(-3.4028234663852886e38), [2, 3])
+  const program = d.compile((x) => [softmax(x), logSoftmax(x)])
+  const [p, l] = await readAll(await program.run(least))
+  for (const v of p) assert.ok(Math.abs(v - 1 / 3) < 1e-6)
+  for (const v of l) assert.ok(Math.abs(v + Math.log(3)) < 1e-6)
+})

@@ -23,6 +23,7 @@ import {
   maxUnpool2d,
   mean,
   min,
+  mod,
   moments,
   mul,
   neg,
@@ -38,6 +39,7 @@ import {
   reshape,
   resizeBilinear,
   scalar,
+  scatterAdd,
   slice,
   sub,
   sum,
@@ -203,4 +205,13 @@ test('windows: what is repeated to a shape, and what stands at one place', () =>
       ...grad(sum(max(broadcastTo(x, [6, 11, 7]), [1])), [x]),
     ],
     [f32(11, 7)],
+  ))
+
+test('windows: more sources than can be bound, added to a base', () =>
+  agrees(
+    (base, src) => {
+      const index = cast(mod(iota([900], 0), 7), 'i32')
+      return [scatterAdd(base, index, src, 0)]
+    },
+    [f32(7), f32(900)],
   ))

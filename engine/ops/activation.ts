@@ -121,7 +121,7 @@ export function leakyRelu(x: TensorLike, slope = 0.01): Tensor {
  * min ≤ x ≤ max. Throws OptionError where min > max or one is NaN, ShapeError for bounds that an integer dtype does not
  * hold. */
 export function clamp(x: TensorLike, min = below, max = above): Tensor {
-  if (!(min <= max))
+  if (!(min <= max) || min === above || max === below)
     throw new OptionError(`clamp: ${min} to ${max} is no range`, 'min comes first, and is no more')
   const t = toTensor(x)
   if (isFloat(t.dtype))

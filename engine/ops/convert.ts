@@ -1,7 +1,16 @@
 // The same values in another form: another dtype, another shape, or with another derivative.
 
 import { isNaNBits } from '../../shaders/math.ts'
-import { broadcastShapes, type DType, isFloat, isShape, type Shape, sameShape } from '../dtype.ts'
+import {
+  broadcastShapes,
+  type DType,
+  dtypeHint,
+  isDType,
+  isFloat,
+  isShape,
+  type Shape,
+  sameShape,
+} from '../dtype.ts'
 import { apply, none, type PointwiseEnv, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { mul } from './arithmetic.ts'
@@ -10,7 +19,10 @@ import { toTensor } from './source.ts'
 
 const castOp = pointwise<{ to: DType }>('cast', {
   error: 'exact',
-  infer: ([x], { to }) => [{ dtype: to, shape: x.shape }],
+  infer: ([x], { to }, refuse) => {
+    if (!isDType(to)) refuse(`there is no dtype '${to}'`, dtypeHint)
+    return [{ dtype: to, shape: x.shape }]
+  },
   wgsl: ([x], env) => conversion(x, env),
   reference: ([x], { to }, _, { types: [from] }) => convert(x, from, to),
   vjp: ({ inputs: [x] }, [dy]) => [dy && isFloat(x.dtype) ? cast(dy, x.dtype) : undefined],

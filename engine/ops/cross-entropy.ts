@@ -92,10 +92,12 @@ const gradOp: StructuredOp<Empty> = {
   },
   vjp: ({ inputs: [x, labels, dy] }, [g]) => {
     if (!g) return []
-    const p = softmax(x)
     const ids = cast(labels, 'i32')
     const isClass = mul(greaterEqual(ids, 0), less(ids, lastOf(x)))
-    const given = reshape(where(isClass, dy, 0), [...labels.shape, 1])
+    const column = [...labels.shape, 1]
+    // Where there is no class nothing of x matters, NaN neither.
+    const p = where(reshape(isClass, column), softmax(x), 0)
+    const given = reshape(where(isClass, dy, 0), column)
     const along = mul(g, given)
     return [
       mul(p, sub(along, sum(mul(along, p), [-1], { keepDims: true }))),

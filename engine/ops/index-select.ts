@@ -6,7 +6,7 @@ import {
   type IndexElem,
   selectRows as selectRecipe,
 } from '../../shaders/take.ts'
-import { type DType, type Shape, sameShape, sizeOf } from '../dtype.ts'
+import { type DType, dtypeHint, isDType, type Shape, sameShape, sizeOf } from '../dtype.ts'
 import {
   apply,
   type Box,
@@ -81,7 +81,7 @@ const gatherOp: StructuredOp<AlongAxis> = {
 /** The elements of x that an index of x's rank names along an axis: y[i][j][k] = x[i][index[i][j][k]][k] for axis 1.
  * The result has the index's shape and the dtype of x, which is any; the index is u8, i32 or u32, and on the other axes
  * no larger than x. A number outside of the axis, a negative one too, gives 0.
- * The gradient adds what falls on one element in the order of the sources.
+ * The gradient adds what falls on one element in a fixed tree, so that equal inputs give equal bits.
  * Throws ShapeError for other sizes, dtypes and axes. */
 export function gather(x: TensorLike, index: TensorLike, axis: number): Tensor {
   const [t, at] = [toTensor(x), toTensor(index)]
@@ -141,6 +141,7 @@ const oneHotOp: StructuredOp<{ classes: number; dtype: DType }> = {
   infer: ([labels], { classes, dtype }, no) => {
     if (!isIndex(labels)) no('labels must be u8, i32 or u32', 'use cast()')
     if (!Number.isInteger(classes) || classes < 1) no(`there cannot be ${classes} classes`)
+    if (!isDType(dtype)) no(`there is no dtype '${dtype}'`, dtypeHint)
     return [{ dtype, shape: [...labels.shape, classes] }]
   },
   vjp: none('labels are whole numbers'),

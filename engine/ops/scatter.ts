@@ -1,4 +1,4 @@
-// Adding by number: every element of the result collects what falls on it, in the order of the sources.
+// Adding by number: every element of the result collects what falls on it, in a fixed order.
 
 import { scatterAdd as scatterRecipe } from '../../shaders/scatter.ts'
 import type { IndexElem } from '../../shaders/take.ts'
@@ -46,14 +46,17 @@ const scatterOp: StructuredOp<{ axis: number; n: number }> = {
         inputs: inputs.map((x) => (x.shape.length > 1 ? leadingOf(box, attrs.axis, x) : undefined)),
       }),
     },
-    // Some of the sources after others, with nothing below them.
+    // Some of the sources after others; the first of them onto the base.
     {
       cut: 'input',
-      axes: ({ axis }, { length, 0: index }) =>
-        length === 2 && (axis === 0 || index.shape.length === 1) ? 1 : 0,
-      part: (box, attrs, [, src]) => ({
+      axes: ({ axis }, [index]) => (axis === 0 || index.shape.length === 1 ? 1 : 0),
+      part: (box, attrs, [, src, base]) => ({
         attrs,
-        inputs: [box, src.shape.map((n, a) => (a === attrs.axis ? box[0] : [0, n]))],
+        inputs: [
+          box,
+          src.shape.map((n, a) => (a === attrs.axis ? box[0] : [0, n])),
+          ...(base ? [box[0][0] === 0 ? undefined : null] : []),
+        ],
       }),
       combine: combinePairwise(add),
     },
