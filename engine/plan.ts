@@ -1,9 +1,9 @@
 // The plan: every dispatch in order, and the place of every value in device memory. It is made without a device, from
 // what is known of one, and the device then allocates exactly what it says.
 
-import type { Access, Dispatch, Slot } from '../shaders/kernel.ts'
+import type { Access, Dispatch, Recipe, Slot } from '../shaders/kernel.ts'
 import type { Caps } from './adapter.ts'
-import { showType, storageBytes, type TensorType } from './dtype.ts'
+import { showType, sizeOf, storageBytes, type TensorType } from './dtype.ts'
 import { OutOfMemoryError } from './errors.ts'
 import { assignedBy } from './fused.ts'
 import { baseOf, type Graph } from './graph.ts'
@@ -85,7 +85,11 @@ export function plan(graph: Graph, caps: Caps): Plan {
     return home?.kind === 'variable' ? home.variable : undefined
   }
   for (const [t] of homes) checkSize(t, t.node, caps.maxBufferBytes, caps)
-  const recipes = order.map((node) => lower(node, { caps, access, variableOf }))
+  // What is empty needs no kernel.
+  const recipes = order.map((node): Recipe => {
+    const empty = node.types.every((t) => !sizeOf(t.shape))
+    return empty ? { scratch: [], dispatches: [] } : lower(node, { caps, access, variableOf })
+  })
   recipes.forEach((r, step) => {
     for (const bytes of r.scratch)
       checkSize({ dtype: 'u8', shape: [bytes] }, order[step], caps.maxBindingBytes, caps)
@@ -93,7 +97,7 @@ export function plan(graph: Graph, caps: Caps): Plan {
 
   const values = new Map<Tensor, Value>()
   const scratch = recipes.map((r, step) =>
-    r.scratch.map((bytes) => ({ bytes: align(bytes), from: step, to: step })),
+    r.scratch.map((bytes) => ({ bytes: align(Math.max(16, bytes)), from: step, to: step })),
   )
   order.forEach((node, step) => {
     node.types.forEach((type, i) => {

@@ -55,9 +55,11 @@ const bodies: Record<AxisSum, string> = {
   if (o + 1u < p.yn && behind < p.xn) { sum += load(behind); }`,
 }
 
-/** One dispatch for each axis whose size changes; there is at least one. Inputs x; outputs y. */
+/** One dispatch for each axis whose size changes; where none does, the sums along the first are its own elements.
+ * Inputs x; outputs y. */
 export function axisSums({ sum, from, to, before, elem, access }: AxisSums): Recipe {
-  const axes = from.flatMap((n, a) => (n === to[a] ? [] : [a]))
+  const changed = from.flatMap((n, a) => (n === to[a] ? [] : [a]))
+  const axes = changed.length ? changed : [0]
   const shape = [...from]
   const sizes: number[] = []
   const dispatches = axes.map((a, step): Dispatch => {

@@ -18,7 +18,10 @@ const bicubicOp: StructuredOp<Attrs> = {
   source: 'Keys 1981; Pillow’s BICUBIC, or without antialiasing PyTorch’s `bicubic`',
   tail: false,
   prologue: false,
-  infer: ([x], { to }) => [{ dtype: 'f32', shape: [x.shape[0], ...to, x.shape[3]] }],
+  infer: ([x], { to }, no) => {
+    if (!sizeOf(x.shape)) no('the map has no elements')
+    return [{ dtype: 'f32', shape: [x.shape[0], ...to, x.shape[3]] }]
+  },
   vjp: refusedGradient(
     'it is for images and has no gradient',
     'resizeBilinear() has one; stopGradient() of its result says that none is wanted',

@@ -4,7 +4,7 @@
 import type { Fold } from '../../shaders/folds.ts'
 import { reduce } from '../../shaders/reduce.ts'
 import { sizes, startOf } from '../box.ts'
-import { type DType, type Shape, sizeOf, type TensorType } from '../dtype.ts'
+import { type DType, type Shape, sameShape, sizeOf, type TensorType } from '../dtype.ts'
 import {
   apply,
   type Box,
@@ -53,6 +53,8 @@ export const foldOp = <A extends Run>(name: string, spec: FoldSpec<A>): Structur
     if (!spec.takes.includes(dtype))
       no(`takes ${spec.takes.join(', ')}, not ${dtype}`, 'use cast()')
     if (!sizeOf(shape)) no('an empty tensor has no elements to fold')
+    if (types.some((t) => !sameShape(t.shape, attrs.shape)))
+      no(`the run is one of [${attrs.shape}]`)
     const out = spec.gives?.(dtype, attrs) ?? dtype
     if (!spec.states?.(attrs)) return types.map(() => ({ dtype: out, shape: without(attrs) }))
     return spec.fold(out, dtype).parts.map((part) => ({ dtype: part, shape: without(attrs) }))

@@ -2,7 +2,7 @@
 // normalisation is these two with arithmetic on [c] vectors between; its gradient follows from theirs.
 
 import { moments as momentsRecipe } from '../../shaders/moments.ts'
-import { sizeOf } from '../dtype.ts'
+import { isFloat, sizeOf } from '../dtype.ts'
 import { apply, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { add, mul, neg, square, sub } from './arithmetic.ts'
@@ -21,6 +21,7 @@ export const momentsOp: StructuredOp<Run> = {
   infer: ([x], run, no) => {
     if (x.dtype !== 'f32') no('an f32 tensor is needed', 'use cast()')
     if (!sizeOf(x.shape)) no('an empty tensor has no moments')
+    if (!sameShape(run.shape, x.shape)) no(`the run is one of [${run.shape}]`)
     const type = { dtype: x.dtype, shape: without(run) }
     return [type, type]
   },
@@ -73,6 +74,8 @@ const normalizeOp = pointwise('normalize', {
   source: 'Ioffe and Szegedy 2015',
   flops: 3,
   infer: ([x, ...vectors], _, refuse) => {
+    if (!isFloat(x.dtype) || vectors.some((v) => v.dtype !== x.dtype))
+      refuse('floats of one dtype are needed', 'use cast()')
     const channels = x.shape[x.shape.length - 1]
     if (vectors.some((v) => v.shape.length !== 1 || v.shape[0] !== channels))
       refuse(`mean, scale and shift must be [${channels}]`)

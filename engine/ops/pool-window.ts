@@ -95,6 +95,12 @@ export function checkWindow(w: PoolWindow, refuse: Refuse): void {
     }
 }
 
+/** Refuses windows that start beyond x. */
+export function checkLast({ size, out, stride, padding }: PoolWindow, refuse: Refuse): void {
+  if ([0, 1].some((a) => (out[a] - 1) * stride[a] - padding[a] >= size[a]))
+    refuse('the last window starts beyond the map')
+}
+
 /** What the kernels see: `map` gives batch, channels and element type. */
 export function poolSpec(map: TensorType, inputs: readonly Bound[], w: PoolWindow): PoolSpec {
   return {

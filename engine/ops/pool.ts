@@ -1,7 +1,7 @@
 // Max pooling: the largest of each window, and where it was.
 
 import { maxPool, maxPoolGather, maxPoolGrad, maxPoolPositions } from '../../shaders/pool.ts'
-import type { Shape } from '../dtype.ts'
+import { type Shape, sameShape } from '../dtype.ts'
 import {
   apply,
   noCost,
@@ -13,6 +13,7 @@ import {
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import {
+  checkLast,
   checkMap,
   checkWindow,
   indexDtype,
@@ -70,7 +71,11 @@ const maxPoolGradOp: StructuredOp<PoolWindow> = {
   ...plain,
   name: 'maxPool2dGrad',
   source: 'adjoint of maxPool2dGather',
-  infer: ([dy], { size }) => [{ dtype: dy.dtype, shape: [dy.shape[0], ...size, dy.shape[3]] }],
+  infer: ([dy, index], attrs, refuse) => {
+    if (!sameShape(dy.shape, index.shape)) refuse('every value needs one tap')
+    checkLast(attrs, refuse)
+    return [{ dtype: dy.dtype, shape: [dy.shape[0], ...attrs.size, dy.shape[3]] }]
+  },
   vjp: ({ inputs: [, index], attrs }, [g]) => [g && apply(maxPoolGatherOp, [g, index], attrs)[0]],
   windows: poolRows('x', ['y', 'y']),
   lower: ({ inputs, attrs }) => maxPoolGrad(poolSpec(inputs[0], inputs, attrs)),
@@ -82,7 +87,11 @@ const maxPoolGatherOp: StructuredOp<PoolWindow> = {
   name: 'maxPool2dGather',
   source: 'the maxima of other values at the same places',
   error: 'exact',
-  infer: ([x], attrs) => [{ dtype: x.dtype, shape: pooled(x.shape, attrs) }],
+  infer: ([x, index], attrs, refuse) => {
+    const shape = pooled(x.shape, attrs)
+    if (!sameShape(index.shape, shape)) refuse(`taps of [${shape}] are needed`)
+    return [{ dtype: x.dtype, shape }]
+  },
   vjp: ({ inputs: [, index], attrs }, [g]) => [g && apply(maxPoolGradOp, [g, index], attrs)[0]],
   windows: poolRows('y', ['x', 'y']),
   lower: ({ inputs, attrs }) => maxPoolGather(poolSpec(inputs[0], inputs, attrs)),

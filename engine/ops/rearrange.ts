@@ -29,7 +29,17 @@ export const rearrangeOp: StructuredOp<Rearrange> = {
   error: 'exact',
   source: 'steps and shifts as in NumPy',
   kind: 'structured',
-  infer: ([x], { shape }) => [{ dtype: x.dtype, shape }],
+  infer: ([x], { shape, map, wrap }, no) => {
+    if (map.length !== x.shape.length) no(`there are maps for ${map.length} axes`)
+    if (
+      wrap &&
+      map.some(
+        ({ from, offset }, a) => shape[from] !== x.shape[a] || offset ** 2 > shape[from] ** 2,
+      )
+    )
+      no('axes are wrapped once, into their own length')
+    return [{ dtype: x.dtype, shape }]
+  },
   vjp: ({ inputs: [x], attrs: { as, map, wrap } }, [dy]) => {
     const back = new Array<AxisMap>(map.length)
     map.forEach(({ from, step, offset, divide }, axis) => {

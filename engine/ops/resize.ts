@@ -113,7 +113,10 @@ const nearestOp: StructuredOp<ResizeAttrs> = {
   name: 'resizeNearest',
   error: 'exact',
   source: '⌊dst·in/out⌋, PyTorch’s `nearest`',
-  infer: ([x], attrs) => [{ dtype: x.dtype, shape: yShape(x.shape, attrs) }],
+  infer: ([x], attrs, no) => {
+    if (!sizeOf(x.shape)) no('the map has no elements')
+    return [{ dtype: x.dtype, shape: yShape(x.shape, attrs) }]
+  },
   vjp: ({ attrs }, [dy]) => [dy && apply(nearestGradOp, [dy], attrs)[0]],
   cost: () => noCost,
   windows: [windowsOf('y', (a) => nearestAxis(a, 0), copied)],
@@ -173,7 +176,10 @@ const bilinearOp: StructuredOp<BilinearAttrs> = {
   ...common,
   name: 'resizeBilinear',
   source: 'PyTorch’s `bilinear` with and without align_corners; asymmetric: FRRN’s released code',
-  infer: ([x], attrs) => [{ dtype: 'f32', shape: yShape(x.shape, attrs) }],
+  infer: ([x], attrs, no) => {
+    if (!sizeOf(x.shape)) no('the map has no elements')
+    return [{ dtype: 'f32', shape: yShape(x.shape, attrs) }]
+  },
   vjp: ({ attrs }, [dy]) => [dy && apply(bilinearGradOp, [dy], attrs)[0]],
   cost: (_, [y]) => ({ macs: 0, flops: 8 * sizeOf(y.shape) }),
   windows: [windowsOf('y', (a) => bilinearAxis(a, 0), mixed)],

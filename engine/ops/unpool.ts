@@ -1,7 +1,7 @@
 // Unpooling: values put back where a max pooling found them.
 
 import { type MaxUnpoolSpec, maxUnpool, maxUnpoolGrad } from '../../shaders/max-unpool.ts'
-import type { Shape } from '../dtype.ts'
+import { type Shape, sameShape } from '../dtype.ts'
 import { apply, type Bound, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { checkMap, type Pair } from './pool-window.ts'
@@ -51,8 +51,9 @@ const maxUnpoolOp: StructuredOp<UnpoolAttrs> = {
   name: 'maxUnpool2d',
   error: 'exact',
   source: 'positions h·w + w as in PyTorch; of equal ones the last in row-major order wins',
-  infer: ([x, at], { size }, refuse) => {
+  infer: ([x, at], { size, from }, refuse) => {
     checkMap(x, refuse)
+    if (from.some((n, a) => n !== x.shape[a + 1])) refuse(`a map of ${from.join('×')} is needed`)
     if (at.dtype !== 'i32' && at.dtype !== 'u32')
       refuse('positions are i32 or u32', 'maxPool2dWithIndices gives them')
     if (at.shape.length !== 4 || at.shape.some((n, a) => n !== x.shape[a]))
@@ -80,7 +81,12 @@ const maxUnpoolGradOp: StructuredOp<UnpoolAttrs> = {
   name: 'maxUnpool2dGrad',
   source: 'adjoint of maxUnpool2d',
   error: 'exact',
-  infer: ([dy, at]) => [{ dtype: dy.dtype, shape: at.shape }],
+  infer: ([dy, at], { size, from }, refuse) => {
+    const [n, , , c] = at.shape
+    if (!sameShape(dy.shape, [n, ...size, c])) refuse(`a map of ${size.join('×')} is needed`)
+    if (!sameShape(at.shape, [n, ...from, c])) refuse(`positions of ${from.join('×')} are needed`)
+    return [{ dtype: dy.dtype, shape: at.shape }]
+  },
   vjp: ({ inputs: [, at], attrs }, [g]) => [g && apply(maxUnpoolOp, [g, at], attrs)[0]],
   lower: ({ inputs, attrs }) => maxUnpoolGrad(spec(inputs, attrs)),
   samples: cases.map(([x, size]) => ({
