@@ -2,7 +2,7 @@
 // normalisation is these two with arithmetic on [c] vectors between; its gradient follows from theirs.
 
 import { moments as momentsRecipe } from '../../shaders/moments.ts'
-import { isFloat, sizeOf } from '../dtype.ts'
+import { isFloat, sameShape, sizeOf } from '../dtype.ts'
 import { apply, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { add, mul, neg, square, sub } from './arithmetic.ts'
