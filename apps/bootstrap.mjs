@@ -20,6 +20,7 @@ async function main(task, rest) {
   await buildIfChanged()
   if (task === 'test') return become('dist/test/run.js', rest)
   if (task === 'goldens') return become('dist/test/goldens/main.js', rest)
+  if (task === 'fuzz') return become('dist/test/fuzz/main.js', rest)
   if (task === 'start') return become('dist/apps/cli/main.js', ['start', ...rest])
   return become('dist/apps/cli/main.js', rest)
 }

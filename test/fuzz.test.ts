@@ -1,38 +1,75 @@
-// Random programs with gradients and updates, fused and not, against the interpreter; every other one on a device with
-// no more than WebGPU's default limits. Reproduce one with ATROUS_FUZZ=seed; ATROUS_FUZZ=from-to runs a range; `--slow`
-// runs ten times as many.
+// Random programs on two processes, and what finds and shows their failures: the shrinker, on an op that is wrong on
+// purpose, and the pass that runs kernels again. `--slow` checks as many programs as CI does; `npm run fuzz` checks any.
 
-import type { Device } from '../engine/index.ts'
-import { openDevice } from '../engine/node.ts'
-import { agree, drawn } from './agree.ts'
+import * as assert from 'uvu/assert'
+import { ops } from '../engine/index.ts'
+import type { Op } from '../engine/op.ts'
+import { pointwise } from '../engine/ops/pointwise.ts'
 import { testDevice } from './device.ts'
-import { test } from './harness.ts'
-import { argumentTypes, randomProgram } from './random-graph.ts'
+import { check } from './fuzz/check.ts'
+import { playable } from './fuzz/op-moves.ts'
+import { randomProgram } from './fuzz/program.ts'
+import { fuzz, type Summary, showSummary } from './fuzz/runner.ts'
+import { printCase, shrink } from './fuzz/shrink.ts'
+import { slowWanted, test } from './harness.ts'
 
-const asked = process.env['ATROUS_FUZZ']
-const [from, to] = range(asked ?? '1-30')
+const programs = slowWanted ? 2000 : 200
+let summary: Summary | undefined
 
-let least: Promise<Device> | undefined
+test(
+  `fuzz: ${programs} random programs agree with the interpreter, however they are compiled`,
+  async () => {
+    await testDevice()
+    summary = await fuzz({ from: 1, to: programs })
+    console.log(`\n${showSummary(summary)}`)
+    assert.is(summary.failed.map((f) => `seed ${f.seed}: ${f.text}`).join('\n'), '')
+    assert.is(summary.graphs, programs)
+  },
+  { timeout: 900 },
+)
 
-for (let seed = from; seed <= to; seed++)
-  test(`random program ${seed} agrees with the interpreter`, () => check(seed))
+test('fuzz: few results lie on jumps or are decided by rounding', () => {
+  const { results, unsure, loose } = summary!
+  assert.ok(unsure < 0.02 * results, `${unsure} of ${results} on jumps`)
+  assert.ok(loose < 0.01 * results, `${loose} of ${results} decided by rounding`)
+})
 
-const more = async () => {
-  for (let seed = 31; seed <= 300; seed++) await check(seed)
-}
-if (!asked)
-  test('random programs 31 to 300 agree with the interpreter', more, { slow: true, timeout: 900 })
+test('fuzz: every op occurs', () => {
+  const missing = ops.filter((op) => playable(op) && !summary!.ops.has(op.name))
+  assert.equal(
+    missing.map((op) => op.name),
+    [],
+  )
+})
 
-async function check(seed: number): Promise<void> {
-  const device = await testDevice()
-  if (seed % 2 === 0) least ??= openDevice({ defaultLimits: true, alignment: 256, say: () => {} })
-  await agree(randomProgram(seed), drawn(argumentTypes(seed), seed), {
-    what: `program ${seed}`,
-    device: seed % 2 === 0 ? await least : device,
-  })
-}
+/** x + 1, but on the device 1 more where x is above a half. */
+const wrongOp = pointwise('wrong', {
+  wgsl: ([x]) => `(${x} + select(vec4f(1.0), vec4f(2.0), ${x} > vec4f(0.5)))`,
+  reference: ([x]) => x + 1,
+  vjp: (_, [dy]) => [dy],
+  samples: [{ inputs: [{ dtype: 'f32', shape: [2, 3, 5] }], attrs: {} }],
+}) as Op
 
-function range(text: string): [number, number] {
-  const [first, last = first] = text.split('-').map(Number)
-  return [first, last]
-}
+test('fuzz: of a program with a wrong op the smallest failing part is left', async () => {
+  const d = await testDevice()
+  const list = [...ops.filter((op) => op.kind === 'pointwise'), wrongOp]
+  const turn = list.filter(playable).indexOf(wrongOp)
+  let found = 0
+  for (let seed = turn; found < 3; seed += list.filter(playable).length) {
+    const p = randomProgram(seed, list)
+    const { failure } = await check(d, p, seed)
+    if (failure?.kind !== 'unfused') continue
+    found++
+    const least = await shrink(
+      p,
+      async (c) => (await check(d, c, seed)).failure?.kind === 'unfused',
+    )
+    assert.equal(
+      least.graph.nodes.map((n) => n.op.name),
+      ['input', 'wrong'],
+    )
+    assert.is(least.args[0].data.length, 1, printCase(least))
+    assert.match(printCase(least), /%1 +wrong +f32.*\nargument 0: /s)
+    assert.match((await check(d, least, seed)).failure!.message, /element \d+ is .* and should be/)
+  }
+})

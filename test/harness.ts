@@ -25,7 +25,8 @@ class Skip extends Error {}
 
 const defaultTimeout = 120
 const inCi = process.env['CI'] === 'true'
-const slowWanted = process.argv.includes('--slow')
+/** Whether `--slow` was asked for. */
+export const slowWanted = process.argv.includes('--slow')
 
 let tests = suite()
 let skipped: SkippedTest[] = []

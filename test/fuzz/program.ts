@@ -1,0 +1,142 @@
+// A random program from a seed: a few tensors, and again and again a move on some of them; then a loss, gradients and
+// updates. It is kept as the graph that was traced with the data of its arguments, so that it can be traced again, and
+// cut down.
+
+import { isFloat } from '../../engine/dtype.ts'
+import { type Graph, graphOf, outputsOf } from '../../engine/graph.ts'
+import { assign, mean, mul, read, sub } from '../../engine/index.ts'
+import { apply, type Op } from '../../engine/op.ts'
+import type { HostTensor, Node, Tensor, Variable } from '../../engine/tensor.ts'
+import { tracing } from '../../engine/trace.ts'
+import { late } from './adapt.ts'
+import { lossOf, moves, slopesOf } from './moves.ts'
+import { applyOp, playable } from './op-moves.ts'
+import { Dice, World } from './world.ts'
+
+export interface Program {
+  readonly graph: Graph
+  readonly args: readonly HostTensor[]
+}
+
+/** Fewest and most ops of a program, before it is differentiated; reshapes and numbers do not count. */
+const size = { least: 5, most: 60 }
+
+/** The program of a seed. Programs of as many seeds in a row as there are ops have every op among them. */
+export function randomProgram(seed: number, ops: readonly Op[]): Program {
+  const playing = ops.filter(playable)
+  const dice = new Dice(seed)
+  // In every fourth program fusion may join whatever it finds.
+  const w = new World(dice, !dice.rarely(4))
+  const { result, trace } = tracing(() => {
+    grow(w, playing, seed)
+    return finish(w)
+  })
+  const types = w.args.map(({ dtype, shape }) => ({ dtype, shape }))
+  return {
+    graph: graphOf(types, result, trace.assigns),
+    args: w.args,
+  }
+}
+
+/** Plays moves until there are enough ops; short programs more often than long ones. */
+function grow(w: World, playing: readonly Op[], seed: number): void {
+  const { dice } = w
+  const count = size.least + Math.floor((size.most - size.least + 1) * dice.random() ** 2)
+  for (const _ of [1, 2]) w.accept(w.argument({ dtype: 'f32', shape: dice.one(starts) }))
+  // The op that is this seed's own has its turn anywhere.
+  const turn = dice.below(count)
+  let due = true
+  for (let tries = 0; (due || opsBehind(w.pool) < count) && tries < 10 * count; tries++) {
+    const own = due && opsBehind(w.pool) >= turn
+    if (own || dice.below(5) < 3) {
+      const op = own ? playing[seed % playing.length] : dice.one(playing)
+      if (applyOp(w, op).length && own) due = false
+    } else {
+      const floats = w.pool.filter((t) => isFloat(t.dtype))
+      const y = dice.one(moves)(w, late(dice, floats))
+      if (y) w.accept(y)
+    }
+  }
+}
+
+/** How many ops tensors are made of. */
+function opsBehind(ts: readonly Tensor[]): number {
+  const nodes = [...new Set(ts.flatMap((t) => [...behind(t)]))]
+  return nodes.filter(({ op: { kind, name } }) => {
+    return kind === 'structured' || (kind === 'pointwise' && name !== 'scalar')
+  }).length
+}
+
+const starts = [[1, 6, 8, 8], [2, 5, 7, 3], [1, 4, 4, 4], [2, 3, 5], [8, 4], [3, 4], [8], [5]]
+
+/** Results, a loss over some of them, its gradients, and updates that follow them. */
+function finish(w: World): Tensor[] {
+  const { dice, pool } = w
+  const read_ = new Set(pool.flatMap((t) => [...behind(t)].flatMap((n) => n.inputs)))
+  const ends = pool.filter((t) => !read_.has(t) && t.node.op.kind !== 'source').slice(-8)
+  const results = [...new Set([...ends, dice.one(pool), late(dice, pool)])]
+  const floats = results.filter((t) => isFloat(t.dtype))
+  if (!floats.length || dice.rarely(5)) return results
+  const loss = lossOf(floats.slice(0, 4))
+  const variables = variablesBehind(loss)
+  const wrt = [...w.inputs, ...pool].filter((t) => isFloat(t.dtype))
+  const targets = [late(dice, wrt), dice.one(wrt), ...variables.slice(0, 3)]
+  const first = slopesOf(loss, targets)
+  if (!first) return results
+  let slopes = first
+  if (behind(loss).size < 60 && dice.rarely(8))
+    slopes = [...slopes, ...(slopesOf(lossOf([slopes[0]]), targets.slice(0, 2)) ?? [])]
+  const kept = slopes.filter((t) => w.accept(t))
+  variables.forEach((v, i) => {
+    const dv = slopes[i + 2]
+    if (kept.includes(dv) && dice.below(2)) assign(v, sub(v, mul(dv, 0.1)))
+  })
+  const last = variables.length ? [mean(read(dice.one(variables)))] : []
+  return [loss, ...results, ...kept, ...last.filter((t) => w.accept(t))]
+}
+
+function behind(t: Tensor): Set<Node> {
+  const found = new Set([t.node])
+  for (const node of found) for (const x of node.inputs) found.add(x.node)
+  return found
+}
+
+const variablesBehind = (t: Tensor): Variable[] => [
+  ...new Set(
+    [...behind(t)].flatMap(({ attrs }) =>
+      attrs.variable && isFloat((attrs.variable as Variable).dtype)
+        ? [attrs.variable as Variable]
+        : [],
+    ),
+  ),
+]
+
+/** A graph as a function: traced again, it is the same program on the same variables. */
+export const replay =
+  (graph: Graph) =>
+  (...inputs: Tensor[]): Tensor[] => {
+    const now = new Map<Tensor, Tensor>()
+    for (const node of graph.nodes) {
+      const made = again(
+        node,
+        node.inputs.map((x) => now.get(x)!),
+        inputs,
+      )
+      outputsOf(node).forEach((t, i) => {
+        now.set(t, made[i])
+      })
+    }
+    return graph.outputs.map((t) => now.get(t)!)
+  }
+
+/** A node once more in another trace, with other inputs; `inputs` are the arguments there. */
+export function again(
+  { op, attrs }: Node,
+  xs: readonly Tensor[],
+  inputs: readonly Tensor[],
+): Tensor[] {
+  if (op.name === 'input') return [inputs[attrs.position as number]]
+  if (op.name === 'variable') return [read(attrs.variable as Variable)]
+  if (op.name === 'assign') return [assign(attrs.variable as Variable, xs[0])]
+  return apply(op, xs, attrs)
+}
