@@ -92,7 +92,7 @@ export function plan(graph: Graph, caps: Caps): Plan {
   })
   recipes.forEach((r, step) => {
     for (const bytes of r.scratch)
-      checkSize({ dtype: 'u8', shape: [bytes] }, order[step], caps.maxBindingBytes, caps)
+      checkBytes('its scratch memory', bytes, order[step], caps.maxBindingBytes, caps)
   })
 
   const values = new Map<Tensor, Value>()
@@ -145,7 +145,7 @@ export function plan(graph: Graph, caps: Caps): Plan {
     }))
     const moves = (recipe.moves ?? []).map((m) => ({ ...m, from: at(m.from), to: at(m.to) }))
     for (const p of dispatches.flatMap((d) => d.places))
-      checkSize({ dtype: 'u8', shape: [p.bytes] }, node, caps.maxBindingBytes, caps)
+      checkBytes('one of its values', p.bytes, node, caps.maxBindingBytes, caps)
     return { node, moves, dispatches, live: live[step] }
   })
   return summarize(graph, steps, homes, packing.bytes, Math.max(0, ...live), slabBytes)
@@ -181,15 +181,17 @@ function findHomes(graph: Graph, order: readonly Node[]): Map<Tensor, Place> {
   return homes
 }
 
-function checkSize(type: TensorType, node: Node, limit: number, caps: Caps): void {
-  const bytes = storageBytes(type)
+const checkSize = (type: TensorType, node: Node, limit: number, caps: Caps) =>
+  checkBytes(showType(type), storageBytes(type), node, limit, caps)
+
+function checkBytes(what: string, bytes: number, node: Node, limit: number, caps: Caps): void {
   if (bytes <= Math.min(limit, caps.maxBufferBytes)) return
   const most =
     limit === caps.maxBindingBytes
       ? `binds at most ${showBytes(limit)} at once`
       : `has buffers of at most ${showBytes(caps.maxBufferBytes)}`
   throw new OutOfMemoryError(
-    `${showType(type)} takes ${showBytes(bytes)}, and ${caps.name} ${most} (in ${node.path || node.op.name})`,
+    `${what} takes ${showBytes(bytes)}, and ${caps.name} ${most} (in ${node.path || node.op.name})`,
     'use a smaller batch or crop',
   )
 }

@@ -61,6 +61,10 @@ function fasterChoice(): string[] {
   return [`${faster}: ${lavapipeCommand()}`]
 }
 
+/** What Dawn does without being asked. Workgroup memory that the driver sets to zero makes SwiftShader compile for
+ * seconds: the time grows with the words. Dawn's own loop does the same at once. */
+const needless = 'timestamp_quantization,use_vulkan_zero_initialize_workgroup_memory_extension'
+
 // Dawn's object must stay reachable for as long as anything made from it lives: once collected, its
 // promises never settle and the driver's threads crash. It must not stand on a global either, which
 // would keep Node from exiting. One instance for each set of flags is enough for a process.
@@ -70,7 +74,7 @@ async function instance(name: string, flags: readonly string[]): Promise<GPU> {
   const known = instances.get(name)
   if (known) return known
   const { create } = await import('webgpu')
-  const made = create(['disable-dawn-features=timestamp_quantization', ...flags])
+  const made = create([`disable-dawn-features=${needless}`, ...flags])
   instances.set(name, made)
   return made
 }

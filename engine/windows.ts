@@ -174,11 +174,12 @@ class Cutter {
     const { inputs } = part
     const small = ({ dtype, shape }: Tensor, b: Box | undefined | null) =>
       b === null || storageBytes({ dtype, shape: b ? sizes(b) : shape }) <= this.#limit
-    const results = windows.cut === 'output' ? outputsOf(node) : []
-    return (
-      node.inputs.every((x, i) => small(x, inputs[i])) &&
-      results.every((t) => small(t, boxOn(t.shape, box, subject.shape)))
-    )
+    // What is combined may be wider than the result: positions of bytes, sums of bytes.
+    const result = (t: Tensor) =>
+      windows.cut === 'output'
+        ? small(t, boxOn(t.shape, box, subject.shape))
+        : 4 * sizeOf(t.shape) <= this.#limit
+    return node.inputs.every((x, i) => small(x, inputs[i])) && outputsOf(node).every(result)
   }
 
   #apply(node: Node, windows: Windows<Attrs>, box: Box): Tensor[] {
@@ -263,14 +264,23 @@ class Cutter {
     return this.#large(t) && t.node.op.kind === 'source'
   }
 
-  /** A large tensor in one buffer, from its pieces; each but the last is made to fill whole words. */
+  /** A large tensor in one buffer, from runs that end where its pieces do, or before that where they would be too large;
+   * each but the last fills whole words. */
   #join(t: Tensor, attrs: Attrs = {}): Tensor {
-    const perWord = Math.max(1, 4 / bytesOf({ dtype: t.dtype, shape: [1] }))
+    const bytes = bytesOf({ dtype: t.dtype, shape: [1] })
+    const perWord = Math.max(1, 4 / bytes)
+    const most = Math.floor(this.#limit / bytes / perWord) * perWord
     const total = sizeOf(t.shape)
-    const ends = this.#piecesOf(t).map((p) => (p.to === total ? total : p.to - (p.to % perWord)))
-    const runs = ends
-      .map((to, i) => this.#run(t, i ? ends[i - 1] : 0, to))
-      .filter((r) => r.shape[0])
+    const runs: Tensor[] = []
+    let from = 0
+    for (const p of this.#piecesOf(t)) {
+      const end = p.to === total ? total : p.to - (p.to % perWord)
+      while (from < end) {
+        const to = Math.min(end, from + most)
+        runs.push(this.#run(t, from, to))
+        from = to
+      }
+    }
     return makeNode(joinOp as Op, runs, { ...attrs, shape: t.shape }).output()
   }
 }

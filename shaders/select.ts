@@ -38,23 +38,24 @@ export function selectLargest({ rows, m, k, access, caps }: SelectSpec): Recipe 
   const nothing = [overIndex(zeros, wordCount, [output(0)]), overIndex(zeros, rows, [output(1)])]
   if (k === 0 || rows * m === 0) return { scratch: [], dispatches: nothing }
   const [values, valid] = [input(0), input(1)]
+  const wanted = Math.min(k, m)
   if (isShort(rows, m)) {
     const marked = [values, valid, output(0)]
     return {
       scratch: [],
       dispatches: [
-        overIndex(markShort(access), wordCount, marked, m, rows * m, k),
-        overIndex(keepShort(access[1]), rows, [valid, output(1)], m, k),
+        overIndex(markShort(access), wordCount, marked, m, rows * m, wanted),
+        overIndex(keepShort(access[1]), rows, [valid, output(1)], m, wanted),
       ],
     }
   }
-  const found = threshold({ rows, m, k: Math.min(k, m), access, caps })
+  const found = threshold({ rows, m, k: wanted, access, caps })
   const last = scratch(found.scratch.length)
   const slots = [found.keys, found.state, last, output(0)]
   const marking = overIndex(mark, wordCount, slots, m, found.stride, rows * m)
   return {
     scratch: [...found.scratch, 4 * rows],
-    dispatches: [...found.dispatches, cut(found, rows, Math.min(k, m), last, output(1)), marking],
+    dispatches: [...found.dispatches, cut(found, rows, wanted, last, output(1)), marking],
   }
 }
 

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import {
   adaptiveAvgPool2d,
   add,
+  argmax,
   assign,
   avgPool2d,
   broadcastTo,
@@ -11,12 +12,14 @@ import {
   cast,
   concat,
   conv2d,
+  countNonzero,
   type Device,
   exp,
   flip,
   grad,
   greater,
   iota,
+  logSumExp,
   max,
   maxPool2d,
   maxPool2dWithIndices,
@@ -41,6 +44,7 @@ import {
   scalar,
   scatterAdd,
   slice,
+  stack,
   sub,
   sum,
   type Tensor,
@@ -214,4 +218,28 @@ test('windows: more sources than can be bound, added to a base', () =>
       return [scatterAdd(base, index, src, 0)]
     },
     [f32(7), f32(900)],
+  ))
+
+test('windows: arguments and variables that pass whole, and bytes in front of them', () => {
+  const v = new Variable(f32(700), () => new Float32Array(700), 'w')
+  return agrees(
+    (x, y, some) => {
+      assign(v, x)
+      return [concat([x, y], 0), stack([x, y]), concat([some, cast(greater(x, 0), 'u8')], 0)]
+    },
+    [f32(700), f32(700), { dtype: 'u8', shape: [3] }],
+  )
+})
+
+test('windows: folds whose results are larger than what they fold', () =>
+  agrees(
+    (x) => [
+      sum(x, [0]),
+      argmax(x, 0),
+      countNonzero(x, [0]),
+      logSumExp(cast(slice(x, [0, 0], [8, 90]), 'f32'), [0]),
+      logSumExp(cast(x, 'f32')),
+      mean(cast(x, 'f32'), [0]),
+    ],
+    [{ dtype: 'u8', shape: [9, 1000] }],
   ))

@@ -5,6 +5,7 @@ import { axisSums } from '../../shaders/axis-sum.ts'
 import { isFloat, type Shape, sameShape, sizeOf, type TensorType } from '../dtype.ts'
 import { apply, type Bound, type Cost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { cast } from './arithmetic.ts'
 import {
   checkMap,
   checkWindow,
@@ -188,7 +189,7 @@ export function adaptiveAvgPool2d(x: TensorLike, size: Pair): Tensor {
 export function globalAvgPool2d(x: TensorLike): Tensor {
   const t = toTensor(x)
   checkFloats(t, (problem, hint) => refuse('globalAvgPool2d', problem, [t], hint))
-  return mean(t, [1, 2], { keepDims: true })
+  return cast(mean(cast(t, 'f32'), [1, 2], { keepDims: true }), t.dtype)
 }
 
 export const avgPoolOps = [avgPoolOp, avgPoolGradOp, adaptiveOp, adaptiveGradOp] as const

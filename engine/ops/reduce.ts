@@ -6,7 +6,7 @@ import type { DType, Shape } from '../dtype.ts'
 import { apply, type SampleInput, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { argOver, onlyAt } from './arg.ts'
-import { add, maximum, minimum, mul } from './arithmetic.ts'
+import { add, cast, maximum, minimum, mul } from './arithmetic.ts'
 import { along, extentOf, type ReduceOptions, type Run } from './axes.ts'
 import { foldAxes, foldOp, samplesOf } from './fold.ts'
 import { reshape } from './shape.ts'
@@ -87,13 +87,15 @@ export function channelSums(xs: readonly Tensor[]): Tensor[] {
   return apply(sumOp, xs, { first: 0, count: shape.length - 1, shape })
 }
 
-/** `x` summed down to `shape`, undoing a broadcast. */
+/** `x` summed down to `shape`, undoing a broadcast; f16 in f32. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   const lead = x.shape.length - shape.length
   const axes = x.shape.flatMap((n, a) =>
     a < lead || (shape[a - lead] === 1 && n !== 1) ? [a] : [],
   )
-  return axes.length ? reshape(sum(x, axes), shape) : x
+  if (!axes.length) return x
+  const wide = x.dtype === 'f16' ? cast(x, 'f32') : x
+  return cast(reshape(sum(wide, axes), shape), x.dtype)
 }
 
 export const reduceOps = [sumOp, meanOp, maxOp, minOp] as const

@@ -4,15 +4,15 @@ import { logSumExpFold } from '../../shaders/folds.ts'
 import { isFloat, type Shape } from '../dtype.ts'
 import { apply, none, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { add, mul, neg } from './arithmetic.ts'
+import { abs, add, equal, exp, log1p, maximum, mul, neg, sub, where } from './arithmetic.ts'
 import { foldingOf, type ReduceOptions, type Run, runsOf, spread } from './axes.ts'
-import { concat } from './concat.ts'
 import { foldAxes, foldOp, samplesOf } from './fold.ts'
 import { momentsOp } from './norm.ts'
 import { pointwise, unary } from './pointwise.ts'
 import { maxOp, meanOp, minOp, sumOp } from './reduce.ts'
 import { refuse } from './refuse.ts'
 import { reshape } from './shape.ts'
+import { combinePairwise } from './windows.ts'
 
 export interface VarianceOptions extends ReduceOptions {
   /** The divisor is the count less this; default 0. With 1 the variance of a sample is unbiased. */
@@ -73,13 +73,11 @@ const logSumExpOp: StructuredOp<Run> = foldOp<Run>('logSumExp', {
     dy && mul(spread(dy, attrs), apply(shareOp, [x, spread(y, attrs)], {})[0]),
   ],
   samples: samplesOf((shape: Shape) => sample(shape, [-6, 6])),
-  combine: (parts) => {
-    const ys = concat(
-      parts.map(([y]) => reshape(y, [1, ...y.shape])),
-      0,
-    )
-    return apply(logSumExpOp, [ys], { shape: ys.shape, first: 0, count: 1 })
-  },
+  // Equal ones apart, since infinities have no difference.
+  combine: combinePairwise((a, b) => {
+    const apart = add(maximum(a, b), log1p(exp(neg(abs(sub(a, b))))))
+    return where(equal(a, b), add(a, Math.LN2), apart)
+  }),
 })
 
 /** log Σ exp(x) over `axes`, by default all, of an f32 tensor, in one pass and without overflow. Nothing but −∞ gives −∞,
