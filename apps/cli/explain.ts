@@ -47,7 +47,7 @@ async function run(args: Args): Promise<number> {
           .join(', ')}), ${about.program} of [${about.input}]`,
         `${about.parameters.toLocaleString('en')} parameters`,
         summary,
-        `largest value ${showBytes(about.largestValueBytes)}: a device must bind that much at once`,
+        `largest value ${showBytes(about.largestValueBytes)}; in parts where a device binds less at once`,
         '',
         `--stage ${stageNames.join('|')} prints a stage in full`,
       ].join('\n'),
