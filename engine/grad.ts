@@ -42,24 +42,19 @@ export function grad(y: Tensor, wrt: readonly TensorLike[], seed?: Tensor): Tens
   for (const node of nodes) {
     if (!node.inputs.length) continue
     const dys = node.types.map((_, i) => cotangents.get(node.output(i)))
-    const { vjp } = node.op
     if (dys.every((dy) => !dy)) continue
-    if (typeof vjp !== 'function') {
-      if (vjp.hint !== undefined)
-        throw new ShapeError(
-          node.op.name,
-          vjp.reason,
-          node.inputs.map(showType),
-          node.path,
-          vjp.hint,
-        )
-      continue
-    }
-    scope('', () => derivedFrom(node, () => accumulate(node, vjp, dys, cotangents)))
+    const { vjp } = node.op
+    if (typeof vjp === 'function')
+      scope('', () => derivedFrom(node, () => accumulate(node, vjp, dys, cotangents)))
+    else if (vjp.hint !== undefined) refuse(node, vjp.reason, vjp.hint)
   }
   return targets.map(
     (t, i) => (t && cotangents.get(t)) ?? broadcastTo(scalar(0, wrt[i].dtype), wrt[i].shape),
   )
+}
+
+function refuse({ op, inputs, path }: Node, reason: string, hint: string): never {
+  throw new ShapeError(op.name, reason, inputs.map(showType), path, hint)
 }
 
 /** The newest version of each variable that `y` depends on. What is behind an assignment to one of `end` is left out. */

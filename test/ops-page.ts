@@ -34,8 +34,8 @@ Four u8 are stored in a word. Kernels load and store whole vec4s, so values take
 
 ## Functions
 
-What a program calls, by the file that defines it. The docstrings there say all of it: shapes, what is guaranteed,
-and the errors.
+What a program calls, by the file that defines it. The docstrings there say all of it: shapes, what is
+guaranteed, and the errors.
 
 | function | what it gives |
 |---|---|
