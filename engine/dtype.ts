@@ -13,7 +13,8 @@ export type HostArray = Float32Array | Int32Array | Uint32Array | Uint8Array | U
 
 const bytesPerElement: Record<DType, number> = { f32: 4, f16: 2, i32: 4, u32: 4, u8: 1 }
 
-export const isDType = (name: string): name is DType => name in bytesPerElement
+export const isDType = (name: unknown): name is DType =>
+  Object.hasOwn(bytesPerElement, name as string)
 export const dtypeHint = `use one of ${Object.keys(bytesPerElement).join(', ')}`
 
 export const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f16'
@@ -21,8 +22,12 @@ export const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === '
 /** Number of elements of a shape; 1 for a scalar `[]`. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
 
+/** Whether it is a list of whole numbers from `least`. (Not by `every`, which passes over holes.) */
+export const isWholes = (list: unknown, least = Number.NEGATIVE_INFINITY): list is Shape =>
+  Array.isArray(list) && list.findIndex((n) => !Number.isInteger(n) || n < least) < 0
+
 /** Whether every size is a whole number from 0. */
-export const isShape = (shape: Shape): boolean => shape.every((n) => Number.isInteger(n) && n >= 0)
+export const isShape = (shape: unknown): shape is Shape => isWholes(shape, 0)
 
 /** Bytes that the elements themselves take, without padding. */
 export const bytesOf = (type: TensorType): number =>
@@ -70,9 +75,10 @@ export function stridesOf(shape: Shape): number[] {
 }
 
 /** Axis numbers counted from the front, sorted, each once; negative ones count from the back. */
-export function normalizeAxes(axes: readonly number[], rank: number): number[] | undefined {
+export function normalizeAxes(axes: unknown, rank: number): number[] | undefined {
+  if (!isWholes(axes)) return undefined
   const out = axes.map((a) => (a < 0 ? a + rank : a))
-  if (out.some((a) => !Number.isInteger(a) || a < 0 || a >= rank)) return undefined
+  if (out.some((a) => a < 0 || a >= rank)) return undefined
   if (new Set(out).size !== out.length) return undefined
   return out.sort((a, b) => a - b)
 }

@@ -2,10 +2,9 @@
 // its derivative written with other ops, how it is computed, what it costs, and inputs to try it on.
 
 import type { Access, Caps, Elem, Operand, Recipe, Tail } from '../shaders/kernel.ts'
-import { type DType, type Shape, showType, sizeOf, type TensorType } from './dtype.ts'
-import { ShapeError } from './errors.ts'
+import { type DType, type Shape, sizeOf, type TensorType } from './dtype.ts'
+import { refuse } from './ops/refuse.ts'
 import { Node, Tensor, Variable } from './tensor.ts'
-import { currentPath } from './trace.ts'
 
 export type Attrs = Readonly<Record<string, unknown>>
 
@@ -193,12 +192,15 @@ export type Op<A extends Attrs = Attrs> =
   | StructuredOp<A>
   | FusedOp<A>
 
+/** Elements of a tensor: what kernels count with has 32 bits. */
+const MOST = 2 ** 32
+
 /** Applies an op: checks the types and gives the tensors of its outputs. */
 export function apply<A extends Attrs>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
-  const refuse = (problem: string, hint?: string): never => {
-    throw new ShapeError(op.name, problem, inputs.map(showType), currentPath(), hint)
-  }
-  const types = op.infer(inputs, attrs, refuse)
+  const no = (problem: string, hint?: string) => refuse(op.name, problem, inputs, hint)
+  const types = op.infer(inputs, attrs, no)
+  const vast = types.find((t) => sizeOf(t.shape) > MOST)
+  if (vast) no(`the result would be [${vast.shape}]`, 'a tensor has at most 2³² elements')
   const node = new Node(op as Op, inputs, attrs, types)
   return types.map((_, i) => node.output(i))
 }

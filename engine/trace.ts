@@ -1,4 +1,5 @@
-// What is being traced now: the module path for new nodes, and which version of each variable a read sees.
+// What is being traced now: the module path for new nodes, the function that makes them, and which version of each variable
+// a read sees.
 
 import type { Tensor, Variable } from './tensor.ts'
 
@@ -18,6 +19,23 @@ export function scope<T>(name: string, build: () => T): T {
     path = outer
   }
 }
+
+let called: string | undefined
+
+/** Runs `build`, which is part of the function `name`: what is refused inside is said of that function, since it is what a
+ * person called. Of several the outermost counts. */
+export function partOf<T>(name: string, build: () => T): T {
+  const outer = called
+  called ??= name
+  try {
+    return build()
+  } finally {
+    called = outer
+  }
+}
+
+/** The function that a person called where `op` refuses. */
+export const calledAs = (op: string): string => called ?? op
 
 /** Tells listeners of `collect` that the module at the current path returned `value`. */
 export function tap(value: Tensor): void {

@@ -83,12 +83,13 @@ export class Frrn extends Network {
   constructor(variant: Variant, options: FrrnOptions) {
     super()
     const full = { ...defaults, ...options }
-    const { classes, base, lanes, seed } = full
+    const { classes, base, lanes, seed, eps, momentum, statistic } = full
     for (const [name, count] of Object.entries({ classes, base, lanes }))
       if (!(Number.isInteger(count) && count > 0))
         throw new OptionError(`frrn-${variant}: ${name} is ${count}`, 'use a whole number from 1')
     this.config = { name: `frrn-${variant}`, options: { ...full } }
-    const unit = { seed, norm: full }
+    const norm = { eps, momentum, statistic }
+    const unit = { seed, norm }
     const { encoder, decoder } = tables[variant]
     this.classes = classes
     this.sizeMultiple = 2 ** encoder.length
@@ -97,7 +98,7 @@ export class Frrn extends Network {
     this.stem = new ConvUnit(3, base, 5, unit)
     this.before = [1, 2, 3].map(() => new ResidualUnit(base, base, unit))
     this.split = plainConv(base, lanes, 1, unit, 1)
-    this.splitBn = full.splitBatchNorm ? new BatchNorm2d(lanes, full) : undefined
+    this.splitBn = full.splitBatchNorm ? new BatchNorm2d(lanes, norm) : undefined
     let inputs = base
     const stage = ([units, times]: Row, factor: number): Stage => {
       const made = new Stage(inputs, { units, width: base * times, factor }, lanes, unit)

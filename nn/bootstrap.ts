@@ -1,7 +1,6 @@
 // Bootstrapped cross entropy: the loss of the pixels that the network finds hardest, in its published forms.
 
 import { sizeOf } from '../engine/dtype.ts'
-import { OptionError } from '../engine/errors.ts'
 import type { TensorLike } from '../engine/op.ts'
 import {
   cast,
@@ -14,12 +13,16 @@ import {
   stopGradient,
   where,
 } from '../engine/ops/arithmetic.ts'
+import { checkChoice, checkCount, optionsOf } from '../engine/ops/options.ts'
 import { mean, sum } from '../engine/ops/reduce.ts'
+import { refuse, refuseOption, shown } from '../engine/ops/refuse.ts'
 import { selectLargest } from '../engine/ops/select.ts'
 import { reshape } from '../engine/ops/shape.ts'
 import { toTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
-import { type Loss, type LossOptions, pixelCrossEntropy } from './losses.ts'
+import { type Loss, type LossOptions, lossesOf, pixelsOf } from './losses.ts'
+
+const me = 'bootstrappedCrossEntropy'
 
 export interface BootstrapOptions extends LossOptions {
   /** How many pixels are kept: exactly that many, or all that count where there are fewer. */
@@ -53,11 +56,12 @@ export function bootstrappedCrossEntropy(
   labels: Tensor,
   options: BootstrapOptions,
 ): Loss {
-  const { keep, scope = 'image', divisor = 'kept', threshold } = options
-  checkOptions(options)
-  const pixels = pixelCrossEntropy(logits, labels, options)
-  const rows = scope === 'image' ? labels.shape[0] : 1
-  const group = [rows, sizeOf(labels.shape) / rows]
+  const [x, l] = pixelsOf(me, logits, labels)
+  if (!l.shape.length) refuse(me, 'labels [n, h, w] are needed', [x, l], 'use expandDims()')
+  const { keep, scope, divisor, threshold, ignore } = checkOptions(options)
+  const pixels = lossesOf(me, x, l, ignore)
+  const rows = scope === 'image' ? l.shape[0] : 1
+  const group = [rows, sizeOf(l.shape) / rows]
   const losses = reshape(pixels.losses, group)
   const valid = reshape(pixels.valid, group)
   const hardness = stopGradient(losses)
@@ -77,23 +81,30 @@ export function bootstrappedCrossEntropy(
 const leastLoss = (threshold: number | TensorLike): Tensor | number =>
   typeof threshold === 'number'
     ? -Math.log(threshold)
-    : stopGradient(neg(log(reshape(toTensor(threshold), []))))
+    : stopGradient(neg(log(reshape(toTensor(threshold, me), []))))
 
-function checkOptions(options: BootstrapOptions): void {
-  const { keep, scope = 'image', divisor = 'kept', threshold = 1, weights } = options
-  if (!(Number.isInteger(keep) && keep > 0))
-    throw new OptionError(`keep: ${keep} pixels cannot be kept`, 'use a whole number from 1')
-  if (scope !== 'image' && scope !== 'batch')
-    throw new OptionError(`scope: there is no '${scope}'`, `use 'image' or 'batch'`)
-  if (divisor !== 'kept' && divisor !== 'k')
-    throw new OptionError(`divisor: there is no '${divisor}'`, `use 'kept' or 'k'`)
-  if (typeof threshold === 'number' && !(threshold > 0 && threshold <= 1))
-    throw new OptionError(`threshold: ${threshold} is no probability`, 'use one above 0, up to 1')
-  if (typeof threshold !== 'number' && sizeOf(threshold.shape) !== 1)
-    throw new OptionError(`threshold: [${threshold.shape}] is no scalar`, 'use one for all pixels')
-  if (weights !== undefined)
-    throw new OptionError(
-      'weights: a bootstrapped loss has none',
+function checkOptions(options: BootstrapOptions) {
+  if (options?.weights !== undefined)
+    refuseOption(
+      me,
+      'a bootstrapped loss has no weights',
       'weigh pixelCrossEntropy and choose with selectLargest',
     )
+  const given = optionsOf(me, options as Omit<BootstrapOptions, 'weights'>, {
+    ...({ keep: undefined, scope: 'image', divisor: 'kept' } as const),
+    ...{ threshold: undefined, ignore: 255 },
+  })
+  const { threshold = 1 } = given
+  checkCount(me, 'keep', given.keep, 'it is how many pixels are kept, not a share of them')
+  checkChoice(me, 'scope', given.scope, ['image', 'batch'])
+  checkChoice(me, 'divisor', given.divisor, ['kept', 'k'])
+  if (typeof threshold === 'number') {
+    if (!(threshold > 0 && threshold <= 1))
+      refuseOption(me, `threshold ${threshold} is no probability`, 'use one above 0, up to 1')
+  } else {
+    const { dtype, shape } = toTensor(threshold, me)
+    if (dtype !== 'f32' || sizeOf(shape) !== 1)
+      refuseOption(me, `threshold ${shown(threshold)} is no f32 scalar`, 'use one for all pixels')
+  }
+  return given
 }

@@ -6,10 +6,14 @@ import { conv2d } from '../engine/ops/conv.ts'
 import type { ConvOptions } from '../engine/ops/conv-options.ts'
 import { type ConvTransposeOptions, convTranspose2d } from '../engine/ops/conv-transpose.ts'
 import { linear } from '../engine/ops/linear.ts'
+import { checkCount, optionsOf, pairOf } from '../engine/ops/options.ts'
 import type { Tensor, Variable } from '../engine/tensor.ts'
+import { partOf } from '../engine/trace.ts'
 import { heUniform, type Initializer, zeros } from './init.ts'
 import { Module } from './module.ts'
 import { parameter } from './parameter.ts'
+
+const channels = 'it is a number of channels'
 
 export interface Conv2dOptions extends ConvOptions {
   /** Default true. */
@@ -22,7 +26,7 @@ export interface Conv2dOptions extends ConvOptions {
 export class Conv2d extends Module<[x: Tensor]> {
   readonly weight: Variable
   readonly bias: Variable | undefined
-  readonly options: Conv2dOptions
+  readonly options: ConvOptions
 
   constructor(
     inputs: number,
@@ -31,10 +35,14 @@ export class Conv2d extends Module<[x: Tensor]> {
     options: Conv2dOptions = {},
   ) {
     super()
-    const [kh, kw] = typeof kernel === 'number' ? [kernel, kernel] : kernel
-    this.weight = parameter([kh, kw, inputs, outputs], options.init ?? heUniform())
-    this.bias = (options.bias ?? true) ? parameter([outputs], zeros) : undefined
-    this.options = options
+    const defaults = { stride: 1, dilation: 1, padding: 0, bias: true, init: heUniform() }
+    const { bias, init, ...rest } = optionsOf('Conv2d', options, defaults)
+    checkCount('Conv2d', 'inputs', inputs, channels)
+    checkCount('Conv2d', 'outputs', outputs, channels)
+    const shape = [...pairOf('Conv2d', 'kernel', kernel), inputs, outputs]
+    this.weight = partOf('Conv2d', () => parameter(shape, init))
+    this.bias = bias ? parameter([outputs], zeros) : undefined
+    this.options = rest
   }
 
   protected forward(x: Tensor): Tensor {
@@ -56,7 +64,7 @@ export interface ConvTranspose2dOptions extends ConvTransposeOptions {
 export class ConvTranspose2d extends Module<[x: Tensor]> {
   readonly weight: Variable
   readonly bias: Variable | undefined
-  readonly options: ConvTranspose2dOptions
+  readonly options: ConvTransposeOptions
 
   constructor(
     inputs: number,
@@ -65,10 +73,15 @@ export class ConvTranspose2d extends Module<[x: Tensor]> {
     options: ConvTranspose2dOptions = {},
   ) {
     super()
-    const [kh, kw] = typeof kernel === 'number' ? [kernel, kernel] : kernel
-    this.weight = parameter([kh, kw, outputs, inputs], options.init ?? heUniform())
-    this.bias = (options.bias ?? true) ? parameter([outputs], zeros) : undefined
-    this.options = options
+    const me = 'ConvTranspose2d'
+    const defaults = { stride: 1, dilation: 1, padding: 0, outputPadding: 0, bias: true }
+    const { bias, init, ...rest } = optionsOf(me, options, { ...defaults, init: heUniform() })
+    checkCount(me, 'inputs', inputs, channels)
+    checkCount(me, 'outputs', outputs, channels)
+    const shape = [...pairOf(me, 'kernel', kernel), outputs, inputs]
+    this.weight = partOf(me, () => parameter(shape, init))
+    this.bias = bias ? parameter([outputs], zeros) : undefined
+    this.options = rest
   }
 
   protected forward(x: Tensor): Tensor {
@@ -110,8 +123,12 @@ export class Linear extends Module<[x: Tensor]> {
 
   constructor(inputs: number, outputs: number, options: LinearOptions = {}) {
     super()
-    this.weight = parameter([inputs, outputs], options.init ?? heUniform({ gain: 1 }))
-    this.bias = (options.bias ?? true) ? parameter([outputs], zeros) : undefined
+    const defaults = { bias: true, init: heUniform({ gain: 1 }) }
+    const { bias, init } = optionsOf('Linear', options, defaults)
+    checkCount('Linear', 'inputs', inputs, 'it is the size of the last axis')
+    checkCount('Linear', 'outputs', outputs, 'it is the size of the last axis')
+    this.weight = partOf('Linear', () => parameter([inputs, outputs], init))
+    this.bias = bias ? parameter([outputs], zeros) : undefined
   }
 
   protected forward(x: Tensor): Tensor {

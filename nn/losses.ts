@@ -1,7 +1,7 @@
 // Losses of classification at every pixel: a distribution over the classes, a label, and pixels that do not count.
 // Everything stays on the device.
 
-import { OptionError } from '../engine/errors.ts'
+import { sizeOf } from '../engine/dtype.ts'
 import type { TensorLike } from '../engine/op.ts'
 import { argmax } from '../engine/ops/arg.ts'
 import {
@@ -17,11 +17,14 @@ import {
 } from '../engine/ops/arithmetic.ts'
 import { labelCrossEntropy } from '../engine/ops/cross-entropy.ts'
 import { indexSelect } from '../engine/ops/index-select.ts'
+import { checkChoice, optionsOf } from '../engine/ops/options.ts'
 import { sum } from '../engine/ops/reduce.ts'
+import { refuse, refuseOption, shown } from '../engine/ops/refuse.ts'
 import { reshape } from '../engine/ops/shape.ts'
-import { takeLabel } from '../engine/ops/softmax.ts'
+import { checkScores, takeLabel } from '../engine/ops/softmax.ts'
 import { constant, toTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
+import { partOf } from '../engine/trace.ts'
 
 export interface LossOptions {
   /** The label of pixels that do not count; default 255. */
@@ -53,11 +56,19 @@ export interface PixelLosses {
   readonly outOfRange: Tensor
 }
 
+/** Scores and their labels as tensors. Throws ShapeError when they do not belong together. */
+export function pixelsOf(op: string, x: TensorLike, labels: TensorLike): [Tensor, Tensor] {
+  const both: [Tensor, Tensor] = [toTensor(x, op), toTensor(labels, op)]
+  checkScores(...both, (problem, hint) => refuse(op, problem, both, hint))
+  if (!sizeOf(both[0].shape)) refuse(op, 'there are no scores: a size is 0', both)
+  return both
+}
+
 /** Which labels are classes that count, and how many are neither that nor `ignore`. */
-function countedPixels(labels: Tensor, classes: number, { ignore = 255 }: LossOptions) {
-  // As i32, so that no number here wraps around into the range of small labels.
+function countedPixels(op: string, labels: Tensor, classes: number, ignore: number) {
   if (!Number.isInteger(ignore))
-    throw new OptionError(`ignore: ${ignore} is no label`, 'labels are whole numbers')
+    refuseOption(op, `ignore ${shown(ignore)} is no label`, 'use a whole number; -1 is none of u8')
+  // As i32, so that no number here wraps around into the range of small labels.
   const ids = cast(labels, 'i32')
   const isClass = mul(greaterEqual(ids, 0), less(ids, classes))
   // Large u32 labels wrap in the cast, and so does this one.
@@ -77,10 +88,18 @@ export function pixelCrossEntropy(
   labels: Tensor,
   options: LossOptions = {},
 ): PixelLosses {
+  const { ignore } = optionsOf('pixelCrossEntropy', options, { ignore: 255 })
+  return lossesOf('pixelCrossEntropy', ...pixelsOf('pixelCrossEntropy', logits, labels), ignore)
+}
+
+/** As `pixelCrossEntropy`, in the name of `op`. */
+export function lossesOf(op: string, logits: Tensor, labels: Tensor, ignore: number): PixelLosses {
   const losses = labelCrossEntropy(logits, labels)
-  const { valid, outOfRange } = countedPixels(labels, lastOf(logits), options)
+  const { valid, outOfRange } = countedPixels(op, labels, lastOf(logits), ignore)
   return { losses: where(valid, losses, 0), valid, outOfRange }
 }
+
+const classDefaults = { ignore: 255, weights: undefined, reduction: 'mean' } as const
 
 /** Cross entropy of the pixels that count (FACTS 8, form 1; the weights as torch's cross_entropy has them): with
  * ℓ = −log softmax(logits)[label] and w = weights[label],
@@ -91,7 +110,10 @@ export function pixelCrossEntropy(
  * the mean is 0 with zero gradient. Nothing at a pixel that does not count matters, NaN neither.
  * Throws ShapeError when logits and labels do not belong together, OptionError for other weights and reductions. */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: ClassLossOptions = {}): Loss {
-  return reduced(pixelCrossEntropy(logits, labels, options), labels, lastOf(logits), options)
+  const [x, l] = pixelsOf('crossEntropy', logits, labels)
+  const given = optionsOf('crossEntropy', options, classDefaults)
+  const pixels = lossesOf('crossEntropy', x, l, given.ignore)
+  return reduced('crossEntropy', pixels, l, lastOf(x), given)
 }
 
 /** As `crossEntropy`, of log-probabilities f32 [n, h, w, classes], which `logSoftmax` makes: ℓ = −logProbabilities[label]. */
@@ -100,22 +122,23 @@ export function nllLoss(
   labels: Tensor,
   options: ClassLossOptions = {},
 ): Loss {
-  const classes = lastOf(logProbabilities)
-  const picked = takeLabel(logProbabilities, labels)
-  const { valid, outOfRange } = countedPixels(labels, classes, options)
-  const losses = where(valid, neg(picked), 0)
-  return reduced({ losses, valid, outOfRange }, labels, classes, options)
+  const [x, l] = pixelsOf('nllLoss', logProbabilities, labels)
+  const given = optionsOf('nllLoss', options, classDefaults)
+  const { valid, outOfRange } = countedPixels('nllLoss', l, lastOf(x), given.ignore)
+  const losses = where(valid, neg(takeLabel(x, l)), 0)
+  return reduced('nllLoss', { losses, valid, outOfRange }, l, lastOf(x), given)
 }
 
 function reduced(
+  op: string,
   { losses, valid, outOfRange }: PixelLosses,
   labels: Tensor,
   classes: number,
   { weights, reduction = 'mean' }: ClassLossOptions,
 ): Loss {
-  const own = weights && where(valid, weightsOf(weights, labels, classes), 0)
+  checkReduction(op, reduction)
+  const own = weights && where(valid, weightsOf(op, weights, labels, classes), 0)
   const weighted = own ? mul(losses, own) : losses
-  checkReduction(reduction)
   if (reduction === 'none') return { loss: weighted, outOfRange }
   if (reduction === 'sum') return { loss: sum(weighted), outOfRange }
   // Counts are exact in f32 up to 2^24 pixels.
@@ -124,27 +147,23 @@ function reduced(
   return { loss: div(sum(weighted), divisor), outOfRange }
 }
 
-export function checkReduction(reduction: Reduction): void {
-  if (!['mean', 'sum', 'none'].includes(reduction))
-    throw new OptionError(`reduction: there is no '${reduction}'`, `use 'mean', 'sum' or 'none'`)
-}
+export const checkReduction = (op: string, reduction: Reduction): void =>
+  checkChoice(op, 'reduction', reduction, ['mean', 'sum', 'none'])
 
 /** The weight of each label, 0 where it is no class. */
 function weightsOf(
+  op: string,
   weights: TensorLike | readonly number[],
   labels: Tensor,
   classes: number,
 ): Tensor {
-  const t = Array.isArray(weights)
-    ? constant(Float32Array.from(weights), [weights.length])
-    : toTensor(weights as TensorLike)
+  const t = partOf(op, () =>
+    Array.isArray(weights) ? constant(weights) : toTensor(weights as TensorLike, op),
+  )
   if (t.dtype !== 'f32' || t.shape.length !== 1 || t.shape[0] !== classes)
-    throw new OptionError(
-      `weights: ${t.dtype}[${t.shape}] for ${classes} classes`,
-      'give one number for each class',
-    )
+    refuseOption(op, `weights ${shown(t)} for ${classes} classes`, 'give one number for each class')
   return reshape(indexSelect(t, reshape(labels, [-1]), 0), labels.shape)
 }
 
 /** The likeliest class of each pixel: [n, h, w, classes] to [n, h, w], u8 up to 256 classes, else i32. */
-export const predict = (logits: Tensor): Tensor => argmax(logits)
+export const predict = (logits: Tensor): Tensor => partOf('predict', () => argmax(logits))

@@ -3,6 +3,7 @@
 
 import { AtrousError } from '../engine/errors.ts'
 import type { RandomKey } from '../engine/ops/random.ts'
+import { refuseOption } from '../engine/ops/refuse.ts'
 import { Tensor, Variable } from '../engine/tensor.ts'
 import { scope, tap } from '../engine/trace.ts'
 import { isBuffer } from './parameter.ts'
@@ -16,6 +17,17 @@ export interface Mode {
   readonly statistics?: 'batch' | 'running'
   /** Fixes the draws of dropout; needed in training where a network has dropout. */
   readonly random?: RandomKey
+}
+
+/** Throws OptionError for what is no mode, as where none was given to `apply`. */
+export function checkMode(op: string, mode: Mode): void {
+  const { train, statistics } = mode ?? {}
+  if (typeof train !== 'boolean' || ![undefined, 'batch', 'running'].includes(statistics))
+    refuseOption(
+      op,
+      'a mode is needed',
+      "apply the model with { train: true } or { train: false }, and perhaps { statistics: 'running' }",
+    )
 }
 
 /** Any module, whatever it takes and gives. */

@@ -1,15 +1,17 @@
 // Batch normalisation: y = (x − mean) · weight / √(variance + eps) + bias, per channel (Ioffe and Szegedy 2015).
 
 import { sizeOf } from '../engine/dtype.ts'
-import { ShapeError } from '../engine/errors.ts'
 import { add, mul, rsqrt, sub } from '../engine/ops/arithmetic.ts'
 import { moments, normalize } from '../engine/ops/norm.ts'
-import { assign } from '../engine/ops/source.ts'
+import { checkChoice, checkCount, optionsOf } from '../engine/ops/options.ts'
+import { refuse, refuseOption, shown } from '../engine/ops/refuse.ts'
+import { assign, toTensor } from '../engine/ops/source.ts'
 import type { Tensor, Variable } from '../engine/tensor.ts'
-import { currentPath } from '../engine/trace.ts'
 import { ones, zeros } from './init.ts'
-import { type Mode, Module } from './module.ts'
+import { checkMode, type Mode, Module } from './module.ts'
 import { buffer, parameter } from './parameter.ts'
+
+const me = 'BatchNorm2d'
 
 export interface BatchNormOptions {
   /** Added to the variance; default 1e-5. */
@@ -35,17 +37,35 @@ export class BatchNorm2d extends Module {
 
   constructor(channels: number, options: BatchNormOptions = {}) {
     super()
-    const inverse = options.statistic === 'inverse-deviation'
+    const defaults = { eps: 1e-5, momentum: 0.1, statistic: 'variance' } as const
+    const { eps, momentum, statistic } = optionsOf(me, options, defaults)
+    checkCount(me, 'channels', channels, 'it is the size of the last axis')
+    checkChoice(me, 'statistic', statistic, ['variance', 'inverse-deviation'])
+    if (!(Number.isFinite(eps) && eps >= 0))
+      refuseOption(me, `eps ${shown(eps)} is no number from 0`, 'it is small beside the variances')
+    if (!(typeof momentum === 'number' && momentum >= 0 && momentum <= 1))
+      refuseOption(me, `momentum ${shown(momentum)} is no share`, 'use one from 0 to 1')
+    const inverse = statistic === 'inverse-deviation'
     this.weight = parameter([channels], ones)
     this.bias = parameter([channels], zeros)
     this.running_mean = buffer([channels], zeros)
     this.running_var = inverse ? undefined : buffer([channels], ones)
     this.running_inv_std = inverse ? buffer([channels], ones) : undefined
-    this.eps = options.eps ?? 1e-5
-    this.momentum = options.momentum ?? 0.1
+    this.eps = eps
+    this.momentum = momentum
   }
 
   protected forward(x: Tensor, mode: Mode): Tensor {
+    checkMode(me, mode)
+    const [channels] = this.weight.shape
+    const { shape } = toTensor(x, me)
+    if (shape[shape.length - 1] !== channels)
+      refuse(
+        me,
+        `${channels} channels are needed`,
+        [x],
+        'they are the last axis, as in [n, h, w, c]',
+      )
     const batch = (mode.statistics ?? (mode.train ? 'batch' : 'running')) === 'batch'
     return batch ? this.byBatch(x, mode.train) : this.byAverages(x)
   }
@@ -77,12 +97,11 @@ export class BatchNorm2d extends Module {
 function besselFactor(x: Tensor): number {
   const n = sizeOf(x.shape.slice(0, -1))
   if (n < 2)
-    throw new ShapeError(
-      'batchNorm',
+    refuse(
+      me,
       'one value per channel has no variance',
-      [`${x.dtype}[${x.shape}]`],
-      currentPath(),
-      'use a larger image or batch, or statistics: running',
+      [x],
+      "use a larger image or batch, or { statistics: 'running' }",
     )
   return n / (n - 1)
 }

@@ -2,6 +2,7 @@
 // such as running averages, which it changes in other ways. Both are checkpointed.
 
 import type { Shape } from '../engine/dtype.ts'
+import { checkShape, refuseOption, shown } from '../engine/ops/refuse.ts'
 import { Variable } from '../engine/tensor.ts'
 import type { Initializer } from './init.ts'
 
@@ -10,6 +11,13 @@ const buffers = new WeakSet<Variable>()
 
 /** A trainable f32 variable of `shape`; its starting values are drawn at first use, when its name is known. */
 export function parameter(shape: Shape, init: Initializer): Variable {
+  checkShape('parameter', shape)
+  if (typeof init !== 'function')
+    refuseOption(
+      'parameter',
+      `${shown(init)} is no initializer`,
+      'use heUniform(), zeros, filled(1) …',
+    )
   const variable: Variable = new Variable(
     { dtype: 'f32', shape },
     () => init(variable.name, shape),

@@ -81,7 +81,7 @@ const declarations = (file: string) =>
   readFileSync(join(engine, file.replace(/ts$/, 'd.ts')), 'utf8')
 
 /** The functions on tensors that the main entry exports. */
-function functions(): Declared[] {
+export function functions(): Declared[] {
   const exported = declarations('index.ts').matchAll(/export \{([^}]*)\} from '\.\/(ops\/[^']+)'/g)
   return [...exported].flatMap(([, names, file]) =>
     names

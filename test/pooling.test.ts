@@ -14,7 +14,6 @@ import {
   maxPool2dWithIndices,
   maxUnpool2d,
   mul,
-  OptionError,
   type PoolOptions,
   ShapeError,
   square,
@@ -236,62 +235,3 @@ test('global pooling is the mean of each channel, with its gradient', () =>
     },
     drawn([f32(2, 7, 11, 5)]),
   ))
-
-const image = () => constant(new Float32Array(2 * 4 * 4 * 3), [2, 4, 4, 3])
-const places = () => constant(new Int32Array(2 * 4 * 4 * 3), [2, 4, 4, 3])
-const misuses: [f: () => unknown, message: string, type?: typeof OptionError][] = [
-  [
-    () => maxPool2d(image(), { kernel: 2, padding: 2 }),
-    'maxPool2d: the windows in row 0 of the result lie wholly in the padding; got f32[2,4,4,3]\n  hint: padding of at most half the kernel leaves every window something',
-  ],
-  [
-    () => avgPool2d(image(), { kernel: [1, 2], padding: [0, 0, 0, 3] }),
-    'avgPool2d: the windows in column 2 of the result lie wholly in the padding; got f32[2,4,4,3]\n  hint: padding of at most half the kernel leaves every window something',
-  ],
-  [
-    () => avgPool2d(places(), { kernel: 2 }),
-    'avgPool2d: only floating-point maps have means; got i32[2,4,4,3]\n  hint: use cast()',
-  ],
-  [
-    () => globalAvgPool2d(constant([1, 2])),
-    'globalAvgPool2d: a tensor [n, h, w, c] is needed; got f32[2]\n  hint: use reshape() or expandDims()',
-  ],
-  [
-    () => maxPool2d(constant([], [0, 4, 4, 3]), { kernel: 2 }),
-    'maxPool2d: there is nothing to pool: a size is 0; got f32[0,4,4,3]',
-  ],
-  [
-    () => adaptiveAvgPool2d(image(), [0, 2]),
-    'adaptiveAvgPool2d: 0×2 is no size; got f32[2,4,4,3]\n  hint: give [height, width]',
-  ],
-  [
-    () => maxUnpool2d(image(), image(), [8, 8]),
-    'maxUnpool2d: positions are i32 or u32; got f32[2,4,4,3], f32[2,4,4,3]\n  hint: maxPool2dWithIndices gives them',
-  ],
-  [
-    () => maxUnpool2d(image(), constant(Int32Array.of(1), [1, 1, 1, 1]), [8, 8]),
-    'maxUnpool2d: every value needs one position; got f32[2,4,4,3], i32[1,1,1,1]\n  hint: values and positions have one shape',
-  ],
-  [
-    () => maxUnpool2d(image(), places(), [8, 8.5]),
-    'maxUnpool2d: 8×8.5 is no size; got f32[2,4,4,3], i32[2,4,4,3]\n  hint: give [h, w] of what was pooled',
-  ],
-  [
-    () => maxPool2d(image(), { kernel: 2.5 }),
-    'maxPool2d: kernel 2.5 is not one or two positive integers\n  hint: one number holds for both axes; two are [vertical, horizontal]',
-    OptionError,
-  ],
-  [
-    () => avgPool2d(image(), { kernel: 2, padding: -1 }),
-    'avgPool2d: padding -1 is not 1, 2 or 4 integers from 0 on\n  hint: two are [vertical, horizontal], four are [top, left, bottom, right]',
-    OptionError,
-  ],
-]
-
-for (const [f, message, type = ShapeError] of misuses)
-  test(`message: ${message.split('\n')[0]}`, () => {
-    assert.throws(f, (e: Error) => {
-      assert.is(e.message, message)
-      return e instanceof type
-    })
-  })

@@ -280,7 +280,7 @@ test('bernoulli: ones as often as asked, never for 0 and always for 1', async ()
   check(parts[2], 0.8, 0.06, 'row 2')
   assert.throws(
     () => bernoulli([4], constant([0.5, 0.5], [2, 1]), keyOf(4)),
-    /probabilities of \[2,4\] do not broadcast to \[4\]/,
+    /probabilities of \[2,1\] do not broadcast to \[4\]/,
   )
 })
 

@@ -18,7 +18,6 @@ import {
   padReplicate,
   permute,
   roll,
-  ShapeError,
   sizeOf,
   slice,
   split,
@@ -191,72 +190,3 @@ test('moving: gradients of gradients, on the device too', () =>
     },
     drawn([f32(5, 4), f32(7, 18)]),
   ))
-
-const vector = (n: number) => constant(new Float32Array(n))
-const misuses: [f: () => unknown, message: string][] = [
-  [
-    () => roll(vector(4), [1], [0, 1]),
-    'roll: [1] are not whole numbers, one for each of the axes [0,1]; got f32[4]',
-  ],
-  [
-    () => roll(vector(4), [0.5], [0]),
-    'roll: [0.5] are not whole numbers, one for each of the axes [0]; got f32[4]',
-  ],
-  [
-    () => roll(vector(4), [1], [2]),
-    'roll: no such axis 2; got f32[4]\n  hint: axes go from -1 to 0',
-  ],
-  [
-    () => expandDims(vector(4), 3),
-    'expandDims: no such axis 3; got f32[4]\n  hint: axes go from -2 to 1',
-  ],
-  [
-    () => squeeze(vector(4), [0]),
-    'squeeze: axis 0 has size 4; got f32[4]\n  hint: only size 1 can go',
-  ],
-  [
-    () => tile(vector(4), []),
-    'tile: [] are not numbers of repetitions for 1 axes; got f32[4]\n  hint: whole numbers from 1, one per axis',
-  ],
-  [
-    () => stack([vector(4), vector(3)]),
-    'stack: all tensors must have one type; got f32[4], f32[3]\n  hint: use concat() or cast()',
-  ],
-  [() => stack([]), 'stack: nothing to join'],
-  [
-    () => split(vector(7), 2),
-    'split: axis 0 of size 7 has no 2 equal parts; got f32[7]\n  hint: give a number that divides the size, or sizes from 1 that add up to it',
-  ],
-  [
-    () => split(vector(7), -1),
-    'split: axis 0 of size 7 has no -1 equal parts; got f32[7]\n  hint: give a number that divides the size, or sizes from 1 that add up to it',
-  ],
-  [
-    () => split(vector(7), [3, 3]),
-    'split: parts of [3,3] do not make up axis 0 of size 7; got f32[7]\n  hint: give a number that divides the size, or sizes from 1 that add up to it',
-  ],
-  [
-    () => slice(vector(4), [0], [2], [-1]),
-    'slice: [0:2:-1] is not inside axis 0; got f32[4]\n  hint: a slice has one element at least; to the end, or down to the first element, is undefined',
-  ],
-  [
-    () => slice(vector(4), [3], [-1], [-1]),
-    'slice: [3:3:-1] is not inside axis 0; got f32[4]\n  hint: a slice has one element at least; to the end, or down to the first element, is undefined',
-  ],
-  [
-    () => slice(vector(4), [], [], [0]),
-    'slice: [0:4:0] is not inside axis 0; got f32[4]\n  hint: a slice has one element at least; to the end, or down to the first element, is undefined',
-  ],
-  [
-    () => padReplicate(vector(4), [-1], [0]),
-    'padReplicate: amounts are not negative; got f32[4]\n  hint: use slice() or pad() to crop',
-  ],
-]
-
-for (const [f, message] of misuses)
-  test(`message: ${message.split('\n')[0]}`, () => {
-    assert.throws(f, (e: Error) => {
-      assert.is(e.message, message)
-      return e instanceof ShapeError
-    })
-  })

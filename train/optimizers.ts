@@ -39,14 +39,14 @@ export abstract class Optimizer {
       if (version) at.set(p, version)
     }
     // What all updates share comes before the gradients, so that each update can follow its gradient at once.
-    const update = scope('optimizer', () => this.prepare(toTensor(lr)))
+    const update = scope('optimizer', () => this.prepare(toTensor(lr, 'minimize')))
     this.#assign([...at.keys()], grad(loss, [...at.values()]), update)
     return loss
   }
 
   /** The same with gradients from elsewhere, one for each of `parameters`. */
   step(parameters: readonly Variable[], grads: readonly Tensor[], lr: Tensor | number): void {
-    const update = scope('optimizer', () => this.prepare(toTensor(lr)))
+    const update = scope('optimizer', () => this.prepare(toTensor(lr, 'step')))
     this.#assign(parameters, grads, update)
   }
 

@@ -1,13 +1,14 @@
 // What networks put between their layers. All let NaN through: it would be hidden otherwise.
 
 import { type DType, isFloat } from '../dtype.ts'
-import { OptionError } from '../errors.ts'
 import { apply, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { partOf } from '../trace.ts'
 import { maximum, minimum, mul, sub } from './arithmetic.ts'
 import { greater, greaterEqual, lessEqual, logicalAnd, where } from './compare.ts'
 import { square } from './functions.ts'
 import { one, pointwise, unary } from './pointwise.ts'
+import { refuseOption, shown } from './refuse.ts'
 import { toTensor } from './source.ts'
 
 const zero = (dtype: DType) =>
@@ -101,33 +102,45 @@ const clampOp = pointwise<Bounds>('clamp', {
 })
 
 /** max(x, 0), with NaN where x is NaN; its gradient at 0 is 0. */
-export const relu = one(reluDef.of)
+export const relu = one(reluDef)
 /** 1 / (1 + e⁻ˣ), good to 3 units in the last place. */
-export const sigmoid = one(sigmoidDef.of)
+export const sigmoid = one(sigmoidDef)
 /** The hyperbolic tangent, good to 4 units in the last place, near 0 too. */
-export const tanh = one(tanhDef.of)
+export const tanh = one(tanhDef)
 /** log(1 + eˣ), good to 4 units in the last place. */
-export const softplus = one(softplusDef.of)
+export const softplus = one(softplusDef)
 
 /** x, or slope·x where x is negative; NaN where x is NaN. The gradient at 0 is the slope. Throws OptionError for a slope
  * that is no finite number, ShapeError for integers. */
 export function leakyRelu(x: TensorLike, slope = 0.01): Tensor {
   if (!Number.isFinite(slope))
-    throw new OptionError(`leakyRelu: slope ${slope} is no finite number`)
-  return apply(leakyReluOp, [toTensor(x)], { slope })[0]
+    refuseOption('leakyRelu', `slope ${shown(slope)} is no finite number`, 'the default is 0.01')
+  return apply(leakyReluOp, [toTensor(x, 'leakyRelu')], { slope })[0]
 }
 
 /** x, but no less than min and no more than max; NaN where x is NaN. An infinite bound is none. The gradient passes where
  * min ≤ x ≤ max. Throws OptionError where min > max or one is NaN, ShapeError for bounds that an integer dtype does not
  * hold. */
 export function clamp(x: TensorLike, min = below, max = above): Tensor {
-  if (!(min <= max) || min === above || max === below)
-    throw new OptionError(`clamp: ${min} to ${max} is no range`, 'min comes first, and is no more')
-  const t = toTensor(x)
+  if (
+    typeof min !== 'number' ||
+    typeof max !== 'number' ||
+    !(min <= max) ||
+    min === above ||
+    max === below
+  )
+    refuseOption(
+      'clamp',
+      `${shown(min)} to ${shown(max)} is no range`,
+      'two numbers, of which min comes first and is no more; for bounds that are tensors use maximum() and minimum()',
+    )
+  const t = toTensor(x, 'clamp')
   if (isFloat(t.dtype))
     return min === below && max === above ? t : apply(clampOp, [t], { min, max })[0]
-  const raised = min === below ? t : maximum(t, min)
-  return max === above ? raised : minimum(raised, max)
+  return partOf('clamp', () => {
+    const raised = min === below ? t : maximum(t, min)
+    return max === above ? raised : minimum(raised, max)
+  })
 }
 
 export const activationOps = [

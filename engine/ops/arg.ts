@@ -19,7 +19,9 @@ import {
 import { equal, greater, isNaN, less, logicalAnd, logicalNot, logicalOr, where } from './compare.ts'
 import { foldOp, runs, samplesOf } from './fold.ts'
 import { pointwise } from './pointwise.ts'
+import { axisOf } from './refuse.ts'
 import { reshape } from './shape.ts'
+import { toTensor } from './source.ts'
 
 type Arg = Run & {
   /** Element that a window begins with. A window gives the best value and its position, so that the best of all can be
@@ -76,8 +78,11 @@ export const argOver = (which: 'max' | 'min', x: Tensor, { shape, first, count }
   apply(which === 'max' ? argmaxOp : argminOp, [x], { shape, first, count })[0]
 
 function argAlong(which: 'max' | 'min', x: TensorLike, axis: number, options: ReduceOptions) {
-  const { x: t, axes, shape } = foldingOf(`arg${which}`, x, [axis], options)
-  return reshape(argOver(which, t, { shape: t.shape, first: axes[0], count: 1 }), shape)
+  const name = `arg${which}`
+  const t = toTensor(x, name)
+  const first = axisOf(name, axis, t.shape.length, [t])
+  const { shape } = foldingOf(name, t, [first], options)
+  return reshape(argOver(which, t, { shape: t.shape, first, count: 1 }), shape)
 }
 
 /** Index of the largest element along `axis`, by default the last: the first of equals, and of NaN, which counts as the

@@ -129,21 +129,21 @@ const minimumDef = extreme('minimum', '>')
 /** a + b. Arithmetic broadcasts as NumPy does, and takes two tensors of one dtype or a tensor and a number that its dtype
  * holds; throws ShapeError for others. What becomes of NaN follows the adapter, whose compiler may assume that there is
  * none; ops that promise something about NaN say so. */
-export const add = two(addDef.of)
+export const add = two(addDef)
 /** a − b. */
-export const sub = two(subDef.of)
+export const sub = two(subDef)
 /** a · b, element by element. */
-export const mul = two(mulDef.of)
+export const mul = two(mulDef)
 /** a / b. Integers are cut towards zero; an integer divided by 0 is itself, and the least i32 by −1 too. */
-export const div = two(divDef.of)
+export const div = two(divDef)
 /** a − b·⌊a/b⌋: the remainder with the sign of the divisor, as in Python and PyTorch. Floats: exact but for one
  * rounding where the signs differ, whatever the quotient; NaN for b = 0 (and for |b| below 2⁻¹²⁶), for NaN and for an
  * infinite a. Integers: 0 for b = 0. Its gradient takes ⌊a/b⌋ for a constant. */
-export const mod = two(modDef.of)
+export const mod = two(modDef)
 /** The larger one, with NaN if either is. A tie gives half of the gradient to each side. */
-export const maximum = two(maximumDef.of)
+export const maximum = two(maximumDef)
 /** The smaller one, with NaN if either is. A tie gives half of the gradient to each side. */
-export const minimum = two(minimumDef.of)
+export const minimum = two(minimumDef)
 
 /** Exponents that have a shorter way. */
 const powers: Readonly<Record<number, (x: Tensor) => Tensor>> = {
@@ -164,10 +164,10 @@ const powers: Readonly<Record<number, (x: Tensor) => Tensor>> = {
  * The gradient for b is 0 where a is not positive. Throws ShapeError for integers. */
 export function pow(a: Operand, b: Operand): Tensor {
   const short = typeof b === 'number' ? powers[b] : undefined
-  if (short && isTensorLike(a) && isFloat(a.dtype)) return short(toTensor(a))
+  if (short && isTensorLike(a) && isFloat(a.dtype)) return short(toTensor(a, 'pow'))
   return general(a, b)
 }
-const general = two(powDef.of)
+const general = two(powDef)
 
 export const arithmeticOps = [
   addDef,

@@ -5,13 +5,15 @@ import { axisSums } from '../../shaders/axis-sum.ts'
 import { isFloat, type Shape, sameShape, sizeOf, type TensorType } from '../dtype.ts'
 import { apply, type Bound, type Cost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { partOf } from '../trace.ts'
 import { cast } from './arithmetic.ts'
+import { optionsOf, type Pair, sizeOfMap } from './options.ts'
 import {
   checkMap,
   checkWindow,
-  type Pair,
   type PoolOptions,
   type PoolWindow,
+  poolDefaults,
   poolRows,
   poolSpec,
   windowCases,
@@ -102,9 +104,10 @@ export interface AvgPoolOptions extends Omit<PoolOptions, 'dilation'> {
  * window may reach beyond the padding; what is there counts in neither divisor.
  * Throws ShapeError where a window would have no cell inside x, and OptionError. */
 export function avgPool2d(x: TensorLike, options: AvgPoolOptions): Tensor {
-  const t = toTensor(x)
-  const { countPadding = true } = options
-  const window = windowOf('avgPool2d', t, { ...options, dilation: 1 })
+  const t = toTensor(x, 'avgPool2d')
+  const { dilation: _, ...defaults } = { ...poolDefaults, countPadding: true }
+  const { countPadding, ...given } = optionsOf('avgPool2d', options, defaults)
+  const window = windowOf('avgPool2d', t, given)
   return apply(avgPoolOp, [t], avgAttrs(window, countPadding))[0]
 }
 
@@ -155,8 +158,6 @@ const adaptiveOp: StructuredOp<AdaptiveAttrs> = {
   source: 'windows ⌊i·in/out⌋ to ⌈(i+1)·in/out⌉ as in PyTorch',
   infer: ([x], { size, out }, no) => {
     checkFloats(x, no)
-    if (out.length !== 2 || out.some((n) => !Number.isInteger(n) || n < 1))
-      no(`${out.join('×')} is no size`, 'give [height, width]')
     if (out.some((n, a) => (n + 1) * (size[a] + 1) >= 2 ** 32))
       no(`${size.join('×')} to ${out.join('×')} is too large to count windows in 32 bits`)
     return [{ dtype: x.dtype, shape: [x.shape[0], ...out, x.shape[3]] }]
@@ -180,16 +181,19 @@ const adaptiveGradOp: StructuredOp<AdaptiveAttrs> = {
 /** Means of x [n, h, w, c], f32 or f16, over `size` windows that cover it: window i of an axis begins at
  * ⌊i·in/out⌋ and ends before ⌈(i+1)·in/out⌉. Throws ShapeError. */
 export function adaptiveAvgPool2d(x: TensorLike, size: Pair): Tensor {
-  const t = toTensor(x)
-  const y = apply(adaptiveOp, [t], { size: [t.shape[1], t.shape[2]], out: size })[0]
+  const t = toTensor(x, 'adaptiveAvgPool2d')
+  const out = sizeOfMap('adaptiveAvgPool2d', size, [t])
+  const y = apply(adaptiveOp, [t], { size: [t.shape[1], t.shape[2]], out })[0]
   return sameShape(y.shape, t.shape) ? t : y
 }
 
 /** Mean of each channel of each image of x [n, h, w, c]: [n, 1, 1, c]. Throws ShapeError. */
 export function globalAvgPool2d(x: TensorLike): Tensor {
-  const t = toTensor(x)
+  const t = toTensor(x, 'globalAvgPool2d')
   checkFloats(t, (problem, hint) => refuse('globalAvgPool2d', problem, [t], hint))
-  return cast(mean(cast(t, 'f32'), [1, 2], { keepDims: true }), t.dtype)
+  return partOf('globalAvgPool2d', () =>
+    cast(mean(cast(t, 'f32'), [1, 2], { keepDims: true }), t.dtype),
+  )
 }
 
 export const avgPoolOps = [avgPoolOp, avgPoolGradOp, adaptiveOp, adaptiveGradOp] as const

@@ -1,11 +1,12 @@
 // Which axes are folded. A kernel folds one run of neighbouring axes, x seen as [outer, rows, inner]; any set of axes is
 // such runs one after another, the last first, so that dropping one does not move the others.
 
-import { normalizeAxes, type Shape, sizeOf } from '../dtype.ts'
+import { type Shape, sizeOf } from '../dtype.ts'
 import type { TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { broadcastTo } from './arithmetic.ts'
-import { refuse } from './refuse.ts'
+import { optionsOf } from './options.ts'
+import { axesOf } from './refuse.ts'
 import { reshape } from './shape.ts'
 import { toTensor } from './source.ts'
 
@@ -48,23 +49,16 @@ export interface Folding {
   readonly shape: Shape
 }
 
-/** Throws ShapeError for axes that x has not, or that are named twice. */
+/** Throws ShapeError for axes that x has not, or that are named twice, and OptionError. */
 export function foldingOf(
   op: string,
   x: TensorLike,
   axes: readonly number[] | undefined,
-  { keepDims = false }: ReduceOptions,
+  options: ReduceOptions,
 ): Folding {
-  const t = toTensor(x)
-  const rank = t.shape.length
-  const which =
-    normalizeAxes(axes ?? t.shape.map((_, a) => a), rank) ??
-    refuse(
-      op,
-      `[${axes}] are not axes of a tensor with ${rank}`,
-      [t],
-      rank ? `axes go from ${-rank} to ${rank - 1}, each at most once` : 'a scalar has none',
-    )
+  const t = toTensor(x, op)
+  const { keepDims } = optionsOf(op, options, { keepDims: false })
+  const which = axes === undefined ? t.shape.map((_, a) => a) : axesOf(op, axes, t)
   const folded = (a: number) => which.includes(a)
   const shape = keepDims
     ? t.shape.map((n, a) => (folded(a) ? 1 : n))

@@ -4,12 +4,12 @@ import { bicubic, bicubicFits } from '../../shaders/bicubic.ts'
 import { sizeOf } from '../dtype.ts'
 import { apply, refusedGradient, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { optionsOf, type Pair } from './options.ts'
 import { refuse } from './refuse.ts'
 import { resizeSizes } from './resize.ts'
 import { toTensor } from './source.ts'
 import { rows } from './windows.ts'
 
-type Pair = readonly [number, number]
 type Attrs = { readonly to: Pair; readonly antialias: boolean }
 
 const bicubicOp: StructuredOp<Attrs> = {
@@ -54,16 +54,18 @@ export interface BicubicOptions {
  * a = −½ and only pixels inside count, as in Pillow (which rounds to bytes); without, f = 1, a = −¾ and the edge repeats, as
  * in PyTorch. Results may overshoot the range of x by an eighth or so. It has no gradient: asking for one through it throws
  * ShapeError, as do wrong shapes. */
-export function resizeBicubic(
-  x: TensorLike,
-  size: Pair,
-  { antialias = true }: BicubicOptions = {},
-): Tensor {
-  const t = toTensor(x)
+export function resizeBicubic(x: TensorLike, size: Pair, options: BicubicOptions = {}): Tensor {
+  const t = toTensor(x, 'resizeBicubic')
+  const { antialias } = optionsOf('resizeBicubic', options, { antialias: true })
   if (t.dtype !== 'f32') refuse('resizeBicubic', 'f32 is needed', [t], 'use cast()')
   const { from, to } = resizeSizes('resizeBicubic', t, size)
   if (!bicubicFits(from[0], to[0]) || !bicubicFits(from[1], to[1]))
-    refuse('resizeBicubic', `positions in ${to.join('×')} do not fit 32 bits`, [t])
+    refuse(
+      'resizeBicubic',
+      `positions in ${to.join('×')} do not fit 32 bits`,
+      [t],
+      'resize in two steps',
+    )
   return from[0] === to[0] && from[1] === to[1] ? t : apply(bicubicOp, [t], { to, antialias })[0]
 }
 

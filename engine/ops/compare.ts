@@ -1,10 +1,10 @@
 // Questions, answered with u8: 1 where true, 0 where not. And the choice between two values by such an answer.
 
 import { isNaNBits } from '../../shaders/math.ts'
-import { broadcastShapes, isFloat, type Shape, type TensorType } from '../dtype.ts'
+import { isFloat } from '../dtype.ts'
 import { apply, none, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { binary, type Operand, one, pointwise, two, unary } from './pointwise.ts'
+import { binary, jointShape, type Operand, one, pointwise, two, unary } from './pointwise.ts'
 import { toTensor, toTensors } from './source.ts'
 
 const truth = (condition: string) => `select(vec4u(0u), vec4u(1u), ${condition})`
@@ -28,17 +28,17 @@ const greaterEqualDef = compare('greaterEqual', '>=', (a, b) => a >= b)
 
 /** u8: 1 where a = b. Comparisons broadcast, and take any dtype; what they say of NaN follows the adapter (`isNaN` asks
  * for it). */
-export const equal = two(equalDef.of)
+export const equal = two(equalDef)
 /** u8: 1 where a ≠ b. */
-export const notEqual = two(notEqualDef.of)
+export const notEqual = two(notEqualDef)
 /** u8: 1 where a < b. */
-export const less = two(lessDef.of)
+export const less = two(lessDef)
 /** u8: 1 where a ≤ b. */
-export const lessEqual = two(lessEqualDef.of)
+export const lessEqual = two(lessEqualDef)
 /** u8: 1 where a > b. */
-export const greater = two(greaterDef.of)
+export const greater = two(greaterDef)
 /** u8: 1 where a ≥ b. */
-export const greaterEqual = two(greaterEqualDef.of)
+export const greaterEqual = two(greaterEqualDef)
 
 // No symbol is both short and right on numbers other than 0 and 1: `&` of 1 and 2 is 0.
 const logical = (name: string, symbol: string, test: (a: boolean, b: boolean) => boolean) =>
@@ -63,13 +63,13 @@ const notDef = unary('logicalNot', {
 })
 
 /** u8: 1 where both are true, that is, not 0. Logic takes u8 only and broadcasts. Throws ShapeError for others. */
-export const logicalAnd = two(andDef.of)
+export const logicalAnd = two(andDef)
 /** u8: 1 where one of them or both are true. */
-export const logicalOr = two(orDef.of)
+export const logicalOr = two(orDef)
 /** u8: 1 where exactly one is true. */
-export const logicalXor = two(xorDef.of)
+export const logicalXor = two(xorDef)
 /** u8: 1 where x is 0. */
-export const logicalNot = one(notDef.of)
+export const logicalNot = one(notDef)
 
 const test = (name: string, condition: (x: string) => string, reference: (x: number) => boolean) =>
   unary(name, {
@@ -92,9 +92,9 @@ const isFiniteDef = test(
 )
 
 /** u8: 1 where the element is NaN. */
-export const isNaN = one(isNaNDef.of)
+export const isNaN = one(isNaNDef)
 /** u8: 1 where the element is neither NaN nor infinite. */
-export const isFinite = one(isFiniteDef.of)
+export const isFinite = one(isFiniteDef)
 
 const whereOp = pointwise('where', {
   source: 'NumPy',
@@ -103,7 +103,7 @@ const whereOp = pointwise('where', {
     const [condition, a, b] = types
     if (condition.dtype !== 'u8') refuse('the condition must be u8', 'comparisons give u8')
     if (a.dtype !== b.dtype) refuse('both branches must have one dtype', 'use cast()')
-    return [{ dtype: a.dtype, shape: inferShape(types, refuse) }]
+    return [{ dtype: a.dtype, shape: jointShape(types, refuse) }]
   },
   wgsl: ([c, a, b]) => `select(${b}, ${a}, ${c} != vec4u(0u))`,
   reference: ([c, a, b]) => (c !== 0 ? a : b),
@@ -120,15 +120,11 @@ const whereOp = pointwise('where', {
   ],
 })
 
-function inferShape(types: readonly TensorType[], refuse: (problem: string) => never): Shape {
-  return broadcastShapes(types.map((t) => t.shape)) ?? refuse('shapes do not broadcast')
-}
-
 /** `a` where the u8 condition is not 0, else `b`; all three broadcast. The gradient of what is not chosen is 0, but what
  * it is computed from is computed: where(x > 0, log(x), 0) has a NaN gradient at 0, log(where(x > 0, x, 1)) has none. */
 export function where(condition: TensorLike, a: Operand, b: Operand): Tensor {
-  const [x, y] = toTensors([a, b])
-  return apply(whereOp, [toTensor(condition), x, y], {})[0]
+  const [x, y] = toTensors([a, b], 'where')
+  return apply(whereOp, [toTensor(condition, 'where'), x, y], {})[0]
 }
 
 export const compareOps = [

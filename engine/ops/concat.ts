@@ -2,12 +2,12 @@
 
 import { blockCopy } from '../../shaders/copy.ts'
 import { output, type Recipe } from '../../shaders/kernel.ts'
-import { sameType, sizeOf, stridesOf } from '../dtype.ts'
+import { isWholes, sameType, sizeOf, stridesOf } from '../dtype.ts'
 import { apply, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { axisOf, refuse } from './refuse.ts'
+import { axisOf, refuse, shown } from './refuse.ts'
 import { slice } from './shape.ts'
-import { toTensor } from './source.ts'
+import { listOf, toTensor } from './source.ts'
 import { expandDims } from './views.ts'
 import { rows } from './windows.ts'
 
@@ -24,7 +24,7 @@ const concatOp: StructuredOp<{ axis: number }> = {
         t.shape.length !== first.shape.length ||
         t.shape.some((n, a) => a !== axis && n !== first.shape[a])
       )
-        no(`all sizes but that of axis ${axis} must agree`)
+        no(`all sizes but that of axis ${axis} must agree`, 'stack() makes a new axis')
     }
     const total = types.reduce((n, t) => n + t.shape[axis], 0)
     return [{ dtype: first.dtype, shape: first.shape.map((n, a) => (a === axis ? total : n)) }]
@@ -83,16 +83,16 @@ const concatOp: StructuredOp<{ axis: number }> = {
 /** The tensors one after another along `axis`, however many; they have one dtype, which may be any, and agree in all other
  * sizes. Throws ShapeError. */
 export function concat(xs: readonly TensorLike[], axis: number): Tensor {
-  const ts = xs.map((x) => toTensor(x))
-  if (!ts.length) refuse('concat', 'nothing to join', [])
+  const ts = listOf('concat', xs)
+  if (!ts.length) refuse('concat', 'nothing to join', [], 'give one tensor at least')
   const at = axisOf('concat', axis, ts[0].shape.length, ts)
   return ts.length === 1 ? ts[0] : apply(concatOp, ts, { axis: at })[0]
 }
 
 /** Tensors of one type as the entries of a new axis, which will be axis `axis` of the result. Throws ShapeError. */
 export function stack(xs: readonly TensorLike[], axis = 0): Tensor {
-  const ts = xs.map((x) => toTensor(x))
-  if (!ts.length) refuse('stack', 'nothing to join', [])
+  const ts = listOf('stack', xs)
+  if (!ts.length) refuse('stack', 'nothing to join', [], 'give one tensor at least')
   const odd = ts.find((t) => !sameType(t, ts[0]))
   if (odd) refuse('stack', 'all tensors must have one type', [ts[0], odd], 'use concat() or cast()')
   const at = axisOf('stack', axis, ts[0].shape.length + 1, ts)
@@ -105,19 +105,18 @@ export function stack(xs: readonly TensorLike[], axis = 0): Tensor {
 /** `x` cut along `axis` into so many equal parts, or into parts of the sizes listed: what `concat` puts together again.
  * Throws ShapeError where the parts do not make up the axis. */
 export function split(x: TensorLike, parts: number | readonly number[], axis = 0): Tensor[] {
-  const t = toTensor(x)
+  const t = toTensor(x, 'split')
   const a = axisOf('split', axis, t.shape.length, [t])
   const n = t.shape[a]
-  const isCount = (k: number) => Number.isInteger(k) && k > 0
-  const equal = (count: number) => (isCount(count) ? new Array<number>(count).fill(n / count) : [])
+  const equal = (count: number) =>
+    n > 0 && count > 0 && n % count === 0 ? new Array<number>(count).fill(n / count) : []
   const sizes = typeof parts === 'number' ? equal(parts) : parts
-  const total = sizes.reduce((sum, k) => sum + k, 0)
-  if (!sizes.length || total !== n || !sizes.every(isCount))
-    refuse(
+  if (!isWholes(sizes, 1) || !sizes.length || sizes.reduce((sum, k) => sum + k) !== n)
+    return refuse(
       'split',
-      typeof parts === 'number'
-        ? `axis ${a} of size ${n} has no ${parts} equal parts`
-        : `parts of [${parts}] do not make up axis ${a} of size ${n}`,
+      Array.isArray(parts)
+        ? `parts of ${shown(parts)} do not make up axis ${a} of size ${n}`
+        : `axis ${a} of size ${n} has no ${shown(parts)} equal parts`,
       [t],
       'give a number that divides the size, or sizes from 1 that add up to it',
     )

@@ -1,12 +1,12 @@
 // Transposed convolution: what a convolution's input gradient computes, and the same kernels.
 
 import { sizeOf } from '../dtype.ts'
-import { OptionError } from '../errors.ts'
 import { apply, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { partOf } from '../trace.ts'
 import { conv2dInputGradOp } from './conv.ts'
-import { type Padding, type Pair, pairOf, sidesOf } from './conv-options.ts'
-import { refuse } from './refuse.ts'
+import { optionsOf, type Padding, type Pair, pairOf, sidesOf } from './options.ts'
+import { refuse, refuseOption } from './refuse.ts'
 import { toTensor } from './source.ts'
 
 export interface ConvTransposeOptions {
@@ -30,11 +30,11 @@ export function convTranspose2d(
   w: TensorLike,
   options: ConvTransposeOptions = {},
 ): Tensor {
-  const [a, b] = [toTensor(x), toTensor(w)]
   const name = 'convTranspose2d'
+  const [a, b] = [toTensor(x, name), toTensor(w, name)]
   const no = (problem: string, hint?: string) => refuse(name, problem, [a, b], hint)
-  if (a.shape.length !== 4) no('input must be [n, h, w, c]')
-  if (b.shape.length !== 4) no('weight must be [kh, kw, out, in]')
+  if (a.shape.length !== 4) no('input must be [n, h, w, c]', 'use expandDims() or reshape()')
+  if (b.shape.length !== 4) no('weight must be [kh, kw, out, in]', 'use expandDims() or reshape()')
   if (a.dtype !== 'f32' || b.dtype !== 'f32') no('f32 is needed', 'use cast()')
   if (sizeOf(a.shape) === 0 || sizeOf(b.shape) === 0) no('an operand has no elements')
   if (a.shape[3] !== b.shape[3])
@@ -42,15 +42,18 @@ export function convTranspose2d(
       'input channels must equal the weight’s last axis',
       'weight is [kh, kw, out, in], that of the convolution which this one transposes',
     )
-  const stride = pairOf(name, 'stride', options.stride ?? 1)
-  const dilation = pairOf(name, 'dilation', options.dilation ?? 1)
-  const more = pairOf(name, 'outputPadding', options.outputPadding ?? 0, 0)
+  const defaults = { stride: 1, dilation: 1, padding: 0, outputPadding: 0 }
+  const given = optionsOf(name, options, defaults)
+  const stride = pairOf(name, 'stride', given.stride)
+  const dilation = pairOf(name, 'dilation', given.dilation)
+  const more = pairOf(name, 'outputPadding', given.outputPadding, 0)
   if (more.some((n, i) => n >= Math.max(stride[i], dilation[i])))
-    throw new OptionError(
-      `${name}: outputPadding [${more}] must be less than the stride [${stride}] or the dilation [${dilation}]`,
+    refuseOption(
+      name,
+      `outputPadding [${more}] must be less than the stride [${stride}] or the dilation [${dilation}]`,
       'it chooses among the sizes that the convolution maps to one; use pad() for more',
     )
-  const [top, left, bottom, right] = sidesOf(name, options.padding ?? 0)
+  const [top, left, bottom, right] = sidesOf(name, given.padding)
   const kernel: Pair = [b.shape[0], b.shape[1]]
   // As padding that the convolution has less at the bottom, so that it gives exactly the input's size.
   const padding = [top, left, bottom - more[0], right - more[1]] as const
@@ -60,6 +63,8 @@ export function convTranspose2d(
     dilation[i] * (kernel[i] - 1) +
     1
   const size: Pair = [along(0), along(1)]
-  if (size[0] < 1 || size[1] < 1) no(`the padding leaves no output (${size[0]}×${size[1]})`)
-  return apply(conv2dInputGradOp, [a, b], { stride, dilation, padding, size, kernel })[0]
+  if (size[0] < 1 || size[1] < 1)
+    no(`the padding leaves no output (${size[0]}×${size[1]})`, 'use less padding')
+  const attrs = { stride, dilation, padding, size, kernel }
+  return partOf(name, () => apply(conv2dInputGradOp, [a, b], attrs)[0])
 }

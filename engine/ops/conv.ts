@@ -8,7 +8,7 @@
 import type { Conv } from '../../shaders/conv-geometry.ts'
 import { convGeometry, inputGradGeometry } from '../../shaders/conv-geometry.ts'
 import { forwardRecipe, weightGradRecipe } from '../../shaders/conv-plan.ts'
-import { sizeOf, type TensorType } from '../dtype.ts'
+import { type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import { apply, type Cost, type Sample, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { add } from './arithmetic.ts'
@@ -59,10 +59,20 @@ function atRows(a: ConvAttrs, { x, y, pad }: SlidingRows): ConvAttrs {
 }
 
 function check(x: TensorType, w: TensorType, refuse: Refuse): void {
-  if (x.shape.length !== 4) refuse('input must be [n, h, w, c]')
-  if (w.shape.length !== 4) refuse('weight must be [kh, kw, in, out]')
+  if (x.shape.length !== 4) refuse('input must be [n, h, w, c]', 'use expandDims() or reshape()')
+  if (w.shape.length !== 4)
+    refuse('weight must be [kh, kw, in, out]', 'use expandDims() or reshape()')
   if (x.dtype !== 'f32' || w.dtype !== 'f32') refuse('f32 is needed', 'use cast()')
   if (sizeOf(x.shape) === 0 || sizeOf(w.shape) === 0) refuse('an operand has no elements')
+}
+
+/** What may be behind channels that differ. */
+function layoutHint(x: Shape, w: Shape): string {
+  if (x[1] === w[2] && x[1] < x[3])
+    return 'input is [n, h, w, c]: permute(x, [0, 2, 3, 1]) makes one of [n, c, h, w]'
+  if (x[3] === w[1] && w[0] !== w[1] && w[2] === w[3])
+    return 'weight is [kh, kw, in, out]: permute(w, [2, 3, 1, 0]) makes one of PyTorch’s [out, in, kh, kw]'
+  return 'weight is [kh, kw, in, out]; did you load a checkpoint of another width?'
 }
 
 const macs = (w: TensorType, y: TensorType): Cost => {
@@ -90,12 +100,13 @@ export const conv2dOp: StructuredOp<ConvAttrs> = {
   infer: ([x, w], attrs, refuse) => {
     check(x, w, refuse)
     if (x.shape[3] !== w.shape[2])
-      refuse(
-        'input channels must equal weight channels',
-        'weight is [kh, kw, in, out]; did you load a checkpoint of another width?',
-      )
+      refuse('input channels must equal weight channels', layoutHint(x.shape, w.shape))
     const [oh, ow] = outputSize(attrs)
-    if (oh < 1 || ow < 1) refuse(`the padded input is smaller than the kernel (output ${oh}×${ow})`)
+    if (oh < 1 || ow < 1)
+      refuse(
+        `the padded input is smaller than the kernel (output ${oh}×${ow})`,
+        'use more padding, or a smaller kernel or dilation',
+      )
     return [{ dtype: 'f32', shape: [x.shape[0], oh, ow, w.shape[3]] }]
   },
   vjp: ({ inputs: [x, w], attrs }, [dy]) =>
@@ -202,9 +213,9 @@ const weightGrad = (x: Tensor, dy: Tensor, attrs: ConvAttrs) =>
   apply(conv2dWeightGradOp, [x, dy], attrs)[0]
 
 /** Convolution (cross-correlation) of x [n, h, w, in] with w [kh, kw, in, out]: [n, oh, ow, out] with
- * oh = floor((h + top + bottom − dilation·(kh − 1) − 1) / stride) + 1. Throws ShapeError. */
+ * oh = floor((h + top + bottom − dilation·(kh − 1) − 1) / stride) + 1. Throws ShapeError and OptionError. */
 export function conv2d(x: TensorLike, w: TensorLike, options: ConvOptions = {}): Tensor {
-  const [a, b] = [toTensor(x), toTensor(w)]
+  const [a, b] = [toTensor(x, 'conv2d'), toTensor(w, 'conv2d')]
   const attrs = writeOut(options, [a.shape[1], a.shape[2]], [b.shape[0], b.shape[1]])
   return apply(conv2dOp, [a, b], attrs)[0]
 }

@@ -7,7 +7,6 @@ import {
   dtypeHint,
   isDType,
   isFloat,
-  isShape,
   type Shape,
   sameShape,
 } from '../dtype.ts'
@@ -15,12 +14,13 @@ import { apply, none, type PointwiseEnv, sample, type TensorLike } from '../op.t
 import type { Tensor } from '../tensor.ts'
 import { mul } from './arithmetic.ts'
 import { type Operand, pointwise } from './pointwise.ts'
+import { checkShape, shown } from './refuse.ts'
 import { toTensor } from './source.ts'
 
 const castOp = pointwise<{ to: DType }>('cast', {
   error: 'exact',
   infer: ([x], { to }, refuse) => {
-    if (!isDType(to)) refuse(`there is no dtype '${to}'`, dtypeHint)
+    if (!isDType(to)) refuse(`there is no dtype ${shown(to)}`, dtypeHint)
     return [{ dtype: to, shape: x.shape }]
   },
   wgsl: ([x], env) => conversion(x, env),
@@ -85,7 +85,7 @@ function nearestHalf(x: number): number {
  * bits, as in memory (−1 gives 255 as u8), and floats by rounding to nearest even, as f32 does to f16, where from 65520
  * on there is infinity. f16 needs an adapter that has it. */
 export function cast(x: TensorLike, to: DType): Tensor {
-  const t = toTensor(x)
+  const t = toTensor(x, 'cast')
   return t.dtype === to ? t : apply(castOp, [t], { to })[0]
 }
 
@@ -93,8 +93,12 @@ const broadcastOp = pointwise<{ shape: Shape }>('broadcastTo', {
   source: 'NumPy',
   error: 'exact',
   infer: ([x], { shape }, refuse) => {
-    const joint = isShape(shape) && broadcastShapes([x.shape, shape])
-    if (!joint || !sameShape(joint, shape)) refuse(`does not broadcast to [${shape}]`)
+    const joint = broadcastShapes([x.shape, shape])
+    if (!joint || !sameShape(joint, shape))
+      refuse(
+        `does not broadcast to [${shape}]`,
+        'only axes of size 1, and new ones in front, are repeated',
+      )
     return [{ dtype: x.dtype, shape }]
   },
   wgsl: ([x]) => x,
@@ -108,7 +112,8 @@ const broadcastOp = pointwise<{ shape: Shape }>('broadcastTo', {
 
 /** `x` repeated along axes of size 1 (and new leading ones) to `shape`. */
 export function broadcastTo(x: TensorLike, shape: Shape): Tensor {
-  const t = toTensor(x)
+  const t = toTensor(x, 'broadcastTo')
+  checkShape('broadcastTo', shape, [t])
   return sameShape(t.shape, shape) ? t : apply(broadcastOp, [t], { shape })[0]
 }
 
@@ -123,7 +128,8 @@ const stopOp = pointwise('stopGradient', {
 })
 
 /** `x` as a constant for differentiation. */
-export const stopGradient = (x: TensorLike): Tensor => apply(stopOp, [toTensor(x)], {})[0]
+export const stopGradient = (x: TensorLike): Tensor =>
+  apply(stopOp, [toTensor(x, 'stopGradient')], {})[0]
 
 // Like stopGradient it is gone once differentiation is over, so that neither x nor g is read for it.
 const gateOp = pointwise('gate', {
@@ -153,6 +159,6 @@ const gateOp = pointwise('gate', {
  * will do too. The value does not depend on g, so g gets no gradient from it. It costs nothing forward.
  * Throws ShapeError where g has another dtype or a shape that does not broadcast to x's. */
 export const gate = (x: TensorLike, g: Operand): Tensor =>
-  apply(gateOp, [toTensor(x), toTensor(g)], {})[0]
+  apply(gateOp, [toTensor(x, 'gate'), toTensor(g, 'gate')], {})[0]
 
 export const convertOps = [castOp, broadcastOp, stopOp, gateOp] as const

@@ -16,10 +16,9 @@ import {
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { cast, greaterEqual, less, mul, sub, where } from './arithmetic.ts'
-import { isIndex } from './places.ts'
 import { sum } from './reduce.ts'
 import { reshape } from './shape.ts'
-import { softmax, takeLabel } from './softmax.ts'
+import { checkScores, softmax, takeLabel } from './softmax.ts'
 import { toTensor } from './source.ts'
 import { rows } from './windows.ts'
 
@@ -33,17 +32,6 @@ const specOf = (inputs: readonly Bound[]): CrossEntropySpec => ({
   labels: inputs[1].dtype as CrossEntropySpec['labels'],
   access: inputs.map((t) => t.access),
 })
-
-const check = (
-  x: TensorType,
-  labels: TensorType,
-  no: (problem: string, hint?: string) => never,
-) => {
-  if (x.dtype !== 'f32') no('scores must be f32', 'use cast()')
-  if (!isIndex(labels)) no('labels must be u8, i32 or u32', 'use cast()')
-  if (!x.shape.length || !sameShape(labels.shape, x.shape.slice(0, -1)))
-    no('labels must have the shape of the scores without their last axis')
-}
 
 /** Rows in vec4s and not, and rows that are cut into strips; some labels are no class. */
 const samples = (more: (rows: number[]) => SampleInput[]) =>
@@ -69,7 +57,7 @@ const lossOp: StructuredOp<Empty> = {
   error: { absolute: 2 ** -19 },
   source: 'FACTS 8, form 1; log-sum-exp shifted by the maximum',
   infer: ([x, labels], _, no) => {
-    check(x, labels, no)
+    checkScores(x, labels, no)
     return [{ dtype: 'f32', shape: labels.shape }]
   },
   vjp: ({ inputs: [x, labels] }, [dy]) => [dy && apply(gradOp, [x, labels, dy], {})[0]],
@@ -85,7 +73,7 @@ const gradOp: StructuredOp<Empty> = {
   error: { absolute: 2 ** -19 },
   source: 'softmax − one-hot, Bishop 2006, eq. 4.109',
   infer: ([x, labels, dy], _, no) => {
-    check(x, labels, no)
+    checkScores(x, labels, no)
     if (dy.dtype !== 'f32' || !sameShape(dy.shape, labels.shape))
       no('the gradient must be f32 of the shape of the labels')
     return [{ dtype: 'f32', shape: x.shape }]
@@ -115,6 +103,6 @@ const gradOp: StructuredOp<Empty> = {
  * gradient where the label is no class, whatever the scores are there.
  * Throws ShapeError for other shapes and dtypes. */
 export const labelCrossEntropy = (x: TensorLike, labels: TensorLike): Tensor =>
-  apply(lossOp, [toTensor(x), toTensor(labels)], {})[0]
+  apply(lossOp, [toTensor(x, 'crossEntropy'), toTensor(labels, 'crossEntropy')], {})[0]
 
 export const crossEntropyOps = [lossOp, gradOp] as const

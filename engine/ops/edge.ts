@@ -88,7 +88,7 @@ function edgePad(
   }
 
   const of = (x: TensorLike, before: readonly number[], after: readonly number[]): Tensor => {
-    const t = toTensor(x)
+    const t = toTensor(x, name)
     checkAmounts(name, t, before, after)
     return [...before, ...after].every((n) => n === 0) ? t : apply(padOp, [t], { before, after })[0]
   }

@@ -139,40 +139,40 @@ const roundDef = whole(
 const truncDef = whole('trunc', Math.trunc)
 
 /** −x. */
-export const neg = one(negDef.of)
+export const neg = one(negDef)
 /** |x|; its gradient at 0 is 0. */
-export const abs = one(absDef.of)
+export const abs = one(absDef)
 /** −1, 0 or 1. */
-export const sign = one(signDef.of)
+export const sign = one(signDef)
 /** x². */
-export const square = one(squareDef.of)
+export const square = one(squareDef)
 /** 1 / x. */
-export const reciprocal = one(reciprocalDef.of)
+export const reciprocal = one(reciprocalDef)
 /** √x; NaN below 0. */
-export const sqrt = one(sqrtDef.of)
+export const sqrt = one(sqrtDef)
 /** 1 / √x. */
-export const rsqrt = one(rsqrtDef.of)
+export const rsqrt = one(rsqrtDef)
 /** eˣ, good to 2 units in the last place. */
-export const exp = one(expDef.of)
+export const exp = one(expDef)
 /** eˣ − 1, good to 2 units in the last place, near 0 too. */
-export const expm1 = one(expm1Def.of)
+export const expm1 = one(expm1Def)
 /** The natural logarithm, good to 2 units in the last place, near 1 too; −∞ for 0 and NaN below. */
-export const log = one(logDef.of)
+export const log = one(logDef)
 /** log(1 + x), good to 3 units in the last place, near 0 too; −∞ for −1 and NaN below. */
-export const log1p = one(log1pDef.of)
+export const log1p = one(log1pDef)
 /** The sine, good to 2 units in the last place for |x| ≤ 10⁴ and 4 for |x| ≤ 10⁵; an absolute error of 2·10⁻⁷ for all x
  * beyond. NaN for infinities. */
-export const sin = one(sinDef.of)
+export const sin = one(sinDef)
 /** The cosine; see `sin`. */
-export const cos = one(cosDef.of)
+export const cos = one(cosDef)
 /** The largest whole number that is not above x. */
-export const floor = one(floorDef.of)
+export const floor = one(floorDef)
 /** The least whole number that is not below x. */
-export const ceil = one(ceilDef.of)
+export const ceil = one(ceilDef)
 /** The nearest whole number; halves go to the even neighbour. */
-export const round = one(roundDef.of)
+export const round = one(roundDef)
 /** x without its fraction. */
-export const trunc = one(truncDef.of)
+export const trunc = one(truncDef)
 
 export const functionOps = [
   ...[negDef, absDef, signDef, squareDef, reciprocalDef, sqrtDef, rsqrtDef, expDef, expm1Def],

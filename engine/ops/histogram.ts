@@ -5,6 +5,8 @@ import { sizeOf } from '../dtype.ts'
 import { apply, none, type SampleInput, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { add } from './arithmetic.ts'
+import { optionsOf } from './options.ts'
+import { refuseOption, shown } from './refuse.ts'
 import { toTensor } from './source.ts'
 import { combinePairwise } from './windows.ts'
 
@@ -37,12 +39,18 @@ const histogramOp: StructuredOp<Bins> = {
   infer: ([x], { bins, low, high, scale }, refuse) => {
     if (x.dtype !== 'f32') refuse('an f32 tensor is needed', 'use cast()')
     if (!Number.isInteger(bins) || bins < 1 || bins > MOST)
-      refuse(`there are 1 to ${MOST} bins, not ${bins}`)
+      refuse(`there are 1 to ${MOST} bins, not ${shown(bins)}`, 'give a whole number')
     if (!(low < high && Number.isFinite(high - low)))
-      refuse(`the range must be finite, min below max, not ${low} to ${high}`)
+      refuse(
+        `the range must be finite, min below max, not ${low} to ${high}`,
+        'write { min: 0, max: 1 }',
+      )
     // Otherwise whether an adapter keeps subnormal numbers would matter.
     if (scale < 2 ** -126 || scale > 2 ** 126)
-      refuse(`${bins} bins from ${low} to ${high} have no width that f32 can divide by`)
+      refuse(
+        `${bins} bins from ${low} to ${high} have no width that f32 can divide by`,
+        'scale the numbers and the range',
+      )
     return [{ dtype: 'u32', shape: [bins] }]
   },
   vjp: none('counts are piecewise constant'),
@@ -74,7 +82,15 @@ const histogramOp: StructuredOp<Bins> = {
  * 65536 of them. Element v is in bin ⌊(v − min)·s⌋, computed in f32 with s = bins / (max − min) rounded to f32, `max` itself in
  * the last; so v within a rounding of an edge may be on either side of it, the same on every adapter. Values outside of
  * the range and NaN are not counted. Throws ShapeError for other dtypes, bins and ranges. */
-export const histogram = (x: TensorLike, bins: number, range: Range): Tensor =>
-  apply(histogramOp, [toTensor(x)], binsOf(bins, range))[0]
+export function histogram(x: TensorLike, bins: number, range: Range): Tensor {
+  const { min, max } = optionsOf('histogram', range, { min: undefined, max: undefined })
+  if (typeof min !== 'number' || typeof max !== 'number')
+    return refuseOption(
+      'histogram',
+      `${shown(min)} to ${shown(max)} is no range`,
+      'write { min: 0, max: 1 }',
+    )
+  return apply(histogramOp, [toTensor(x, 'histogram')], binsOf(bins, { min, max }))[0]
+}
 
 export const histogramOps = [histogramOp] as const

@@ -19,8 +19,9 @@ import {
   type Windows,
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { around, axisOf, cropped, fits, isIndex, notAnIndex, resized } from './places.ts'
-import { refuse } from './refuse.ts'
+import { optionsOf } from './options.ts'
+import { around, cropped, fits, isIndex, notAnIndex, resized } from './places.ts'
+import { axisOf, refuse, shown } from './refuse.ts'
 import { addAt } from './scatter.ts'
 import { toTensor } from './source.ts'
 import { rows } from './windows.ts'
@@ -84,12 +85,18 @@ const gatherOp: StructuredOp<AlongAxis> = {
  * The gradient adds what falls on one element in a fixed tree, so that equal inputs give equal bits.
  * Throws ShapeError for other sizes, dtypes and axes. */
 export function gather(x: TensorLike, index: TensorLike, axis: number): Tensor {
-  const [t, at] = [toTensor(x), toTensor(index)]
-  const a = axisOf('gather', axis, t)
+  const [t, at] = [toTensor(x, 'gather'), toTensor(index, 'gather')]
+  const a = axisOf('gather', axis, t.shape.length, [t, at])
   if (!fits(at.shape, resized(t.shape, a, Number.POSITIVE_INFINITY)))
-    refuse('gather', `the index must be no larger than x but on axis ${a}`, [t, at])
+    refuse(
+      'gather',
+      `the index must be no larger than x but on axis ${a}`,
+      [t, at],
+      'the index has the rank of x; indexSelect() takes whole slices by a vector',
+    )
   const met = resized(at.shape, a, t.shape[a])
-  if (!sizeOf(met) && !sameShape(met, t.shape)) refuse('gather', 'the index is empty', [t, at])
+  if (!sizeOf(met) && !sameShape(met, t.shape))
+    refuse('gather', 'the index is empty', [t, at], 'an index is empty along its axis only')
   return apply(gatherOp, [cropped(t, met), at], { axis: a })[0]
 }
 
@@ -99,7 +106,7 @@ const selectOp: StructuredOp<AlongAxis> = {
   source: 'torch.index_select, but a number outside gives 0',
   infer: ([x, index], { axis }, no) => {
     if (!isIndex(index)) no(...notAnIndex)
-    if (index.shape.length !== 1) no('the index must be a vector')
+    if (index.shape.length !== 1) no('the index must be a vector', 'gather() takes one of any rank')
     return [{ dtype: x.dtype, shape: resized(x.shape, axis, index.shape[0]) }]
   },
   vjp: ({ inputs: [x, index], attrs: { axis } }, [dy]) => [dy && addAt(x.shape, index, dy, axis)],
@@ -130,8 +137,9 @@ const selectOp: StructuredOp<AlongAxis> = {
  * too, gives zeros. The gradient adds what falls on one slice in the order of the index.
  * Throws ShapeError for other shapes, dtypes and axes. */
 export function indexSelect(x: TensorLike, index: TensorLike, axis: number): Tensor {
-  const t = toTensor(x)
-  return apply(selectOp, [t, toTensor(index)], { axis: axisOf('indexSelect', axis, t) })[0]
+  const [t, at] = [toTensor(x, 'indexSelect'), toTensor(index, 'indexSelect')]
+  const a = axisOf('indexSelect', axis, t.shape.length, [t, at])
+  return apply(selectOp, [t, at], { axis: a })[0]
 }
 
 const oneHotOp: StructuredOp<{ classes: number; dtype: DType }> = {
@@ -140,8 +148,9 @@ const oneHotOp: StructuredOp<{ classes: number; dtype: DType }> = {
   source: 'torch one_hot, but a label outside gives zeros',
   infer: ([labels], { classes, dtype }, no) => {
     if (!isIndex(labels)) no('labels must be u8, i32 or u32', 'use cast()')
-    if (!Number.isInteger(classes) || classes < 1) no(`there cannot be ${classes} classes`)
-    if (!isDType(dtype)) no(`there is no dtype '${dtype}'`, dtypeHint)
+    if (!Number.isInteger(classes) || classes < 1)
+      no(`there cannot be ${shown(classes)} classes`, 'give a whole number from 1')
+    if (!isDType(dtype)) no(`there is no dtype ${shown(dtype)}`, dtypeHint)
     return [{ dtype, shape: [...labels.shape, classes] }]
   },
   vjp: none('labels are whole numbers'),
@@ -171,10 +180,9 @@ export interface OneHotOptions {
 
 /** 1 at each label and 0 elsewhere: labels [...] of u8, i32 or u32 give [..., classes]. A label that is no class gives
  * zeros. Throws ShapeError for other dtypes and for `classes` that is no whole number from 1. */
-export const oneHot = (
-  labels: TensorLike,
-  classes: number,
-  { dtype = 'f32' }: OneHotOptions = {},
-): Tensor => apply(oneHotOp, [toTensor(labels)], { classes, dtype })[0]
+export function oneHot(labels: TensorLike, classes: number, options: OneHotOptions = {}): Tensor {
+  const { dtype } = optionsOf('oneHot', options, { dtype: 'f32' })
+  return apply(oneHotOp, [toTensor(labels, 'oneHot')], { classes, dtype })[0]
+}
 
 export const takeOps = [gatherOp, selectOp, oneHotOp] as const

@@ -22,6 +22,7 @@ import {
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { add, broadcastTo } from './arithmetic.ts'
+import { optionsOf } from './options.ts'
 import { refuse } from './refuse.ts'
 import { permute, reshape } from './shape.ts'
 import { toTensor } from './source.ts'
@@ -254,9 +255,10 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
 
 /** The last two axes exchanged. Throws ShapeError for fewer. */
 export function transpose(x: TensorLike): Tensor {
-  const t = toTensor(x)
+  const t = toTensor(x, 'transpose')
   const r = t.shape.length
-  if (r < 2) refuse('transpose', 'at least two axes are needed', [t])
+  if (r < 2)
+    refuse('transpose', 'at least two axes are needed', [t], 'reshape() makes a column of a vector')
   const [m, n] = tail(t)
   if (m === 1 || n === 1) return reshape(t, [...lead(t), n, m])
   return permute(t, [...t.shape.keys()].slice(0, r - 2).concat(r - 1, r - 2))
@@ -272,12 +274,10 @@ export interface MatmulOptions {
 /** a [..., m, k] · b [..., k, n] = [..., m, n]. Any number of batch axes, which broadcast (NumPy's rule); gradients are
  * summed over what was broadcast. Everything is f32. Vectors are refused: see `dot`, `outer` and `linear`.
  * Throws ShapeError. */
-export function matmul(
-  a: TensorLike,
-  b: TensorLike,
-  { transposeA = false, transposeB = false }: MatmulOptions = {},
-): Tensor {
-  const [x, y] = [toTensor(a), toTensor(b)]
+export function matmul(a: TensorLike, b: TensorLike, options: MatmulOptions = {}): Tensor {
+  const [x, y] = [toTensor(a, 'matmul'), toTensor(b, 'matmul')]
+  const turned = { transposeA: false, transposeB: false }
+  const { transposeA, transposeB } = optionsOf('matmul', options, turned)
   resultType([x, y], transposeA, transposeB, (p, hint) => refuse('matmul', p, [x, y], hint))
   return product(x, y, transposeA, transposeB)
 }

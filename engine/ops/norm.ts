@@ -20,7 +20,7 @@ export const momentsOp: StructuredOp<Run> = {
   kind: 'structured',
   infer: ([x], run, no) => {
     if (x.dtype !== 'f32') no('an f32 tensor is needed', 'use cast()')
-    if (!sizeOf(x.shape)) no('an empty tensor has no moments')
+    if (!sizeOf(x.shape)) no('an empty tensor has no variance')
     if (!sameShape(run.shape, x.shape)) no(`the run is one of [${run.shape}]`)
     const type = { dtype: x.dtype, shape: without(run) }
     return [type, type]
@@ -63,9 +63,10 @@ export const momentsOp: StructuredOp<Run> = {
 /** Mean and biased variance of each channel of x [..., c], both [c]. Computed around the mean, never as a difference
  * of two large sums. */
 export function moments(x: TensorLike): { mean: Tensor; variance: Tensor } {
-  const t = toTensor(x)
+  const t = toTensor(x, 'moments')
   const { shape } = t
-  if (shape.length < 2) refuse('moments', 'an f32 tensor [..., c] is needed', [t])
+  if (shape.length < 2)
+    refuse('moments', 'a tensor [..., c] is needed', [t], 'variance() takes any axes')
   const [mean, variance] = apply(momentsOp, [t], { shape, first: 0, count: shape.length - 1 })
   return { mean, variance }
 }
@@ -77,8 +78,9 @@ const normalizeOp = pointwise('normalize', {
     if (!isFloat(x.dtype) || vectors.some((v) => v.dtype !== x.dtype))
       refuse('floats of one dtype are needed', 'use cast()')
     const channels = x.shape[x.shape.length - 1]
+    if (!x.shape.length) refuse('a tensor [..., c] is needed', 'use expandDims()')
     if (vectors.some((v) => v.shape.length !== 1 || v.shape[0] !== channels))
-      refuse(`mean, scale and shift must be [${channels}]`)
+      refuse(`mean, scale and shift must be [${channels}]`, 'channels are the last axis of x')
     return [{ dtype: x.dtype, shape: x.shape }]
   },
   wgsl: ([x, mean, scale, shift]) => `((${x} - ${mean}) * ${scale} + ${shift})`,
@@ -95,7 +97,7 @@ const normalizeOp = pointwise('normalize', {
   ],
 })
 
-/** (x − mean)·scale + shift, with vectors [c] over the last axis of x. */
+/** (x − mean)·scale + shift, with vectors [c] over the last axis of x, all of one floating-point dtype. Throws ShapeError. */
 export function normalize(
   x: TensorLike,
   mean: TensorLike,
@@ -104,7 +106,7 @@ export function normalize(
 ): Tensor {
   return apply(
     normalizeOp,
-    [x, mean, scale, shift].map((t) => toTensor(t)),
+    [x, mean, scale, shift].map((t) => toTensor(t, 'normalize')),
     {},
   )[0]
 }

@@ -1,8 +1,7 @@
-// What ops that take and add by number share: which tensors are numbers of places, and the axis that they count along.
+// What ops that take and add by number share: which tensors are numbers of places, and the sizes around their axis.
 
-import { normalizeAxes, type Shape, sameShape, sizeOf, type TensorType } from '../dtype.ts'
+import { type Shape, sameShape, sizeOf, type TensorType } from '../dtype.ts'
 import type { Tensor } from '../tensor.ts'
-import { refuse } from './refuse.ts'
 import { slice } from './shape.ts'
 
 export const isIndex = ({ dtype }: TensorType): boolean =>
@@ -19,13 +18,6 @@ export const around = (shape: Shape, axis: number) => ({
   n: shape[axis],
   inner: sizeOf(shape.slice(axis + 1)),
 })
-
-/** An axis counted from the front. */
-export function axisOf(op: string, axis: number, x: Tensor): number {
-  const [found] =
-    normalizeAxes([axis], x.shape.length) ?? refuse(op, `there is no axis ${axis}`, [x])
-  return found
-}
 
 /** Whether a tensor of this shape lies inside another. */
 export const fits = (shape: Shape, inside: Shape): boolean =>

@@ -1,7 +1,7 @@
 // The shared rule of pointwise ops: inputs broadcast (NumPy's rule), all have one dtype, and one expression gives
 // four output elements at a time. What an op adds is its expression, its float64 twin and its derivative.
 
-import { broadcastShapes, type DType, isFloat, type TensorType } from '../dtype.ts'
+import { broadcastShapes, type DType, isFloat, type Shape, type TensorType } from '../dtype.ts'
 import {
   type Attrs,
   apply,
@@ -16,7 +16,8 @@ import {
   type TensorLike,
   type Vjp,
 } from '../op.ts'
-import type { Tensor } from '../tensor.ts'
+import { Tensor } from '../tensor.ts'
+import { refuse } from './refuse.ts'
 import { toTensor, toTensors } from './source.ts'
 
 /** Which dtypes an op takes, and what it gives: `float` and `number` what they take, `compare` and `logical` u8.
@@ -59,21 +60,22 @@ export function pointwise<A extends Attrs = Record<string, never>>(
   }
 }
 
-function inferPointwise(
-  types: readonly TensorType[],
-  rule: Rule,
-  refuse: (problem: string, hint?: string) => never,
-): TensorType {
-  const shape = broadcastShapes(types.map((t) => t.shape))
-  if (!shape)
-    return refuse('shapes do not broadcast', 'sizes must be equal or 1, counted from the last axis')
+type Refuse = (problem: string, hint?: string) => never
+
+/** The shape that all broadcast to. */
+export const jointShape = (types: readonly TensorType[], no: Refuse): Shape =>
+  broadcastShapes(types.map((t) => t.shape)) ??
+  no('shapes do not broadcast', 'sizes must be equal or 1, counted from the last axis')
+
+function inferPointwise(types: readonly TensorType[], rule: Rule, no: Refuse): TensorType {
+  const shape = jointShape(types, no)
   const dtype = types[0].dtype
   if (types.some((t) => t.dtype !== dtype))
-    return refuse('dtypes differ', 'use cast() to make them one; nothing is converted silently')
+    return no('dtypes differ', 'use cast() to make them one; nothing is converted silently')
   if (rule === 'float' && !isFloat(dtype))
-    return refuse('a floating-point dtype is needed', 'use cast()')
+    return no('a floating-point dtype is needed', 'use cast()')
   if (rule === 'logical' && dtype !== 'u8')
-    return refuse('u8 is needed', 'comparisons give u8: notEqual(x, 0) makes one of a number')
+    return no('u8 is needed', 'comparisons give u8: notEqual(x, 0) makes one of a number')
   const out: DType = rule === 'compare' || rule === 'logical' ? 'u8' : dtype
   return { dtype: out, shape }
 }
@@ -81,12 +83,28 @@ function inferPointwise(
 /** What arithmetic accepts: a number takes the dtype of the tensor beside it. */
 export type Operand = TensorLike | number
 
-/** The functions that people call, from those on tensors. */
-export const one = (f: (x: Tensor) => Tensor) => (x: TensorLike) => f(toTensor(x))
-export const two = (f: (a: Tensor, b: Tensor) => Tensor) => (a: Operand, b: Operand) => {
-  const [x, y] = toTensors([a, b])
-  return f(x, y)
+/** An op and its function on tensors. */
+interface One {
+  readonly op: PointwiseOp<Plain>
+  of(x: Tensor): Tensor
 }
+interface Two {
+  readonly op: PointwiseOp<Plain>
+  of(a: Tensor, b: Tensor): Tensor
+}
+
+/** The functions that people call. */
+export const one = (def: One) => (x: TensorLike) => def.of(toTensor(x, def.op.name))
+export const two =
+  (def: Two): ((a: Operand, b: Operand) => Tensor) =>
+  (a, b, ...more: unknown[]) => {
+    const { name } = def.op
+    const [x, y] = toTensors([a, b], name)
+    // reduce() gives more too, but not a tensor.
+    if (more[0] instanceof Tensor)
+      refuse(name, 'it is of two operands', [x, y, more[0]], `write ${name}(${name}(a, b), c)`)
+    return def.of(x, y)
+  }
 
 const noAttrs = {} as Record<string, never>
 const sampleFor = (
@@ -111,10 +129,7 @@ interface UnarySpec {
 }
 
 /** Defines a one-argument op and its function. */
-export function unary(
-  name: string,
-  spec: UnarySpec,
-): { op: PointwiseOp<Plain>; of: (x: Tensor) => Tensor } {
+export function unary(name: string, spec: UnarySpec): One {
   const op = pointwise(name, {
     ...spec,
     wgsl: ([x], env) => spec.wgsl(x, env),
@@ -143,10 +158,7 @@ interface BinarySpec {
 }
 
 /** Defines a two-argument op and its function. The samples broadcast in every way that the kernels tell apart. */
-export function binary(
-  name: string,
-  spec: BinarySpec,
-): { op: PointwiseOp<Plain>; of: (a: Tensor, b: Tensor) => Tensor } {
+export function binary(name: string, spec: BinarySpec): Two {
   const shapes = [
     [
       [2, 3, 5],

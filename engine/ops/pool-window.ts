@@ -2,11 +2,10 @@
 
 import type { PoolSpec } from '../../shaders/pool.ts'
 import type { TensorType } from '../dtype.ts'
-import { OptionError } from '../errors.ts'
 import type { Bound, Windows } from '../op.ts'
+import { optionsOf, type Padding, type Pair, pairOf, type Sides, sidesOf } from './options.ts'
 import { inputRows, outputRows } from './windows.ts'
 
-export type Pair = readonly [number, number]
 type Refuse = (problem: string, hint?: string) => never
 
 export interface PoolOptions {
@@ -16,7 +15,7 @@ export interface PoolOptions {
   readonly stride?: number | Pair
   /** Cells around x that no maximum and no sum counts: all sides, [vertical, horizontal] or
    * [top, left, bottom, right]. Default 0. */
-  readonly padding?: number | Pair | readonly [number, number, number, number]
+  readonly padding?: Padding
   /** Step between the cells of a window; default 1. */
   readonly dilation?: number | Pair
   /** Round the output size up rather than down, as far as the last window still starts inside x or before it. */
@@ -29,47 +28,35 @@ export type PoolWindow = {
   readonly stride: Pair
   readonly dilation: Pair
   /** [top, left, bottom, right] */
-  readonly padding: readonly [number, number, number, number]
+  readonly padding: Sides
   /** Height and width of x and of y. */
   readonly size: Pair
   readonly out: Pair
 }
 
+export const poolDefaults = {
+  kernel: undefined,
+  stride: undefined,
+  padding: 0,
+  dilation: 1,
+  ceil: false,
+}
+
 /** The options of `op` for a map x. Throws OptionError for what no map could have; what x cannot have is left to
  * `checkWindow`. */
 export function windowOf(op: string, { shape }: TensorType, options: PoolOptions): PoolWindow {
-  const kernel = pair(op, 'kernel', options.kernel)
-  const stride = pair(op, 'stride', options.stride ?? kernel)
-  const dilation = pair(op, 'dilation', options.dilation ?? 1)
-  const padding = sides(op, options.padding ?? 0)
+  const given = optionsOf(op, options, poolDefaults)
+  const kernel = pairOf(op, 'kernel', given.kernel)
+  const stride = pairOf(op, 'stride', given.stride ?? kernel)
+  const dilation = pairOf(op, 'dilation', given.dilation)
+  const padding = sidesOf(op, given.padding)
   const size: Pair = [shape[1], shape[2]]
   const out = ([0, 1] as const).map((a) => {
     const span = size[a] + padding[a] + padding[a + 2] - dilation[a] * (kernel[a] - 1) - 1
-    const count = (options.ceil ? Math.ceil : Math.floor)(span / stride[a]) + 1
-    return options.ceil && (count - 1) * stride[a] >= size[a] + padding[a] ? count - 1 : count
+    const count = (given.ceil ? Math.ceil : Math.floor)(span / stride[a]) + 1
+    return given.ceil && (count - 1) * stride[a] >= size[a] + padding[a] ? count - 1 : count
   })
   return { kernel, stride, dilation, padding, size, out: [out[0], out[1]] }
-}
-
-function pair(op: string, name: string, v: number | Pair): Pair {
-  const p: Pair = typeof v === 'number' ? [v, v] : v
-  if (p?.length !== 2 || p.some((n) => !Number.isInteger(n) || n < 1))
-    throw new OptionError(
-      `${op}: ${name} ${JSON.stringify(v)} is not one or two positive integers`,
-      'one number holds for both axes; two are [vertical, horizontal]',
-    )
-  return p
-}
-
-function sides(op: string, v: NonNullable<PoolOptions['padding']>): PoolWindow['padding'] {
-  const p = typeof v === 'number' ? [v] : v
-  if (p.some((n) => !Number.isInteger(n) || n < 0) || ![1, 2, 4].includes(p.length))
-    throw new OptionError(
-      `${op}: padding ${JSON.stringify(v)} is not 1, 2 or 4 integers from 0 on`,
-      'two are [vertical, horizontal], four are [top, left, bottom, right]',
-    )
-  const [top, left = top, bottom = top, right = left] = p
-  return [top, left, bottom, right]
 }
 
 /** Refuses what is no map [n, h, w, c]. */

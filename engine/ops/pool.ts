@@ -12,6 +12,7 @@ import {
   type TensorLike,
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { partOf } from '../trace.ts'
 import {
   checkLast,
   checkMap,
@@ -126,7 +127,8 @@ const maxPoolPositionsOp: StructuredOp<PoolWindow> = {
  * than every number. Of equal values the first in row-major order of the window takes the gradient. With `ceil` the last
  * window may reach beyond the padding but must start inside x or before it.
  * Throws ShapeError where a window would have no cell inside x, and OptionError. */
-export const maxPool2d = (x: TensorLike, options: PoolOptions): Tensor => pool(x, options).y
+export const maxPool2d = (x: TensorLike, options: PoolOptions): Tensor =>
+  pool('maxPool2d', x, options).y
 
 /** As `maxPool2d`, with the place of each maximum: `index` is i32 [n, oh, ow, c] and counts h·w + w in the image of x,
  * without its padding. `maxUnpool2d` takes it. */
@@ -134,14 +136,14 @@ export function maxPool2dWithIndices(
   x: TensorLike,
   options: PoolOptions,
 ): { y: Tensor; index: Tensor } {
-  const { y, tap, attrs } = pool(x, options)
+  const { y, tap, attrs } = pool('maxPool2dWithIndices', x, options)
   return { y, index: apply(maxPoolPositionsOp, [tap], attrs)[0] }
 }
 
-function pool(x: TensorLike, options: PoolOptions) {
-  const t = toTensor(x)
-  const attrs = windowOf('maxPool2d', t, options)
-  const [y, tap] = apply(maxPoolOp, [t], attrs)
+function pool(name: string, x: TensorLike, options: PoolOptions) {
+  const t = toTensor(x, name)
+  const attrs = windowOf(name, t, options)
+  const [y, tap] = partOf(name, () => apply(maxPoolOp, [t], attrs))
   return { y, tap, attrs }
 }
 

@@ -2,16 +2,16 @@
 // same value, and no pass can change a draw. Words come from Threefry-4x32-20 (shaders/random.ts) with the key (seed,
 // step, salt, 0), where the salt says which op, or (seed, step, salt, 1) where an element needs a second word.
 
-import { isShape, type Shape, sameShape, type TensorType } from '../dtype.ts'
-import { OptionError, ShapeError } from '../errors.ts'
+import { broadcastShapes, isFloat, type Shape, sameShape, type TensorType } from '../dtype.ts'
 import { apply, none, type PointwiseOp, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { currentPath, currentTrace } from '../trace.ts'
+import { currentPath, currentTrace, partOf } from '../trace.ts'
 import { div } from './arithmetic.ts'
 import { greaterEqual, less, where } from './compare.ts'
 import { cast } from './convert.ts'
+import { optionsOf } from './options.ts'
 import { type PointwiseSpec, pointwise } from './pointwise.ts'
-import { refuse } from './refuse.ts'
+import { checkShape, refuse, refuseOption, shown } from './refuse.ts'
 import { reshape } from './shape.ts'
 import { sortOrder } from './sort.ts'
 import { toTensor } from './source.ts'
@@ -56,8 +56,10 @@ const draws = (
     source: 'Threefry-4x32-20, Salmon et al. 2011',
     infer: ([seed, step]: readonly TensorType[], { shape }, refuse) => {
       if ([seed, step].some((t) => t.dtype !== 'u32' || t.shape.length > 0))
-        refuse('seed and step must be u32 scalars')
-      if (!isShape(shape)) refuse(`[${shape}] is no shape`)
+        refuse(
+          'seed and step must be u32 scalars',
+          "make them arguments of the program, or as scalar(7, 'u32')",
+        )
       return [{ dtype, shape }]
     },
     // A whole number travels as its two halves, since run-time numbers are f32.
@@ -106,11 +108,10 @@ function nextSalt(op: string, name: string | undefined): number {
 function nextOrdinal(op: string, path: string): number {
   const counters = currentTrace()?.randomOps
   if (!counters)
-    throw new ShapeError(
+    return refuse(
       op,
       'outside programs a draw needs a name',
       [],
-      path,
       'give the key a name of its own for each draw, { seed, step, name }, or draw inside device.compile',
     )
   const ordinal = counters.get(path) ?? 0
@@ -118,8 +119,15 @@ function nextOrdinal(op: string, path: string): number {
   return ordinal
 }
 
-const draw = (op: typeof uniformOp, shape: Shape, { seed, step, name }: RandomKey): Tensor =>
-  apply(op, [toTensor(seed), toTensor(step)], { shape, salt: nextSalt(op.name, name) })[0]
+function draw(op: typeof uniformOp, shape: Shape, key: RandomKey): Tensor {
+  checkShape(op.name, shape)
+  const none = { seed: undefined, step: undefined, name: undefined }
+  const { seed, step, name } = optionsOf(op.name, key, none)
+  if (name !== undefined && typeof name !== 'string')
+    refuseOption(op.name, `name ${shown(name)} is no text`, 'it tells draws apart')
+  const words = [seed, step].map((word) => toTensor(word, op.name))
+  return apply(op, words, { shape, salt: nextSalt(op.name, name) })[0]
+}
 
 /** u32 words, all 2³² equally likely. Throws ShapeError outside programs for a key without a name, as all draws do. */
 export const randomBits = (shape: Shape, key: RandomKey): Tensor => draw(bitsOp, shape, key)
@@ -135,38 +143,60 @@ export const randomNormal = (shape: Shape, key: RandomKey): Tensor => draw(norma
 /** u8: 1 with probability p, else 0. p is a number or f32 that broadcasts to the shape; what is 1 or more gives always 1, 0 or less
  * and NaN never. Throws ShapeError outside programs for a key without a name. */
 export function bernoulli(shape: Shape, p: TensorLike | number, key: RandomKey): Tensor {
-  const y = less(randomUniform(shape, key), p)
-  if (!sameShape(y.shape, shape))
-    refuse('bernoulli', `probabilities of [${y.shape}] do not broadcast to [${shape}]`, [])
-  return y
+  return partOf('bernoulli', () => {
+    const [draws, odds] = [randomUniform(shape, key), toTensor(p, 'bernoulli')]
+    const joint = broadcastShapes([shape, odds.shape])
+    if (!joint || !sameShape(joint, shape))
+      refuse(
+        'bernoulli',
+        `probabilities of [${odds.shape}] do not broadcast to [${shape}]`,
+        [odds],
+        'their sizes are those of the draw, or 1',
+      )
+    return less(draws, odds)
+  })
 }
 
 /** The numbers 0 … n − 1 in random order, i32 [n]: the order of n random u32 words, where equal words (for n = 10⁶ about
  * a hundred pairs) stay in their order. Throws ShapeError for n below 1, and outside programs for a key without a name. */
 export function permutation(n: number, key: RandomKey): Tensor {
   if (!Number.isInteger(n) || n < 1)
-    refuse('permutation', `n must be a whole number from 1, not ${n}`, [])
-  return cast(reshape(sortOrder(randomBits([1, n], key)), [n]), 'i32')
+    refuse(
+      'permutation',
+      `n must be a whole number from 1, not ${shown(n)}`,
+      [],
+      'indexSelect(x, permutation(n, key), 0) shuffles the n rows of x',
+    )
+  return partOf('permutation', () => cast(reshape(sortOrder(randomBits([1, n], key)), [n]), 'i32'))
 }
 
 /** Zero with probability `rate`, else x / (1 − rate). The mask is never stored: its draw can be repeated. With `channels` one
  * draw decides for all of a channel of an image: x is [n, …, c], and each of its n·c maps is kept or zero.
- * Throws OptionError for a rate that is not from 0 to below 1. */
+ * x is floating-point. Throws ShapeError, and OptionError for a rate that is not from 0 to below 1. */
 export function dropout(
   x: TensorLike,
   rate: number,
   key: RandomKey,
-  { channels = false }: { readonly channels?: boolean } = {},
+  options: { readonly channels?: boolean } = {},
 ): Tensor {
-  const t = toTensor(x)
-  if (!(rate >= 0 && rate < 1))
-    throw new OptionError(`dropout: ${rate} is no rate`, 'use at least 0 and less than 1')
+  const t = toTensor(x, 'dropout')
+  const { channels } = optionsOf('dropout', options, { channels: false })
+  checkRate('dropout', rate)
+  if (!isFloat(t.dtype)) refuse('dropout', 'floating-point numbers are needed', [t], 'use cast()')
   if (channels && t.shape.length < 2)
     refuse('dropout', 'whole channels need [n, …, c]', [t], 'leave `channels` out')
   if (rate === 0) return t
   const ends = [0, t.shape.length - 1]
   const shape = channels ? t.shape.map((n, a) => (ends.includes(a) ? n : 1)) : t.shape
-  return where(greaterEqual(randomUniform(shape, key), rate), div(t, 1 - rate), 0)
+  return partOf('dropout', () =>
+    where(greaterEqual(randomUniform(shape, key), rate), div(t, 1 - rate), 0),
+  )
+}
+
+/** Throws OptionError for a probability of dropping that would drop all, and what is none. */
+export function checkRate(op: string, rate: unknown): void {
+  if (!(typeof rate === 'number' && rate >= 0 && rate < 1))
+    refuseOption(op, `${shown(rate)} is no rate`, 'use at least 0 and less than 1')
 }
 
 export const randomOps = [bitsOp, uniformOp, normalOp] as const

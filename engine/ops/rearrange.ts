@@ -5,6 +5,7 @@ import { sizes } from '../box.ts'
 import type { Shape } from '../dtype.ts'
 import { apply, noCost, type StructuredOp, sample } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { partOf } from '../trace.ts'
 
 /** Where an output element reads: input axis a at `o[from]·step + offset`, or at `(o[from] − offset) / step` where
  * `divide` and that is whole. Outside the input the result is `fill`, or with `wrap` the input again. */
@@ -108,7 +109,8 @@ function partOfAxis(m: AxisMap, size: number, [from, to]: readonly [number, numb
   return { range: [first, end] as const, map: { ...m, offset } }
 }
 
-export const rearrange = (x: Tensor, attrs: Rearrange): Tensor => apply(rearrangeOp, [x], attrs)[0]
+export const rearrange = (x: Tensor, attrs: Rearrange): Tensor =>
+  partOf(attrs.as, () => apply(rearrangeOp, [x], attrs)[0])
 
 // ---- its attributes, from arguments that are known to be right
 

@@ -2,14 +2,17 @@
 
 import { extremeFold, sumFold } from '../../shaders/folds.ts'
 import { register } from '../../shaders/kernel.ts'
-import type { DType, Shape } from '../dtype.ts'
+import { type DType, type Shape, sameType } from '../dtype.ts'
 import { apply, type SampleInput, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { partOf } from '../trace.ts'
 import { argOver, onlyAt } from './arg.ts'
 import { add, cast, maximum, minimum, mul } from './arithmetic.ts'
 import { along, extentOf, type ReduceOptions, type Run } from './axes.ts'
 import { foldAxes, foldOp, samplesOf } from './fold.ts'
+import { refuse } from './refuse.ts'
 import { reshape } from './shape.ts'
+import { listOf } from './source.ts'
 import { combinePairwise } from './windows.ts'
 
 const numbers: readonly DType[] = ['f32', 'i32', 'u32', 'u8']
@@ -81,10 +84,18 @@ export const max = (x: TensorLike, axes?: readonly number[], options: ReduceOpti
 export const min = (x: TensorLike, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
   foldAxes(minOp, x, axes, options)
 
-/** Sums of several tensors of one shape over the leading axes, in one pass: one [c] per tensor. */
-export function channelSums(xs: readonly Tensor[]): Tensor[] {
-  const shape = xs[0].shape
-  return apply(sumOp, xs, { first: 0, count: shape.length - 1, shape })
+/** Sums of several tensors [..., c] of one type over the leading axes, in one pass: one [c] per tensor. Throws ShapeError. */
+export function channelSums(xs: readonly TensorLike[]): Tensor[] {
+  const ts = listOf('channelSums', xs)
+  if (!ts.length || !ts[0].shape.length || ts.some((t) => !sameType(t, ts[0])))
+    refuse(
+      'channelSums',
+      'one tensor [..., c] or several of one type are needed',
+      ts,
+      'use cast() and broadcastTo()',
+    )
+  const { shape } = ts[0]
+  return partOf('channelSums', () => apply(sumOp, ts, { first: 0, count: shape.length - 1, shape }))
 }
 
 /** `x` summed down to `shape`, undoing a broadcast; f16 in f32. */

@@ -31,11 +31,10 @@ import {
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { add } from './arithmetic.ts'
+import { checkChoice, type Pair, sizeOfMap } from './options.ts'
 import { refuse } from './refuse.ts'
 import { toTensor } from './source.ts'
 import { combinePairwise } from './windows.ts'
-
-type Pair = readonly [number, number]
 
 /** Heights and widths of x and of y. In a window of a larger application `rows` are those at hand, of x and of y. */
 type ResizeAttrs = { readonly from: Pair; readonly to: Pair; readonly rows?: Rows }
@@ -207,11 +206,10 @@ const bilinearGradOp: StructuredOp<BilinearAttrs> = {
 
 /** Height and width of a map, and of its resized form. Throws ShapeError where either is none. */
 export function resizeSizes(name: string, x: TensorType, size: Pair): { from: Pair; to: Pair } {
-  if (x.shape.length !== 4) refuse(name, 'a map [n, h, w, c] is needed', [x])
+  if (x.shape.length !== 4)
+    refuse(name, 'a map [n, h, w, c] is needed', [x], 'use reshape() or expandDims()')
   if (sizeOf(x.shape) === 0) refuse(name, 'the map has no elements', [x])
-  if (size.length !== 2 || size.some((n) => !Number.isInteger(n) || n < 1))
-    refuse(name, `${size.join('×')} is no size`, [x], 'it is [height, width], from 1 on')
-  return { from: [x.shape[1], x.shape[2]], to: [size[0], size[1]] }
+  return { from: [x.shape[1], x.shape[2]], to: sizeOfMap(name, size, [x]) }
 }
 
 const tooFine = (name: string, x: TensorType, { to }: ResizeAttrs): never =>
@@ -225,7 +223,7 @@ const tooFine = (name: string, x: TensorType, { to }: ResizeAttrs): never =>
 /** x [n, h, w, c] of any dtype at another size, each pixel that of the source at src = ⌊dst·in/out⌋, worked out in whole
  * numbers. The gradient, of floats, is the sum over the copies of each pixel. Throws ShapeError. */
 export function resizeNearest(x: TensorLike, size: Pair): Tensor {
-  const t = toTensor(x)
+  const t = toTensor(x, 'resizeNearest')
   const attrs = resizeSizes('resizeNearest', t, size)
   if (!fits(nearestAxis(attrs, 0)) || !fits(nearestAxis(attrs, 1)))
     tooFine('resizeNearest', t, attrs)
@@ -235,9 +233,10 @@ export function resizeNearest(x: TensorLike, size: Pair): Tensor {
 /** x [n, h, w, c], f32, at another size, interpolated between the two source pixels next to src on each axis:
  * `half-pixel` (default): src = max(0, (dst + ½)·in/out − ½); `align-corners`: src = dst·(in − 1)/(out − 1), or 0 where out
  * is 1; `asymmetric`: src = dst·in/out. Beyond the last pixel it repeats. There is no antialiasing: a smaller size skips
- * pixels. Throws ShapeError. */
+ * pixels. Throws ShapeError and OptionError. */
 export function resizeBilinear(x: TensorLike, size: Pair, mode: ResizeMode = 'half-pixel'): Tensor {
-  const t = toTensor(x)
+  const t = toTensor(x, 'resizeBilinear')
+  checkChoice('resizeBilinear', 'mode', mode, ['half-pixel', 'align-corners', 'asymmetric'])
   if (t.dtype !== 'f32') refuse('resizeBilinear', 'f32 is needed', [t], 'use cast()')
   const attrs = { ...resizeSizes('resizeBilinear', t, size), mode }
   if (!fits(bilinearAxis(attrs, 0)) || !fits(bilinearAxis(attrs, 1)))

@@ -1,11 +1,12 @@
 // Running sums along an axis.
 
 import { scan } from '../../shaders/scan.ts'
-import { normalizeAxes, sizeOf } from '../dtype.ts'
+import { sizeOf } from '../dtype.ts'
 import { apply, type Sample, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { extentOf } from './axes.ts'
-import { refuse } from './refuse.ts'
+import { optionsOf } from './options.ts'
+import { axisOf } from './refuse.ts'
 import { toTensor } from './source.ts'
 import { rows } from './windows.ts'
 
@@ -68,21 +69,11 @@ export interface CumsumOptions {
 /** Sums of the elements up to each along `axis`, that one included. By blocks in fixed order, so that the error grows with
  * the logarithm of the length, as in a pairwise sum. i32 and u32 wrap; sums of u8 are u32.
  * Throws ShapeError for f16 (use cast), for an empty tensor, and for an axis that x has not. */
-export function cumsum(
-  x: TensorLike,
-  axis: number,
-  { reverse = false, exclusive = false }: CumsumOptions = {},
-): Tensor {
-  const t = toTensor(x)
-  const [which] =
-    normalizeAxes([axis], t.shape.length) ??
-    refuse(
-      'cumsum',
-      `there is no axis ${axis}`,
-      [t],
-      `axes go from ${-t.shape.length} to ${t.shape.length - 1}`,
-    )
-  return apply(cumsumOp, [t], { axis: which, reverse, exclusive })[0]
+export function cumsum(x: TensorLike, axis: number, options: CumsumOptions = {}): Tensor {
+  const t = toTensor(x, 'cumsum')
+  const which = axisOf('cumsum', axis, t.shape.length, [t])
+  const ways = optionsOf('cumsum', options, { reverse: false, exclusive: false })
+  return apply(cumsumOp, [t], { axis: which, ...ways })[0]
 }
 
 export const scanOps = [cumsumOp] as const

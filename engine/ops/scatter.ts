@@ -7,8 +7,8 @@ import { apply, type SampleInput, type StructuredOp, type TensorLike } from '../
 import type { Tensor } from '../tensor.ts'
 import { add, cast } from './arithmetic.ts'
 import { gather, indexSelect } from './index-select.ts'
-import { around, axisOf, cropped, fits, isIndex, notAnIndex, resized } from './places.ts'
-import { refuse } from './refuse.ts'
+import { around, cropped, fits, isIndex, notAnIndex, resized } from './places.ts'
+import { axisOf, refuse } from './refuse.ts'
 import { pad } from './shape.ts'
 import { toTensor } from './source.ts'
 import { combinePairwise, leadingOf } from './windows.ts'
@@ -118,15 +118,17 @@ export function scatterAdd(
   src: TensorLike,
   axis: number,
 ): Tensor {
-  const [t, at, s] = [toTensor(base), toTensor(index), toTensor(src)]
-  const a = axisOf('scatterAdd', axis, t)
-  const got = [t, at, s]
-  if (!isIndex(at)) refuse('scatterAdd', notAnIndex[0], got, notAnIndex[1])
-  if (s.dtype !== t.dtype)
-    refuse('scatterAdd', 'the dtypes of base and src differ', got, 'use cast()')
-  if (!fits(at.shape, s.shape)) refuse('scatterAdd', 'the index must be no larger than src', got)
+  const got = [base, index, src].map((x) => toTensor(x, 'scatterAdd'))
+  const [t, at, s] = got
+  const a = axisOf('scatterAdd', axis, t.shape.length, got)
+  const no = (problem: string, hint: string) => refuse('scatterAdd', problem, got, hint)
+  if (!isIndex(at)) no(...notAnIndex)
+  if (s.dtype !== t.dtype) no('the dtypes of base and src differ', 'use cast()')
+  const each =
+    'there is one number of a place for each element that is added: broadcastTo() makes them of a vector'
+  if (!fits(at.shape, s.shape)) no('the index must be no larger than src', each)
   if (!fits(at.shape, resized(t.shape, a, Number.POSITIVE_INFINITY)))
-    refuse('scatterAdd', `the index must be no larger than the base but on axis ${a}`, got)
+    no(`the index must be no larger than the base but on axis ${a}`, each)
   if (!sizeOf(at.shape)) return t
   const added = cropped(s, at.shape)
   const whole = resized(t.shape, a, at.shape[a])

@@ -19,6 +19,7 @@ import {
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { gather } from './index-select.ts'
+import { shown } from './refuse.ts'
 import { reshape } from './shape.ts'
 import { toTensor } from './source.ts'
 import { rows } from './windows.ts'
@@ -36,10 +37,14 @@ const inferRank =
   (shapeOf: (leading: Shape, k: number) => Shape): StructuredOp<Rank>['infer'] =>
   ([x], { k }, refuse) => {
     if (x.dtype !== 'f32') refuse('an f32 tensor is needed', 'use cast()')
-    if (x.shape.length < 1 || lastOf(x) < 1) refuse('there is no last axis to choose from')
+    if (x.shape.length < 1 || lastOf(x) < 1)
+      refuse('there is no last axis to choose from', 'x is [..., m] with m from 1')
     const m = lastOf(x)
     if (!Number.isInteger(k) || k < 1 || k > m)
-      refuse(`k must be a whole number from 1 to ${m}, the size of the last axis, not ${k}`)
+      refuse(
+        `k must be a whole number from 1 to ${m}, not ${shown(k)}`,
+        'it counts along the last axis: permute() and reshape() make one of others',
+      )
     const shape = shapeOf(x.shape.slice(0, -1), k)
     return [
       { dtype: 'f32', shape },
@@ -80,7 +85,7 @@ const topKOp: StructuredOp<Rank> = {
  * bit by bit. The gradient of the values goes to the elements that were taken.
  * Throws ShapeError for other dtypes and k outside of 1 … m. */
 export function topK(x: TensorLike, k: number): { values: Tensor; indices: Tensor } {
-  const [values, indices] = apply(topKOp, [toTensor(x)], { k })
+  const [values, indices] = apply(topKOp, [toTensor(x, 'topK')], { k })
   return { values, indices }
 }
 
@@ -109,7 +114,7 @@ const kthOp: StructuredOp<Rank> = {
  * the last that `topK` gives: NaN counts as the largest, and of equal values those with the lowest indices come first,
  * so the gradient goes to one element. Throws ShapeError for other dtypes and k outside of 1 … m. */
 export const kthLargest = (x: TensorLike, k: number): Tensor =>
-  apply(kthOp, [toTensor(x)], { k })[0]
+  apply(kthOp, [toTensor(x, 'kthLargest')], { k })[0]
 
 /** The transpose of taking: zeros [..., m] with the values at the indices, which are distinct in a row. */
 const putOp: StructuredOp<{ m: number }> = {
@@ -145,10 +150,12 @@ const selectOp: StructuredOp<Rank> = {
   name: 'selectLargest',
   source: 'top-K bootstrapping; ties to the lowest index',
   infer: ([values, valid], { k }, refuse) => {
-    if (values.shape.length !== 2 || values.dtype !== 'f32') refuse('values must be f32 [rows, m]')
+    if (values.shape.length !== 2 || values.dtype !== 'f32')
+      refuse('values must be f32 [rows, m]', 'use cast() and reshape()')
     if (valid.dtype !== 'u8' || !sameShape(valid.shape, values.shape))
-      refuse('valid must be u8 of the shape of the values')
-    if (!Number.isInteger(k) || k < 0) refuse(`k must be a whole number, not ${k}`)
+      refuse('valid must be u8 of the shape of the values', 'comparisons give u8')
+    if (!Number.isInteger(k) || k < 0)
+      refuse(`k must be a whole number, not ${shown(k)}`, 'it may be larger than a row')
     return [
       { dtype: 'u8', shape: values.shape },
       { dtype: 'u32', shape: [values.shape[0]] },
@@ -180,7 +187,8 @@ export function selectLargest(
   valid: TensorLike,
   k: number,
 ): { mask: Tensor; kept: Tensor } {
-  const [mask, kept] = apply(selectOp, [toTensor(values), toTensor(valid)], { k })
+  const inputs = [values, valid].map((x) => toTensor(x, 'selectLargest'))
+  const [mask, kept] = apply(selectOp, inputs, { k })
   return { mask, kept }
 }
 

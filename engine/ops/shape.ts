@@ -3,6 +3,7 @@
 import {
   holds,
   isShape,
+  isWholes,
   normalizeAxes,
   type Shape,
   sameShape,
@@ -21,17 +22,18 @@ import {
   rollAttrs,
   sliceAttrs,
 } from './rearrange.ts'
-import { axisOf, refuse } from './refuse.ts'
+import { axesOf, axisOf, checkShape, refuse, shown } from './refuse.ts'
 import { toTensor } from './source.ts'
 
+const openHint = 'one size may be -1: it is worked out from the others'
 const reshapeOp: ViewOp<{ shape: Shape }> = {
   name: 'reshape',
   source: 'NumPy',
   error: 'exact',
   kind: 'view',
   infer: ([x], { shape }, no) => {
-    if (!isShape(shape) || sizeOf(shape) !== sizeOf(x.shape))
-      no(`cannot become [${shape}]: the number of elements differs`)
+    if (sizeOf(shape) !== sizeOf(x.shape))
+      no(`cannot become [${shape}]: the number of elements differs`, openHint)
     return [{ dtype: x.dtype, shape }]
   },
   vjp: ({ inputs: [x] }, [dy]) => [dy && reshape(dy, x.shape)],
@@ -41,39 +43,49 @@ const reshapeOp: ViewOp<{ shape: Shape }> = {
 
 /** The same elements in row-major order under another shape; one size may be -1 and is worked out. */
 export function reshape(x: TensorLike, shape: Shape): Tensor {
-  const t = toTensor(x)
+  const t = toTensor(x, 'reshape')
+  const no = (problem: string) => refuse('reshape', problem, [t], openHint)
+  if (!isWholes(shape, -1)) no(`${shown(shape)} is no list of whole numbers`)
   const known = shape.filter((d) => d !== -1)
   const open = sizeOf(t.shape) / sizeOf(known)
   const full = shape.map((d) => (d === -1 ? open : d))
-  if (known.length < shape.length - 1)
-    refuse('reshape', `[${shape}] leaves more than one size open`, [t])
-  if (!isShape(full)) refuse('reshape', `cannot become [${shape}]: sizes are whole numbers`, [t])
+  if (known.length < shape.length - 1) no(`[${shape}] leaves more than one size open`)
+  if (!isShape(full)) no(`cannot become [${shape}]: sizes are whole numbers`)
   return sameShape(full, t.shape) ? t : apply(reshapeOp, [t], { shape: full })[0]
 }
 
 /** Axis i of the result is axis `perm[i]` of x. */
 export function permute(x: TensorLike, perm: readonly number[]): Tensor {
-  const t = toTensor(x)
-  if (perm.length !== t.shape.length || !normalizeAxes(perm, t.shape.length))
-    return refuse('permute', `[${perm}] is not an order of the ${t.shape.length} axes`, [t])
+  const t = toTensor(x, 'permute')
+  if (!normalizeAxes(perm, t.shape.length) || perm.length !== t.shape.length)
+    return refuse(
+      'permute',
+      `${shown(perm)} is not an order of the ${t.shape.length} axes`,
+      [t],
+      'a list with each axis once; swapAxes() exchanges two',
+    )
   const order = perm.map((p) => (p < 0 ? p + perm.length : p))
   return order.every((p, i) => p === i) ? t : rearrange(t, permuteAttrs(t.shape, order))
 }
 
 /** The elements in reverse order along `axes`. */
 export function flip(x: TensorLike, axes: readonly number[]): Tensor {
-  const t = toTensor(x)
-  const which = normalizeAxes(axes, t.shape.length) ?? refuse('flip', `no such axes [${axes}]`, [t])
-  return rearrange(t, flipAttrs(t.shape, which))
+  const t = toTensor(x, 'flip')
+  return rearrange(t, flipAttrs(t.shape, axesOf('flip', axes, t)))
 }
 
 /** The elements moved along `axes`, each by its shift; what leaves at one end comes back at the other:
  * y[(i + shift) mod n] = x[i]. Shifts are whole numbers of any sign and size; those of an axis that is named twice add
  * up. Throws ShapeError. */
 export function roll(x: TensorLike, shifts: readonly number[], axes: readonly number[]): Tensor {
-  const t = toTensor(x)
-  if (shifts.length !== axes.length || !shifts.every(Number.isInteger))
-    refuse('roll', `[${shifts}] are not whole numbers, one for each of the axes [${axes}]`, [t])
+  const t = toTensor(x, 'roll')
+  if (!isWholes(shifts) || !isWholes(axes) || shifts.length !== axes.length)
+    refuse(
+      'roll',
+      `${shown(shifts)} are not whole numbers, one for each of the axes ${shown(axes)}`,
+      [t],
+      'both are lists',
+    )
   const total = t.shape.map(() => 0)
   axes.forEach((axis, i) => {
     const a = axisOf('roll', axis, t.shape.length, [t])
@@ -92,9 +104,15 @@ export function slice(
   stop: readonly (number | undefined)[] = [],
   step: readonly number[] = [],
 ): Tensor {
-  const t = toTensor(x)
-  if ([start, stop, step].some((list) => list.length > t.shape.length))
-    refuse('slice', `there are only ${t.shape.length} axes`, [t])
+  const t = toTensor(x, 'slice')
+  for (const list of [start, stop, step])
+    if (!Array.isArray(list) || !isWholes(list.map((n) => n ?? 0)) || list.length > t.shape.length)
+      refuse(
+        'slice',
+        `${shown(list)} are not whole numbers for at most ${t.shape.length} axes`,
+        [t],
+        'give lists: slice(x, [0, 2], [4, 5]) is x[0:4, 2:5]',
+      )
   const by = t.shape.map((_, a) => step[a] ?? 1)
   const place = (given: number | undefined, n: number, otherwise: number) =>
     given === undefined ? otherwise : given < 0 ? n + given : given
@@ -102,10 +120,9 @@ export function slice(
   const to = t.shape.map((n, a) => place(stop[a], n, by[a] < 0 ? -1 : n))
   const isWhole = (n: number, a: number) => from[a] === 0 && to[a] === n && by[a] === 1
   const isInside = (n: number, a: number) =>
-    [from[a], to[a], by[a]].every(Number.isInteger) &&
-    (by[a] > 0
+    by[a] > 0
       ? 0 <= from[a] && from[a] < to[a] && to[a] <= n
-      : by[a] < 0 && -1 <= to[a] && to[a] < from[a] && from[a] < n)
+      : by[a] < 0 && -1 <= to[a] && to[a] < from[a] && from[a] < n
   const bad = t.shape.findIndex((n, a) => !isWhole(n, a) && !isInside(n, a))
   if (bad >= 0)
     refuse(
@@ -124,28 +141,29 @@ export function pad(
   after: readonly number[],
   value = 0,
 ): Tensor {
-  const t = toTensor(x)
-  const attrs = padAttrs(t.shape, before, after, value)
+  const t = toTensor(x, 'pad')
   checkAmounts('pad', t, before, after)
-  if (!holds(t.dtype, value)) refuse('pad', `${t.dtype} cannot hold ${value}`, [t])
-  if (attrs.shape.some((n) => n < 1)) refuse('pad', `nothing would be left: [${attrs.shape}]`, [t])
+  const attrs = padAttrs(t.shape, before, after, value)
+  if (typeof value !== 'number' || !holds(t.dtype, value))
+    refuse('pad', `${t.dtype} cannot hold ${shown(value)}`, [t], 'use cast(), or another value')
+  if (attrs.shape.some((n) => n < 1))
+    refuse('pad', `nothing would be left: [${attrs.shape}]`, [t], 'negative amounts crop')
   return rearrange(t, attrs)
 }
 
 export function checkAmounts(op: string, x: Tensor, before: Shape, after: Shape): void {
+  const hint =
+    'two lists with a number for each axis: how many elements come before, and how many after'
+  if (!isWholes(before) || !isWholes(after))
+    refuse(op, `amounts are whole numbers, unlike ${shown(before)}, ${shown(after)}`, [x], hint)
   if (before.length !== x.shape.length || after.length !== x.shape.length)
-    refuse(op, 'amounts are needed for every axis', [x])
-  if (![...before, ...after].every(Number.isInteger))
-    refuse(op, `amounts are whole numbers, unlike [${before}], [${after}]`, [x])
+    refuse(op, 'amounts are needed for every axis', [x], hint)
 }
 
 const iotaOp = pointwise<{ shape: Shape; axis: number }>('iota', {
   source: 'XLA: iota',
   error: 'exact',
-  infer: (_, { shape, axis }, no) => {
-    if (!isShape(shape) || !(axis in shape)) no(`[${shape}] has no axis ${axis}`)
-    return [{ dtype: 'f32', shape }]
-  },
+  infer: (_, { shape }) => [{ dtype: 'f32', shape }],
   indexed: true,
   // Run-time numbers are f32, which holds 24 bits: whole numbers travel as their two halves.
   constants: ({ shape, axis }) =>
@@ -160,7 +178,11 @@ const iotaOp = pointwise<{ shape: Shape; axis: number }>('iota', {
   samples: [{ inputs: [], attrs: { shape: [3, 4, 5], axis: 1 } }],
 })
 
-/** f32 tensor whose every element is its coordinate along `axis`. */
-export const iota = (shape: Shape, axis: number): Tensor => apply(iotaOp, [], { shape, axis })[0]
+/** f32 tensor whose every element is its coordinate along `axis`. Throws ShapeError. */
+export function iota(shape: Shape, axis: number): Tensor {
+  checkShape('iota', shape)
+  const a = axisOf('iota', axis, shape.length, [{ dtype: 'f32', shape }])
+  return apply(iotaOp, [], { shape, axis: a })[0]
+}
 
 export const shapeOps = [reshapeOp, rearrangeOp, iotaOp] as const

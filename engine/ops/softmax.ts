@@ -3,7 +3,7 @@
 import { scatterLabel as scatterRecipe, takeLabel as takeRecipe } from '../../shaders/label.ts'
 import { logSoftmax as logSoftmaxRecipe, softmax as softmaxRecipe } from '../../shaders/softmax.ts'
 import { softmaxGrad as gradRecipe } from '../../shaders/softmax-grad.ts'
-import { normalizeAxes, type Shape, sameType, sizeOf, type TensorType } from '../dtype.ts'
+import { type Shape, sameShape, sameType, sizeOf, type TensorType } from '../dtype.ts'
 import {
   apply,
   noCost,
@@ -15,8 +15,9 @@ import {
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { exp, mul, sub } from './arithmetic.ts'
+import { isIndex } from './places.ts'
 import { sum } from './reduce.ts'
-import { refuse } from './refuse.ts'
+import { axisOf } from './refuse.ts'
 import { toTensor } from './source.ts'
 import { rows } from './windows.ts'
 
@@ -60,9 +61,8 @@ const softmaxOf = (
   error,
   source: 'shifted by the maximum, Goodfellow et al. 2016, section 4.1',
   ...plain,
-  infer: ([x], { axis }, no) => {
+  infer: ([x], _, no) => {
     if (x.dtype !== 'f32') no('an f32 tensor is needed', 'use cast()')
-    if (!(axis in x.shape)) no(`there is no axis ${axis}`)
     return [{ dtype: x.dtype, shape: x.shape }]
   },
   vjp: ({ outputs: [y], attrs }, [dy]) => [dy && apply(gradient(), [dy, y], attrs)[0]],
@@ -117,10 +117,8 @@ const logSoftmaxGradOp = gradientOf('logSoftmaxGrad', true, ({ inputs: [dy, y], 
 })
 
 function alongAxis(op: StructuredOp<AlongAxis>, x: TensorLike, axis: number): Tensor {
-  const t = toTensor(x)
-  const [found] =
-    normalizeAxes([axis], t.shape.length) ?? refuse(op.name, `there is no axis ${axis}`, [t])
-  return apply(op, [t], { axis: found })[0]
+  const t = toTensor(x, op.name)
+  return apply(op, [t], { axis: axisOf(op.name, axis, t.shape.length, [t]) })[0]
 }
 
 /** exp(x) / Σ exp(x) along an axis, the last by default: f32 of x's shape, shifted by the maximum, so that nothing
@@ -133,13 +131,29 @@ export const softmax = (x: TensorLike, axis = -1): Tensor => alongAxis(softmaxOp
 export const logSoftmax = (x: TensorLike, axis = -1): Tensor => alongAxis(logSoftmaxOp, x, axis)
 
 type LabelDType = 'u8' | 'i32' | 'u32'
-const isLabels = (t: TensorType): boolean =>
-  t.dtype === 'u8' || t.dtype === 'i32' || t.dtype === 'u32'
 const labels = (shape: readonly number[], most: number) => ({
   dtype: 'u8' as const,
   shape,
   range: [0, most] as const,
 })
+
+type Refuse = (problem: string, hint?: string) => never
+
+/** Refuses what are no scores f32 [..., classes] with their labels [...]. */
+export function checkScores(x: TensorType, labels: TensorType, no: Refuse): void {
+  if (x.dtype !== 'f32') no('scores must be f32', 'use cast()')
+  if (!isIndex(labels)) no('labels must be u8, i32 or u32', 'use cast()')
+  if (!x.shape.length || !sameShape(labels.shape, x.shape.slice(0, -1)))
+    no('labels must have the shape of the scores without their last axis', labelHint(x, labels))
+}
+
+function labelHint({ shape }: TensorType, labels: TensorType): string {
+  if (sameShape(labels.shape, shape)) return 'argmax(labels) makes classes of one-hot vectors'
+  if (sameShape(labels.shape, [...shape.slice(0, -1), 1])) return 'use squeeze(labels, [-1])'
+  if (sameShape(labels.shape, shape.toSpliced(1, 1)))
+    return 'scores are [n, h, w, classes]: permute(x, [0, 2, 3, 1]) makes one of [n, classes, h, w]'
+  return 'scores are [..., classes], labels [...]'
+}
 
 const takeOp: StructuredOp<Empty> = {
   name: 'takeLabel',
@@ -148,9 +162,7 @@ const takeOp: StructuredOp<Empty> = {
   kind: 'structured',
   ...plain,
   infer: ([x, l], _, refuse) => {
-    if (x.dtype !== 'f32' || !isLabels(l)) refuse('scores must be f32 and labels u8, i32 or u32')
-    if (x.shape.length !== l.shape.length + 1 || l.shape.some((n, i) => n !== x.shape[i]))
-      refuse('labels must have the shape of the scores without their last axis')
+    checkScores(x, l, refuse)
     return [{ dtype: x.dtype, shape: l.shape }]
   },
   vjp: ({ inputs: [x, l] }, [dy]) => [dy && apply(scatterOp, [dy, l], { classes: lastOf(x) })[0]],
@@ -176,7 +188,7 @@ const scatterOp: StructuredOp<{ classes: number }> = {
   kind: 'structured',
   ...plain,
   infer: ([dy, l], { classes }, refuse) => {
-    if (dy.dtype !== 'f32' || !isLabels(l)) refuse('values must be f32 and labels u8, i32 or u32')
+    if (dy.dtype !== 'f32' || !isIndex(l)) refuse('values must be f32 and labels u8, i32 or u32')
     return [{ dtype: dy.dtype, shape: [...l.shape, classes] }]
   },
   vjp: ({ inputs: [, l] }, [g]) => [g && apply(takeOp, [g, l], {})[0]],
@@ -195,9 +207,10 @@ const scatterOp: StructuredOp<{ classes: number }> = {
   ],
 }
 
-/** The score at each label: x [..., c] and labels [...] give [...]; 0 where the label is no class. */
+/** The score at each label: x f32 [..., c] and labels [...] of u8, i32 or u32 give [...]; 0 where the label is no class. Throws
+ * ShapeError. */
 export const takeLabel = (x: TensorLike, labels: TensorLike): Tensor =>
-  apply(takeOp, [toTensor(x), toTensor(labels)], {})[0]
+  apply(takeOp, [toTensor(x, 'takeLabel'), toTensor(labels, 'takeLabel')], {})[0]
 
 export const softmaxOps = [
   softmaxOp,

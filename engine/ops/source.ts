@@ -6,14 +6,12 @@ import {
   type HostArray,
   holds,
   isFloat,
-  isShape,
   type Shape,
   sameType,
   showType,
   sizeOf,
   type TensorType,
 } from '../dtype.ts'
-import { ShapeError } from '../errors.ts'
 import {
   type Attrs,
   apply,
@@ -25,7 +23,8 @@ import {
   type TensorLike,
 } from '../op.ts'
 import { type HostTensor, Tensor, Variable } from '../tensor.ts'
-import { currentPath, currentTrace } from '../trace.ts'
+import { currentTrace, partOf } from '../trace.ts'
+import { checkDType, checkShape, refuse, refuseNamed, shown } from './refuse.ts'
 
 function source<A extends Attrs>(name: string, type: (attrs: A) => TensorType): SourceOp<A> {
   return {
@@ -81,7 +80,10 @@ export const assignOp: PointwiseOp<{ variable: Variable }> = {
   kind: 'pointwise',
   infer: ([value], { variable }, refuse) => {
     if (!sameType(value, variable))
-      refuse(`the value must have the variable's type ${showType(variable)} (${variable.name})`)
+      refuse(
+        `the value must have the variable's type ${showType(variable)} (${variable.name})`,
+        'use cast(), reshape() or broadcastTo()',
+      )
     return [plain(variable)]
   },
   vjp: (_, [dy]) => [dy],
@@ -95,48 +97,73 @@ export const assignOp: PointwiseOp<{ variable: Variable }> = {
 
 /** A tensor of host data; `data` is kept, not copied. Numbers give f32. */
 export function constant(data: HostArray | readonly number[] | number, shape?: Shape): Tensor {
-  const value = hostTensor(data, shape)
+  const value = partOf('constant', () => hostTensor(data, shape))
   return apply(constantOp, [], { value })[0]
 }
 
 /** Host data with a shape. Throws ShapeError when the number of elements does not match, and for arrays that no dtype
- * has, such as Float64Array. */
+ * has, such as Float64Array, or that are not of the dtype that is asked for. */
 export function hostTensor(
   data: HostArray | readonly number[] | number,
   shape?: Shape,
   dtype?: DType,
 ): HostTensor {
-  const array = ArrayBuffer.isView(data)
-    ? (data as HostArray)
-    : Float32Array.from(typeof data === 'number' ? [data] : data)
+  const array = ArrayBuffer.isView(data) ? (data as HostArray) : floats(data)
   const full = shape ?? (typeof data === 'number' ? [] : [array.length])
   const kind = dtypeOf(array)
-  if (!kind)
-    throw new ShapeError(
-      'tensor',
-      'no dtype has this array',
-      [(data as object).constructor.name],
-      currentPath(),
-      'copy it into a Float32Array, Int32Array, Uint32Array or Uint8Array, or a Uint16Array of f16 bits',
-    )
-  const type: TensorType = { dtype: dtype ?? kind, shape: full }
-  const no = (problem: string): never => {
-    throw new ShapeError('tensor', problem, [showType(type)], currentPath())
-  }
-  if (!isShape(full)) no('sizes must be whole numbers')
+  if (!kind) return refuseNamed(me, 'no dtype has this array', [shown(data)], arrays)
+  if (dtype) checkDType(me, dtype)
+  if (dtype && dtype !== kind) refuseNamed(me, `${dtype} is no ${shown(array)}`, [], arrays)
+  checkShape(me, full)
+  const type: TensorType = { dtype: kind, shape: full }
   if (array.length !== sizeOf(full))
-    no(`the shape needs ${sizeOf(full)} elements and the data has ${array.length}`)
+    refuse(
+      me,
+      `the shape needs ${sizeOf(full)} elements and the data has ${array.length}`,
+      [type],
+      'the sizes multiply to the number of elements',
+    )
   return { ...type, data: array }
+}
+const me = 'hostTensor'
+const arrays =
+  'copy it into a Float32Array, Int32Array, Uint32Array or Uint8Array, or a Uint16Array of f16 bits'
+
+function floats(data: readonly number[] | number): Float32Array {
+  const list = typeof data === 'number' ? [data] : data
+  // By findIndex, since other methods pass over holes.
+  const odd = Array.isArray(list) ? list.findIndex((v) => typeof v !== 'number') : 0
+  if (odd >= 0)
+    refuseNamed(
+      me,
+      'a typed array, a list of numbers or a number is needed',
+      [Array.isArray(list) ? `a list with ${shown(list[odd])}` : shown(list)],
+      Array.isArray(list) && Array.isArray(list[odd])
+        ? 'nested lists are flattened first: constant(rows.flat(), [2, 3])'
+        : 'as new Float32Array(6), [1, 2, 3], 0.5',
+    )
+  return Float32Array.from(list)
 }
 
 /** A scalar of a dtype. Throws ShapeError for a number that an integer dtype would cut or wrap. */
 export function scalar(value: number, dtype: DType = 'f32'): Tensor {
-  if (!holds(dtype, value))
-    throw new ShapeError(
+  checkDType('scalar', dtype)
+  if (typeof value !== 'number')
+    refuseNamed(
       'scalar',
+      'a number is needed',
+      [shown(value)],
+      'constant() makes a tensor of several',
+    )
+  return numberAs('scalar', value, dtype)
+}
+
+function numberAs(op: string, value: number, dtype: DType): Tensor {
+  if (!holds(dtype, value))
+    refuse(
+      op,
       `${dtype} cannot hold ${value}`,
       [],
-      currentPath(),
       'a number takes the dtype of the tensor beside it: cast() that first',
     )
   return apply(scalarOp, [], { value, dtype })[0]
@@ -147,6 +174,7 @@ const untraced = new WeakMap<Variable, { readonly version: number; readonly tens
 
 /** The current version of a variable, as this trace sees it. */
 export function read(variable: Variable): Tensor {
+  checkVariable('read', variable)
   const { version } = variable
   const trace = currentTrace()
   const last = untraced.get(variable)
@@ -161,51 +189,58 @@ export function read(variable: Variable): Tensor {
 /** Gives `variable` a new value; reads that follow in this trace see it, reads before it keep the old one.
  * Returns the new value. Outside `compile` and `device.run` nothing would ever run it, so it throws there. */
 export function assign(variable: Variable, value: TensorLike | number): Tensor {
+  checkVariable('assign', variable)
   const trace = currentTrace()
   if (!trace)
-    throw new ShapeError(
+    return refuseNamed(
       'assign',
       'assignments belong to a program',
       [variable.name],
-      currentPath(),
       'call assign inside the function that is given to device.compile',
     )
   read(variable) // The old version is part of the graph even if nobody reads it: the order hangs on it.
-  const next = apply(assignOp, [toTensor(value, variable.dtype)], { variable })[0]
+  const next = apply(assignOp, [toTensor(value, 'assign', variable.dtype)], { variable })[0]
   trace.current.set(variable, next)
   trace.assigns.push(next)
   return next
 }
 
-/** Tensor of anything that stands for one; a number takes `dtype`. Throws ShapeError for anything else. */
-export function toTensor(x: TensorLike | number, dtype: DType = 'f32'): Tensor {
+/** Tensor of anything that stands for one, for `op`; a number takes `dtype`. Throws ShapeError for anything else. */
+export function toTensor(x: TensorLike | number, op: string, dtype: DType = 'f32'): Tensor {
   if (x instanceof Tensor) return x
   if (x instanceof Variable) return read(x)
-  if (typeof x !== 'number') return refuseStranger(x)
-  return scalar(x, dtype)
+  if (typeof x !== 'number') return refuseStranger(op, x)
+  return numberAs(op, x, dtype)
 }
 
 /** Types do not reach everybody: what is no tensor is named, with the way to make one of it. */
-function refuseStranger(x: unknown): never {
-  const name =
-    x === null || x === undefined ? String(x) : ((x as object).constructor?.name ?? typeof x)
-  const hint =
-    name === 'DeviceTensor'
-      ? 'what a program returned is given to another program as an argument'
-      : 'constant(data, shape) makes a tensor of numbers'
-  throw new ShapeError(
-    'tensor',
-    'a tensor, a variable or a number is needed',
-    [name],
-    currentPath(),
-    hint,
-  )
+function refuseStranger(op: string, x: unknown): never {
+  const name = typeof x === 'object' ? (x?.constructor?.name ?? 'null') : shown(x)
+  const hints: Record<string, string> = {
+    DeviceTensor: 'what a program returned is given to another program as an argument',
+    Promise: 'await it, and make a tensor of what it gives with constant(data, shape)',
+    Tensor: 'it comes from another copy of this library',
+  }
+  const hint = hints[name] ?? 'constant(data, shape) makes a tensor of numbers'
+  return refuseNamed(op, 'a tensor, a variable or a number is needed', [name], hint)
+}
+
+function checkVariable(op: string, x: unknown): void {
+  if (!(x instanceof Variable))
+    refuseNamed(op, 'a variable is needed', [shown(x)], 'tensors have one value and do not change')
+}
+
+/** Tensors of a list. Throws ShapeError for anything else. */
+export function listOf(op: string, xs: readonly TensorLike[]): Tensor[] {
+  if (!Array.isArray(xs))
+    refuseNamed(op, 'a list of tensors is needed', [shown(xs)], `write ${op}([a, b], …)`)
+  return Array.from(xs, (x) => toTensor(x, op))
 }
 
 /** Tensors of operands that belong together: numbers take the dtype of the first tensor among them. */
-export function toTensors(xs: readonly (TensorLike | number)[]): Tensor[] {
+export function toTensors(xs: readonly (TensorLike | number)[], op: string): Tensor[] {
   const like = xs.find(isTensorLike)?.dtype ?? 'f32'
-  return xs.map((x) => toTensor(x, like))
+  return xs.map((x) => toTensor(x, op, like))
 }
 
 /** The same values in memory of their own. Passes put it where a value must not share its buffer. */

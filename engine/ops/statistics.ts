@@ -4,13 +4,15 @@ import { logSumExpFold } from '../../shaders/folds.ts'
 import { isFloat, type Shape } from '../dtype.ts'
 import { apply, none, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { partOf } from '../trace.ts'
 import { abs, add, equal, exp, log1p, maximum, mul, neg, sub, where } from './arithmetic.ts'
 import { foldingOf, type ReduceOptions, type Run, runsOf, spread } from './axes.ts'
 import { foldAxes, foldOp, samplesOf } from './fold.ts'
 import { momentsOp } from './norm.ts'
+import { optionsOf } from './options.ts'
 import { pointwise, unary } from './pointwise.ts'
 import { maxOp, meanOp, minOp, sumOp } from './reduce.ts'
-import { refuse } from './refuse.ts'
+import { refuse, shown } from './refuse.ts'
 import { reshape } from './shape.ts'
 import { combinePairwise } from './windows.ts'
 
@@ -26,19 +28,26 @@ export interface VarianceOptions extends ReduceOptions {
 export function variance(
   x: TensorLike,
   axes?: readonly number[],
-  { correction = 0, ...options }: VarianceOptions = {},
+  options: VarianceOptions = {},
 ): Tensor {
-  const { x: t, axes: which, shape } = foldingOf('variance', x, axes, options)
+  const name = 'variance'
+  const { correction, keepDims } = optionsOf(name, options, { correction: 0, keepDims: false })
+  const { x: t, axes: which, shape } = foldingOf(name, x, axes, { keepDims })
   const count = which.reduce((n, a) => n * t.shape[a], 1)
-  if (!(count > correction))
-    refuse('variance', `${count} values less a correction of ${correction} leave no divisor`, [t])
+  if (!(Number.isFinite(correction) && count > correction))
+    refuse(
+      name,
+      `${count} values less a correction of ${shown(correction)} leave no divisor`,
+      [t],
+      'the correction is a number below the count: 0, or 1 for the variance of a sample',
+    )
   const runs = runsOf(t.shape, which)
   // The variance of equal groups is the mean of their variances and the variance of their means.
   let centre = t
   let inside: Tensor | undefined
   for (const run of runs.length ? runs.reverse() : [{ first: 0, count: 0 }]) {
     const attrs: Run = { ...run, shape: centre.shape }
-    const [m, v] = apply(momentsOp, [centre], attrs)
+    const [m, v] = partOf(name, () => apply(momentsOp, [centre], attrs))
     inside = inside ? add(apply(meanOp, [inside], attrs)[0], v) : v
     centre = m
   }

@@ -4,7 +4,8 @@ import { type MaxUnpoolSpec, maxUnpool, maxUnpoolGrad } from '../../shaders/max-
 import { type Shape, sameShape } from '../dtype.ts'
 import { apply, type Bound, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { checkMap, type Pair } from './pool-window.ts'
+import { type Pair, sizeOfMap } from './options.ts'
+import { checkMap } from './pool-window.ts'
 import { toTensor } from './source.ts'
 import { rows } from './windows.ts'
 
@@ -58,8 +59,6 @@ const maxUnpoolOp: StructuredOp<UnpoolAttrs> = {
       refuse('positions are i32 or u32', 'maxPool2dWithIndices gives them')
     if (at.shape.length !== 4 || at.shape.some((n, a) => n !== x.shape[a]))
       refuse('every value needs one position', 'values and positions have one shape')
-    if (size.length !== 2 || size.some((n) => !Number.isInteger(n) || n < 1))
-      refuse(`${size.join('×')} is no size`, 'give [h, w] of what was pooled')
     return [{ dtype: x.dtype, shape: [x.shape[0], ...size, x.shape[3]] }]
   },
   vjp: ({ inputs: [, at], attrs }, [dy]) => [dy && apply(maxUnpoolGradOp, [dy, at], attrs)[0]],
@@ -100,9 +99,10 @@ const maxUnpoolGradOp: StructuredOp<UnpoolAttrs> = {
  * of them in row-major order stays, and the others get no gradient; values with a position outside the image are
  * dropped. Throws ShapeError. */
 export function maxUnpool2d(x: TensorLike, index: TensorLike, size: Pair): Tensor {
-  const t = toTensor(x)
+  const [t, at] = [toTensor(x, 'maxUnpool2d'), toTensor(index, 'maxUnpool2d')]
   const from: Pair = [t.shape[1], t.shape[2]]
-  return apply(maxUnpoolOp, [t, toTensor(index)], { size, from })[0]
+  const to = sizeOfMap('maxUnpool2d', size, [t, at], 'give [height, width] of what was pooled')
+  return apply(maxUnpoolOp, [t, at], { size: to, from })[0]
 }
 
 export const unpoolOps = [maxUnpoolOp, maxUnpoolGradOp] as const

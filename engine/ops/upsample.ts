@@ -2,16 +2,17 @@
 
 import type { Access } from '../../shaders/kernel.ts'
 import { repeat, repeatGrad } from '../../shaders/unpool.ts'
-import { isShape, type Shape, sizeOf, type TensorType } from '../dtype.ts'
+import { type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import { apply, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { type Pair, sizeOfMap } from './options.ts'
 import { toTensor } from './source.ts'
 
-type Pair = readonly [number, number]
 type Refuse = (problem: string, hint?: string) => never
 
 const needMap = (x: TensorType, refuse: Refuse) => {
-  if (x.shape.length !== 4 || x.dtype !== 'f32') refuse('an f32 tensor [n, h, w, c] is needed')
+  if (x.shape.length !== 4 || x.dtype !== 'f32')
+    refuse('an f32 tensor [n, h, w, c] is needed', 'use cast(), and reshape() or expandDims()')
   if (sizeOf(x.shape) === 0) refuse('it has no elements')
 }
 
@@ -42,7 +43,6 @@ const repeatOp: StructuredOp<RepeatAttrs> = {
   ],
   infer: ([x], { factor: [fh, fw] }, refuse) => {
     needMap(x, refuse)
-    if (!isShape([fh, fw]) || fh < 1 || fw < 1) refuse(`a factor of ${fh}×${fw} is none`)
     const [n, h, w, c] = x.shape
     return [{ dtype: 'f32', shape: [n, h * fh, w * fw, c] }]
   },
@@ -85,7 +85,10 @@ const repeatGradOp: StructuredOp<RepeatAttrs> = {
 }
 
 /** Every entry of x [n, h, w, c] repeated: y[i, j] = x[floor(i / fh), floor(j / fw)]. Throws ShapeError. */
-export const repeatUpsample = (x: TensorLike, factor: Pair): Tensor =>
-  apply(repeatOp, [toTensor(x)], { factor })[0]
+export function repeatUpsample(x: TensorLike, factor: Pair): Tensor {
+  const t = toTensor(x, 'repeatUpsample')
+  const hint = 'give a whole factor for each axis: [vertical, horizontal]'
+  return apply(repeatOp, [t], { factor: sizeOfMap('repeatUpsample', factor, [t], hint) })[0]
+}
 
 export const upsampleOps = [repeatOp, repeatGradOp] as const

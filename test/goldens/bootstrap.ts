@@ -50,7 +50,7 @@ export const bootstrap =
     attributes.finish()
     const inputs = { logits: t.input('logits'), labels: t.input('labels') }
     const { pixels, ifKept, gradient, valid, loss } = await t.run(inputs, ({ logits, labels }) => {
-      const { losses, valid } = pixelCrossEntropy(logits, labels, options)
+      const { losses, valid } = pixelCrossEntropy(logits, labels, { ignore: options.ignore })
       const { loss } = bootstrappedCrossEntropy(logits, labels, options)
       const [gradient] = grad(loss, [logits])
       const [ifKept] = grad(sum(losses), [logits])
