@@ -1,6 +1,7 @@
 // Random programs on two processes, and what finds and shows their failures: the shrinker, on an op that is wrong on
 // purpose, and the pass that runs kernels again. `--slow` checks as many programs as CI does; `npm run fuzz` checks any.
 
+import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { ops } from '../engine/index.ts'
 import type { Op } from '../engine/op.ts'
@@ -49,6 +50,13 @@ const wrongOp = pointwise('wrong', {
   vjp: (_, [dy]) => [dy],
   samples: [{ inputs: [{ dtype: 'f32', shape: [2, 3, 5] }], attrs: {} }],
 }) as Op
+
+test('fuzz: a process that crashes is a failure with its seed, and the others go on', async () => {
+  const worker = fileURLToPath(new URL('fuzz/crashing-worker.js', import.meta.url))
+  const { graphs, failed } = await fuzz({ from: 1, to: 6, workers: 1, worker })
+  assert.is(graphs, 5)
+  assert.equal(failed, [{ seed: 3, text: 'the process ended: SIGSEGV' }])
+})
 
 test('fuzz: of a program with a wrong op the smallest failing part is left', async () => {
   const d = await testDevice()

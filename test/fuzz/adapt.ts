@@ -28,6 +28,14 @@ const moderate = [-8, 8] as const
 const wanted = ({ dtype, range }: SampleInput): readonly [number, number] =>
   range ?? (isFloat(dtype) ? moderate : [0, 1000])
 
+/** The whole numbers inside a range that was written for floats. */
+function whole(type: SampleInput): SampleInput {
+  if (isFloat(type.dtype) || !type.range) return type
+  const [low, high] = type.range
+  const least = Math.ceil(type.dtype === 'i32' ? low : Math.max(0, low))
+  return { ...type, range: [least, Math.max(least, Math.floor(high))] }
+}
+
 export function fits(w: World, t: Tensor, type: SampleInput): boolean {
   const [low, high] = wanted(type)
   const [least, most] = w.range(t)
@@ -35,7 +43,7 @@ export function fits(w: World, t: Tensor, type: SampleInput): boolean {
 }
 
 /** A tensor of the type that an op's sample asks for: one that is there, one made from another, or new data. */
-export const bring = (w: World, type: SampleInput): Tensor => w.apart(found(w, type))
+export const bring = (w: World, type: SampleInput): Tensor => w.apart(found(w, whole(type)))
 
 function found(w: World, type: SampleInput): Tensor {
   const ready = w.pool.filter((t) => sameShape(t.shape, type.shape) && fits(w, t, type))

@@ -13,6 +13,8 @@ export interface FuzzOptions {
   /** No program is begun after so many minutes. */
   readonly minutes?: number
   readonly adapter?: DeviceOptions['adapter']
+  /** The file of the process. */
+  readonly worker?: string
   /** Told of every failure, and now and then of progress. */
   readonly say?: (text: string) => void
 }
@@ -36,6 +38,7 @@ export interface Summary {
   readonly seconds: number
 }
 
+const ownWorker = fileURLToPath(new URL('worker.js', import.meta.url))
 /** Seconds after which a program counts as hanging. */
 const patience = 300
 /** Programs after which a process makes room for a new one: pipelines are kept as long as their device. */
@@ -70,11 +73,11 @@ function work(
   from: number,
   last: number,
   step: number,
-  { adapter, say = () => undefined }: FuzzOptions,
+  { adapter, worker = ownWorker, say = () => undefined }: FuzzOptions,
   over: () => boolean,
   sum: Sum,
 ): Promise<number> {
-  const child = start(adapter)
+  const child = start(worker, adapter)
   let seed = from
   let timer: NodeJS.Timeout | undefined
   return new Promise((resolve, reject) => {
@@ -112,9 +115,12 @@ function work(
   })
 }
 
-function start(adapter: DeviceOptions['adapter']): ChildProcess {
-  const file = fileURLToPath(new URL('worker.js', import.meta.url))
-  return fork(file, adapter ? [adapter] : [], { execArgv: ['--max-semi-space-size=32'] })
+function start(file: string, adapter: DeviceOptions['adapter']): ChildProcess {
+  return fork(file, adapter ? [adapter] : [], {
+    execArgv: ['--max-semi-space-size=32'],
+    // Most of the time goes into lavapipe's compiler, and most of that into optimising kernels that run once.
+    env: { GALLIVM_PERF: 'nopt', ...process.env },
+  })
 }
 
 class Sum {

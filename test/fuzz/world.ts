@@ -30,7 +30,7 @@ export class Dice {
 }
 
 /** Largest values and sizes that a program goes on with. */
-const most = { value: 1e4, integer: 2 ** 20, elements: 1500 }
+const most = { value: 1e4, integer: 2 ** 32, elements: 1500 }
 
 /** Data that differs from its initial value only in where it comes from. */
 const copied = (data: HostArray) => () => data.slice() as HostArray
