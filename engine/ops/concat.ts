@@ -36,7 +36,8 @@ const concatOp: StructuredOp<{ axis: number }> = {
       at += x.shape[axis]
       const start = x.shape.map((_, a) => (a === axis ? from : 0))
       const stop = x.shape.map((n, a) => (a === axis ? from + n : n))
-      return dy && slice(dy, start, stop)
+      // An empty one has none.
+      return dy && x.shape[axis] ? slice(dy, start, stop) : undefined
     })
   },
   cost: () => noCost,

@@ -70,7 +70,8 @@ export const foldOp = <A extends Run>(name: string, spec: FoldSpec<A>): Structur
     const { outer, rows, inner } = extentOf(attrs)
     return reduce(
       {
-        fold: spec.fold(outputs[0].dtype, inputs[0].dtype),
+        // Constants that are folded leave no input.
+        fold: spec.fold(outputs[0].dtype, (inputs[0] ?? outputs[0]).dtype),
         outer,
         reduce: rows,
         inner,

@@ -5,7 +5,7 @@ import { moments as momentsRecipe } from '../../shaders/moments.ts'
 import { isFloat, sameShape, sizeOf } from '../dtype.ts'
 import { apply, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { add, mul, neg, square, sub } from './arithmetic.ts'
+import { add, cast, mul, neg, square, sub } from './arithmetic.ts'
 import { along, extentOf, type Run, spread, without } from './axes.ts'
 import { samplesOf, windowsOf } from './fold.ts'
 import { pointwise } from './pointwise.ts'
@@ -79,6 +79,7 @@ const normalizeOp = pointwise('normalize', {
       refuse('floats of one dtype are needed', 'use cast()')
     const channels = x.shape[x.shape.length - 1]
     if (!x.shape.length) refuse('a tensor [..., c] is needed', 'use expandDims()')
+    if (!sizeOf(x.shape)) refuse('there is nothing to normalise: a size is 0')
     if (vectors.some((v) => v.shape.length !== 1 || v.shape[0] !== channels))
       refuse(`mean, scale and shift must be [${channels}]`, 'channels are the last axis of x')
     return [{ dtype: x.dtype, shape: x.shape }]
@@ -88,7 +89,8 @@ const normalizeOp = pointwise('normalize', {
   // Both sums over the pixels come out of one pass over dy and x.
   vjp: ({ inputs: [x, mean, scale] }, [dy]) => {
     if (!dy) return []
-    const [dShift, dScale] = channelSums([dy, mul(dy, sub(x, mean))])
+    const sums = channelSums([dy, mul(dy, sub(x, mean))].map((t) => cast(t, 'f32')))
+    const [dShift, dScale] = sums.map((t) => cast(t, x.dtype))
     return [mul(dy, scale), neg(mul(dShift, scale)), dScale, dShift]
   },
   samples: [

@@ -2,17 +2,17 @@
 
 import { extremeFold, sumFold } from '../../shaders/folds.ts'
 import { register } from '../../shaders/kernel.ts'
-import { type DType, type Shape, sameType } from '../dtype.ts'
+import { type DType, type Shape, sameType, sizeOf } from '../dtype.ts'
 import { apply, type SampleInput, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { partOf } from '../trace.ts'
 import { argOver, onlyAt } from './arg.ts'
-import { add, cast, maximum, minimum, mul } from './arithmetic.ts'
+import { add, broadcastTo, cast, maximum, minimum, mul } from './arithmetic.ts'
 import { along, extentOf, type ReduceOptions, type Run } from './axes.ts'
 import { foldAxes, foldOp, samplesOf } from './fold.ts'
 import { refuse } from './refuse.ts'
 import { reshape } from './shape.ts'
-import { listOf } from './source.ts'
+import { listOf, scalar } from './source.ts'
 import { combinePairwise } from './windows.ts'
 
 const numbers: readonly DType[] = ['f32', 'i32', 'u32', 'u8']
@@ -105,6 +105,7 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
     a < lead || (shape[a - lead] === 1 && n !== 1) ? [a] : [],
   )
   if (!axes.length) return x
+  if (!sizeOf(x.shape)) return broadcastTo(scalar(0, x.dtype), shape)
   const wide = x.dtype === 'f16' ? cast(x, 'f32') : x
   return cast(reshape(sum(wide, axes), shape), x.dtype)
 }

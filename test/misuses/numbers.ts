@@ -100,6 +100,7 @@ export const numbers: Misuses = {
     () => normalize(f32(2, 4, 4, 3), f32(4), f32(3), f32(3)),
     () => normalize(i32(4, 3), f32(3), f32(3), f32(3)),
     () => normalize(f32(), f32(3), f32(3), f32(3)),
+    () => normalize(f32(0, 3), f32(3), f32(3), f32(3)),
     () => normalize(f32(4, 3), f32(3), f32(3), i32(3)),
   ],
   softmax: [() => softmax(f32(2, 3), 2), () => softmax(i32(2, 3)), () => softmax(f32())],
