@@ -3,10 +3,11 @@
 
 import { isFloat, sameType, showType, sizeOf } from './dtype.ts'
 import { ShapeError } from './errors.ts'
-import type { TensorLike } from './op.ts'
+import { isTensorLike, type TensorLike } from './op.ts'
 import { add, broadcastTo } from './ops/arithmetic.ts'
 import { sumTo } from './ops/reduce.ts'
-import { scalar } from './ops/source.ts'
+import { refuseNamed, shown } from './ops/refuse.ts'
+import { scalar, toTensor } from './ops/source.ts'
 import { derivedFrom, type Node, Tensor, Variable } from './tensor.ts'
 import { currentPath, scope } from './trace.ts'
 
@@ -16,6 +17,13 @@ import { currentPath, scope } from './trace.ts'
  * piecewise constant ops, gets zeros.
  * Throws ShapeError when `y` is no scalar and no seed is given, or one of another type, and for ops that refuse. */
 export function grad(y: Tensor, wrt: readonly TensorLike[], seed?: Tensor): Tensor[] {
+  const problem = 'a list of tensors and variables is needed'
+  if (!Array.isArray(wrt) || wrt.findIndex((t) => !isTensorLike(t)) >= 0)
+    refuseNamed('grad', problem, [shown(wrt)], 'write grad(y, [x, w])')
+  return gradients(toTensor(y, 'grad'), wrt, seed === undefined ? seed : toTensor(seed, 'grad'))
+}
+
+function gradients(y: Tensor, wrt: readonly TensorLike[], seed: Tensor | undefined): Tensor[] {
   if (!seed && sizeOf(y.shape) !== 1)
     throw new ShapeError(
       'grad',
@@ -30,6 +38,7 @@ export function grad(y: Tensor, wrt: readonly TensorLike[], seed?: Tensor): Tens
       'the seed must have the type of what is differentiated',
       [showType(y), showType(seed)],
       currentPath(),
+      'use cast() and broadcastTo()',
     )
   const versions = versionsBehind(y)
   const targets = wrt.map((t) => (t instanceof Tensor ? t : versions.get(t)))

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import * as engine from '../engine/index.ts'
 import * as nn from '../nn/index.ts'
 import { repository, test } from './harness.ts'
-import { calls } from './misuses/calls.ts'
+import { calls, layers } from './misuses/calls.ts'
 import { elementwise } from './misuses/elementwise.ts'
 import { f16, f32, i32, type Misuses, program, result, u8 } from './misuses/makers.ts'
 import { maps } from './misuses/maps.ts'
@@ -38,7 +38,7 @@ const others: Readonly<Record<string, string>> = {
   nearest: 'is on names, as is the next one',
   suggest: '',
 }
-const inEngine = functions().map((f) => f.name)
+const inEngine = [...functions().map((f) => f.name), 'grad']
 const inNn = Object.keys(nn).filter((name) => !(name in others))
 
 test('messages: every function, loss and layer has its misuses', () => {
@@ -95,8 +95,9 @@ const nonsense: readonly unknown[] = [
   ...[[], new Array(2), [undefined], [0], [-1], [2.5], [Number.NaN], ['x'], [0, 0], [1, 2, 3]],
   ...[f32(), f32(3), f16(3), i32(3), u8(3), f32(0), f32(0, 3), f32(2, 3, 0), f32(0, 4, 6, 3)],
 ]
-const isTensor = (x: unknown): x is engine.Tensor => x instanceof engine.Tensor
-const tensorsIn = (y: unknown): engine.Tensor[] =>
+const isTensor = (x: unknown): x is engine.TensorLike =>
+  x instanceof engine.Tensor || x instanceof engine.Variable
+const tensorsIn = (y: unknown): engine.TensorLike[] =>
   isTensor(y) ? [y] : y && typeof y === 'object' ? Object.values(y).flatMap(tensorsIn) : []
 
 /** The arguments with nonsense for one of them, for an option, or for an element of a list. */
@@ -112,9 +113,17 @@ const spoilt = (args: readonly unknown[]): unknown[][] =>
 const isPlain = (x: unknown): x is object => !!x && Object.getPrototypeOf(x) === Object.prototype
 
 const all: Readonly<Record<string, unknown>> = { ...engine, ...nn }
-for (const [name, call] of Object.entries(calls))
+type Callable = (...args: readonly unknown[]) => unknown
+/** Makes a layer, and gives its variables. */
+const layerOf =
+  (name: string): Callable =>
+  (...args) => {
+    const layer: nn.AnyModule = Reflect.construct(all[name] as never, args)
+    return [...layer.stateDict().values()]
+  }
+for (const [name, call] of Object.entries({ ...calls, ...layers }))
   test(`messages: ${name}: whatever is given is refused by name, or gives tensors`, () => {
-    const f = all[name] as (...args: readonly unknown[]) => unknown
+    const f = name in layers ? layerOf(name) : (all[name] as Callable)
     for (const args of [[], ...spoilt(call())]) {
       const given = () => `${name}(${args.map((x) => (isTensor(x) ? engine.showType(x) : `${x}`))})`
       let y: unknown

@@ -1,5 +1,6 @@
 // A right call of every function on tensors: what is given to it.
 
+import { zeros } from '../../nn/index.ts'
 import { f32, i32, key, u8, variable } from './makers.ts'
 
 type Call = () => readonly unknown[]
@@ -21,6 +22,7 @@ export const calls: Readonly<Record<string, Call>> = {
   clamp: () => [f32(3), 0, 1],
   cast: () => [f32(3), 'i32'],
   broadcastTo: () => [f32(3), [2, 3]],
+  grad: () => [f32(2), [f32(2), variable(3)], f32(2)],
   stopGradient: () => [f32(3)],
   gate: () => [f32(3), f32()],
   constant: () => [[1, 2], [2]],
@@ -104,4 +106,23 @@ export const calls: Readonly<Record<string, Call>> = {
     { weight: f32(3), positiveWeight: 2, reduction: 'mean' },
   ],
   predict: () => [f32(2, 4, 3)],
+}
+
+/** A right construction of every layer. */
+export const layers: Readonly<Record<string, Call>> = {
+  Conv2d: () => [
+    3,
+    8,
+    [3, 1],
+    { stride: 2, dilation: 1, padding: 'same', bias: true, init: zeros },
+  ],
+  ConvTranspose2d: () => [
+    3,
+    8,
+    2,
+    { stride: 2, dilation: 1, padding: 0, outputPadding: 1, bias: true, init: zeros },
+  ],
+  Linear: () => [3, 8, { bias: true, init: zeros }],
+  BatchNorm2d: () => [3, { eps: 1e-3, momentum: 0.1, statistic: 'variance' }],
+  Dropout: () => [0.5],
 }

@@ -11,6 +11,7 @@ import {
   cumsum,
   dot,
   dropout,
+  grad,
   histogram,
   kthLargest,
   linear,
@@ -30,14 +31,21 @@ import {
   scope,
   selectLargest,
   softmax,
+  square,
   sum,
   takeLabel,
   topK,
   variance,
 } from '../../engine/index.ts'
-import { f16, f32, i32, key, type Misuses, u8, variable } from './makers.ts'
+import { f16, f32, i32, key, type Misuses, result, u8, variable } from './makers.ts'
 
 export const numbers: Misuses = {
+  grad: [
+    () => grad(square(f32(3)), [f32(3)]),
+    () => grad(sum(f32(3)), f32(3) as never),
+    () => grad(f32(3), [f32(3)], f32(4)),
+    () => grad(result() as never, [f32(3)]),
+  ],
   sum: [
     () => sum(f32(2, 4, 4, 3), [4]),
     () => sum(f32(2, 3), [0, -2]),
