@@ -95,7 +95,7 @@ export function functions(): Declared[] {
 function find(name: string, file: string): Declared {
   const text = declarations(file)
   const arrow = new RegExp(
-    `(?:/\\*\\* ((?:[^*]|\\*(?!/))*) \\*/\\n)?export declare (?:const ${name}: |function ${name}(?=[(<]))(.*?);\\n(?=export|/\\*\\*|$)`,
+    `(?:/\\*\\* ((?:[^*]|\\*(?!/))*) \\*/\\n)?export declare (?:const ${name}: |function ${name}(?=[(<]))(.*?);\\n(?=export|type|/\\*\\*|$)`,
     's',
   )
   const match = arrow.exec(text)
