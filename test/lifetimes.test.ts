@@ -187,14 +187,20 @@ test(
     const v = vector('v', 1)
     const program = device.compile((x: Tensor) => add(mul(x, 2), v))
     const { gpu } = device
-    const pop = gpu.popErrorScope
+    const { pushErrorScope: push, popErrorScope: pop } = gpu
     const problem = { message: 'no room' } as GPUError
-    // The first pair of scopes belongs to the making of buffers, the second to the run.
-    for (const failing of [1, 3]) {
-      let pops = 0
+    const open: GPUErrorFilter[] = []
+    gpu.pushErrorScope = (filter) => {
+      open.push(filter)
+      push.call(gpu, filter)
+    }
+    // The first scope for memory belongs to the making of buffers, the second to the run.
+    for (const failing of [1, 2]) {
+      let scopes = 0
       gpu.popErrorScope = async () => {
+        const filter = open.pop()
         const caught = await pop.call(gpu)
-        return ++pops === failing ? problem : caught
+        return filter === 'out-of-memory' && ++scopes === failing ? problem : caught
       }
       const error = await refusal(() => program.run(big()))
       assert.instance(error, OutOfMemoryError)
@@ -202,6 +208,7 @@ test(
       assert.is(device.stats().variableBytes, 0)
       gpu.popErrorScope = pop
     }
+    gpu.pushErrorScope = push
     assert.is((await (await program.run(big())).read())[0], 3)
 
     class GPUOutOfMemoryError {
