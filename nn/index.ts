@@ -9,7 +9,7 @@ export {
   Linear,
   type LinearOptions,
 } from './conv.ts'
-export { Dropout } from './dropout.ts'
+export { Dropout, Dropout2d } from './dropout.ts'
 export {
   type BinaryCrossEntropyOptions,
   binaryCrossEntropyWithLogits,

@@ -1,12 +1,12 @@
 // Modules and their names, starting values, batch norm, dropout, and states that do not fit.
 
 import assert from 'node:assert/strict'
-import { constant, hostTensor } from '../engine/ops/source.ts'
+import { constant, hostTensor, scalar } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { tracing } from '../engine/trace.ts'
 import { capture } from '../nn/capture.ts'
 import { Conv2d, Linear } from '../nn/conv.ts'
-import { Dropout } from '../nn/dropout.ts'
+import { Dropout, Dropout2d } from '../nn/dropout.ts'
 import { heNormal, heUniform } from '../nn/init.ts'
 import { type Mode, Module } from '../nn/module.ts'
 import { BatchNorm2d } from '../nn/norm.ts'
@@ -116,6 +116,24 @@ test('dropout: the identity outside training, refused without a key', () => {
   assert.equal(layer.apply(x, { train: false }), x)
   assert.throws(() => layer.apply(x, { train: true }), /needs a random key/)
   assert.throws(() => new Dropout(1), /no rate/)
+})
+
+test('dropout: of whole channels', async () => {
+  const device = await testDevice()
+  const layer = new Dropout2d(0.5)
+  const program = device.compile((x, seed) =>
+    layer.apply(x, { train: true, random: { seed, step: scalar(0, 'u32') } }),
+  )
+  const x = hostTensor(new Float32Array(4 * 3 * 5 * 8).fill(1), [4, 3, 5, 8])
+  const y = await program.run(x, hostTensor(Uint32Array.of(7), []))
+  const data = await y.read()
+  y.dispose()
+  const maps = Array.from({ length: 32 }, (_, i) => {
+    const at = Math.floor(i / 8) * 120 + (i % 8)
+    return new Set(Array.from({ length: 15 }, (_, p) => data[at + 8 * p]))
+  })
+  assert.ok(maps.every((m) => m.size === 1))
+  assert.deepEqual([...new Set(maps.flatMap((m) => [...m]))].sort(), [0, 2])
 })
 
 test('batch norm: training moves the averages by the unbiased variance, evaluation uses them', async () => {

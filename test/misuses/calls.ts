@@ -125,4 +125,5 @@ export const layers: Readonly<Record<string, Call>> = {
   Linear: () => [3, 8, { bias: true, init: zeros }],
   BatchNorm2d: () => [3, { eps: 1e-3, momentum: 0.1, statistic: 'variance' }],
   Dropout: () => [0.5],
+  Dropout2d: () => [0.5],
 }

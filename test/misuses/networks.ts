@@ -1,7 +1,7 @@
 // Losses and layers.
 
 import type { Tensor } from '../../engine/index.ts'
-import { scope } from '../../engine/index.ts'
+import { scalar, scope } from '../../engine/index.ts'
 import {
   BatchNorm2d,
   binaryCrossEntropyWithLogits,
@@ -10,6 +10,7 @@ import {
   ConvTranspose2d,
   crossEntropy,
   Dropout,
+  Dropout2d,
   huber,
   Linear,
   Module,
@@ -118,6 +119,14 @@ export const networks: Misuses = {
     () => new BatchNorm2d(3, { momentum: 1.1 }),
     () => new BatchNorm2d(3, { eps: Number.NaN }),
     () => new BatchNorm2d(3, { statistic: 'inverse' as never }),
+  ],
+  Dropout2d: [
+    () => new Dropout2d(-0.5),
+    () =>
+      inside(new Dropout2d(0.5), f32(3), {
+        train: true,
+        random: { seed: scalar(1, 'u32'), step: scalar(1, 'u32') },
+      }),
   ],
   Dropout: [
     () => new Dropout(1),
