@@ -7,6 +7,7 @@ import { storageBytes } from './dtype.ts'
 import { DeviceError } from './errors.ts'
 import { hostTensor } from './ops/source.ts'
 import type { Variable } from './tensor.ts'
+import { partOf } from './trace.ts'
 
 const owners = new WeakMap<Variable, Device>()
 
@@ -42,7 +43,10 @@ export class Variables {
         'a model belongs to the device that first ran it: read its state there and load it into a new model',
       )
     const { buffers, gpu } = this.#device
-    const value = hostTensor(variable.initial(), variable.shape, variable.dtype)
+    const data = variable.initial()
+    const value = partOf(`variable ${variable.name}`, () =>
+      hostTensor(data, variable.shape, variable.dtype),
+    )
     const buffer = buffers.make(storageBytes(variable), variable.name)
     writePadded(gpu, buffer, value)
     owners.set(variable, this.#device)

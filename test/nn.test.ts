@@ -110,6 +110,18 @@ test('layers: the same seed gives the same starting values', async () => {
   assert.deepEqual(linear.bias?.initial(), new Float32Array(3))
 })
 
+test('a starting value of another size or dtype is refused, with the name of the variable', async () => {
+  const device = await testDevice()
+  const starts: [() => Float32Array, RegExp][] = [
+    [() => new Float32Array(5), /variable weight: the shape needs 12 .* data has 5/],
+    [() => new Int32Array(12) as never, /variable weight: f32 is no Int32Array/],
+  ]
+  for (const [init, message] of starts) {
+    const linear = new Linear(4, 3, { init })
+    await assert.rejects(device.read(linear.apply(constant([1, 2, 3, 4]))), message)
+  }
+})
+
 test('dropout: the identity outside training, refused without a key', () => {
   const x = image()
   const layer = new Dropout(0.5)

@@ -12,8 +12,7 @@ export type Sides = readonly [number, number, number, number]
 export type Padding = number | Pair | Sides
 
 /** The options that were given, and `defaults` for the others, which name all there are: undefined for those that have none.
- * Throws OptionError for names that
- * are none, and where true or false is wanted and something else is given. */
+ * Throws OptionError for names that are none, and for what is neither true nor false where that is asked. */
 export function optionsOf<
   T extends object,
   D extends { readonly [K in keyof Required<T>]: T[K] | undefined },
