@@ -43,6 +43,7 @@ const inNn = Object.keys(nn).filter((name) => !(name in others))
 
 test('messages: every function, loss and layer has its misuses', () => {
   assert.equal(Object.keys(misuses).sort(), [...inEngine, ...inNn].sort())
+  assert.equal(Object.keys({ ...calls, ...layers }).sort(), [...inEngine, ...inNn].sort())
   for (const name of Object.keys(others)) assert.ok(name in nn, name)
 })
 
@@ -124,6 +125,7 @@ const layerOf =
 for (const [name, call] of Object.entries({ ...calls, ...layers }))
   test(`messages: ${name}: whatever is given is refused by name, or gives tensors`, () => {
     const f = name in layers ? layerOf(name) : (all[name] as Callable)
+    program(() => f(...call()))
     for (const args of [[], ...spoilt(call())]) {
       const given = () => `${name}(${args.map((x) => (isTensor(x) ? engine.showType(x) : `${x}`))})`
       let y: unknown
