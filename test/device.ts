@@ -12,3 +12,10 @@ export function testDevice(): Promise<Device> {
   opened ??= openDevice({ alignment: 256 })
   return opened.catch((error) => skip(`no device opens: ${error.message}`, 'adapter'))
 }
+
+/** Closes the device: the next test that wants one has a new one. For the runner, between files. */
+export async function renewDevice(): Promise<void> {
+  const device = await opened?.catch(() => undefined)
+  opened = undefined
+  device?.close()
+}

@@ -21,7 +21,7 @@ export async function deviceAs(machine: Machine): Promise<Device> {
   const { gpu, caps } = await testDevice()
   if (machine === 'own') return testDevice()
   const known = opened.get(machine)
-  if (known) return known
+  if (known?.gpu === gpu) return known
   const device = new Device(gpu, { ...caps, ...changes[machine] }, '', [], [], () => {})
   opened.set(machine, device)
   return device
