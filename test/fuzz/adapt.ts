@@ -22,11 +22,17 @@ import type { SampleInput } from '../../engine/op.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import type { Dice, World } from './world.ts'
 
-/** Floats that an op without a range of its own gets. */
-const moderate = [-8, 8] as const
+/** What an op without a range of its own gets. */
+const moderate = {
+  f32: [-8, 8],
+  f16: [-8, 8],
+  i32: [-1000, 1000],
+  u32: [0, 1000],
+  u8: [0, 255],
+} as const
 
 const wanted = ({ dtype, range }: SampleInput): readonly [number, number] =>
-  range ?? (isFloat(dtype) ? moderate : [0, 1000])
+  range ?? moderate[dtype]
 
 /** The whole numbers inside a range that was written for floats. */
 function whole(type: SampleInput): SampleInput {

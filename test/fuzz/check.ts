@@ -28,6 +28,7 @@ export interface Case {
 export interface Failure {
   /** Which comparison failed. */
   readonly kind:
+    | 'slope'
     | 'pass'
     | 'unfused'
     | 'fused'

@@ -1,7 +1,7 @@
 // Moves that no single op makes: state and its versions, gradients in the midst of a program, and what people write
 // with options or as several ops. Values stay of moderate size, so that comparison means something.
 
-import { isFloat, sizeOf } from '../../engine/dtype.ts'
+import { isFloat, sameShape, sizeOf } from '../../engine/dtype.ts'
 import {
   add,
   assign,
@@ -93,6 +93,7 @@ export const moves: readonly Move[] = [
   // State: the old version stays in the pool and may be read after the new one was made.
   update,
   update,
+  update,
   onMaps(convolution),
   onMaps(convolution),
   onMaps((w, x) => {
@@ -170,13 +171,30 @@ function convolution(w: World, x: Tensor): Tensor | undefined {
   )
 }
 
-/** A variable that follows x, made now or before; gives the new version. */
-function update(w: World, x: Tensor): Tensor {
-  const known = w.states.filter((v) => v.shape.join() === x.shape.join())
-  const v = known.length && w.dice.below(2) ? w.dice.one(known) : w.variable(f32(...x.shape))
-  w.states.push(v)
-  if (w.dice.below(2)) w.accept(w.dice.below(2) ? mul(v, 0.5) : read(v))
-  return assign(v, add(mul(v, 0.5), mul(x, 0.5)))
+/** A variable that follows x, made now or before; gives the new version or what depends on it. The old version is still
+ * there to be read, and what was made before the update may be computed after it. */
+export function update(w: World, x: Tensor): Tensor {
+  const { dice } = w
+  const floats = w.variables.filter((v) => v.dtype === 'f32')
+  const same = floats.filter((v) => sameShape(v.shape, x.shape))
+  const known = same.length && dice.below(2) ? same : floats
+  const v = known.length && dice.below(4) ? late(dice, known) : w.variable(f32(...x.shape))
+  const old = read(v)
+  const before = dice.one([() => old, () => mul(old, 0.5), () => mean(old), () => tanh(old)])()
+  const next = assign(v, add(mul(old, 0.5), mul(toShape(dice, x, v.shape), 0.5)))
+  const kind = dice.below(5)
+  if (kind === 0) return sub(next, before)
+  if (kind === 1) return mul(mean(mul(before, old)), next)
+  if (kind === 2)
+    return mul(
+      late(
+        dice,
+        w.pool.filter((t) => isFloat(t.dtype)),
+      ),
+      mean(next),
+    )
+  w.accept(before)
+  return next
 }
 
 /** Sum of bounded numbers that depends on every element. */

@@ -6,18 +6,19 @@ import { type Attrs, apply, type Op, type Sample, type SampleInput } from '../..
 import type { Tensor } from '../../engine/tensor.ts'
 import { bring, fits, intoRange, late } from './adapt.ts'
 import { inferred, resized } from './resize.ts'
-import type { World } from './world.ts'
+import { most, type World } from './world.ts'
 
 type AnySample = Sample<Attrs>
 
 /** Ops that can be moves; the others are sources and effects, which the program itself makes. */
 export const playable = (op: Op): boolean => op.samples.length > 0 && op.kind !== 'source'
 
-/** Applies an op; gives those of its outputs that went into the pool. */
-export function applyOp(w: World, op: Op): Tensor[] {
+/** Applies an op, to integers rather if wanted; gives those of its outputs that went into the pool. */
+export function applyOp(w: World, op: Op, integers = false): Tensor[] {
   const s = w.dice.one(op.samples) as AnySample
-  const direct = s.inputs.length && w.pool.length && w.dice.below(3) ? onPool(w, op, s) : undefined
-  const inputs = direct?.inputs ?? s.inputs.map((type) => bring(w, type))
+  const direct =
+    s.inputs.length && w.pool.length && w.dice.below(3) ? onPool(w, op, s, integers) : undefined
+  const inputs = direct?.inputs ?? bringAll(w, s.inputs)
   return apply(op as Op<Attrs>, inputs, direct?.attrs ?? s.attrs).filter((y) => w.accept(y))
 }
 
@@ -26,19 +27,33 @@ function onPool(
   w: World,
   op: Op,
   s: AnySample,
+  integers: boolean,
 ): { inputs: readonly Tensor[]; attrs: Attrs } | undefined {
   const first = s.inputs.findIndex((x) => x.shape.length > 0)
   if (first < 0) return undefined
-  const likely = w.pool.filter((t) => isFloat(t.dtype) === isFloat(s.inputs[first].dtype))
-  const t = late(w.dice, likely.length && !w.dice.rarely(6) ? likely : w.pool)
+  const float = isFloat(s.inputs[first].dtype) && !(integers && w.dice.below(4))
+  const likely = w.pool.filter((t) => isFloat(t.dtype) === float)
+  const t = late(w.dice, likely.length && !w.dice.rarely(4) ? likely : w.pool)
   const at = fitted(op, s, first, t)
   const types = at && inferred(op, at.inputs, at.attrs)
-  if (!at || !types || types.some((y) => sizeOf(y.shape) > 1500)) return undefined
+  if (!at || !types || types.some((y) => sizeOf(y.shape) > most.elements)) return undefined
   if (!fits(w, t, at.inputs[first]) && !isFloat(t.dtype)) return undefined
-  const inputs = at.inputs.map((type, k) =>
-    k === first ? intoRange(w, t, at.inputs[first]) : bring(w, type),
-  )
-  return { inputs, attrs: at.attrs }
+  return { inputs: bringAll(w, at.inputs, [first, t]), attrs: at.attrs }
+}
+
+/** Tensors for all inputs, one of which may be given; now and then two are one tensor. */
+function bringAll(
+  w: World,
+  types: readonly SampleInput[],
+  [given, t]: readonly [number, Tensor?] = [-1],
+): Tensor[] {
+  const found: Tensor[] = []
+  types.forEach((type, k) => {
+    const same = found.findIndex((_, i) => JSON.stringify(types[i]) === JSON.stringify(type))
+    if (k === given) found.push(intoRange(w, t!, type))
+    else found.push(same >= 0 && w.dice.rarely(5) ? found[same] : bring(w, type))
+  })
+  return found
 }
 
 /** The sample with input `k` of the type of `t`. */
@@ -58,6 +73,13 @@ const takes = (op: Op, k: number, dtype: DType): boolean =>
   op.kind === 'pointwise' ||
   op.kind === 'view' ||
   (op.samples as readonly AnySample[]).some(({ inputs }) => inputs[k]?.dtype === dtype)
+
+/** Whether an op computes with whole numbers. */
+export const takesIntegers = (op: Op): boolean =>
+  (op.samples as readonly AnySample[]).some(({ inputs, attrs }) => {
+    const whole = inputs.map((x) => ({ ...x, dtype: 'u8' as const }))
+    return whole.length > 0 && takes(op, 0, 'u8') && !!inferred(op, whole, attrs)
+  })
 
 /** Ops without attributes whose inputs have the shape of input `k`, or its last axes, work at any rank. */
 function reranked(op: Op, s: AnySample, k: number, shape: Shape): AnySample | undefined {

@@ -9,13 +9,16 @@ import { apply, type Op } from '../../engine/op.ts'
 import type { HostTensor, Node, Tensor, Variable } from '../../engine/tensor.ts'
 import { tracing } from '../../engine/trace.ts'
 import { late } from './adapt.ts'
-import { lossOf, moves, slopesOf } from './moves.ts'
-import { applyOp, playable } from './op-moves.ts'
+import { lossOf, moves, slopesOf, update } from './moves.ts'
+import { applyOp, playable, takesIntegers } from './op-moves.ts'
+import type { Slope } from './slope.ts'
 import { Dice, World } from './world.ts'
 
 export interface Program {
   readonly graph: Graph
   readonly args: readonly HostTensor[]
+  /** A gradient that must be a slope, if it has one. */
+  readonly slope?: Slope
 }
 
 /** Fewest and most ops of a program, before it is differentiated; reshapes and numbers do not count. */
@@ -25,35 +28,45 @@ const size = { least: 5, most: 60 }
 export function randomProgram(seed: number, ops: readonly Op[]): Program {
   const playing = ops.filter(playable)
   const dice = new Dice(seed)
-  // In every fourth program fusion may join whatever it finds.
-  const w = new World(dice, !dice.rarely(4))
+  const theme = dice.one(themes)
+  // In some programs fusion may join whatever it finds.
+  const w = new World(dice, !dice.rarely(theme === 'any' ? 4 : 2))
   const { result, trace } = tracing(() => {
-    grow(w, playing, seed)
+    grow(w, playing, seed, theme)
     return finish(w)
   })
   const types = w.args.map(({ dtype, shape }) => ({ dtype, shape }))
   return {
-    graph: graphOf(types, result, trace.assigns),
+    graph: graphOf(types, result.outputs, trace.assigns),
     args: w.args,
+    ...(result.slope && { slope: result.slope }),
   }
 }
 
+/** What a program is about: what few programs have much of goes wrong where there is much of it. */
+const themes = ['any', 'any', 'any', 'state', 'integers'] as const
+type Theme = (typeof themes)[number]
+
 /** Plays moves until there are enough ops; short programs more often than long ones. */
-function grow(w: World, playing: readonly Op[], seed: number): void {
+function grow(w: World, playing: readonly Op[], seed: number, theme: Theme): void {
   const { dice } = w
   const count = size.least + Math.floor((size.most - size.least + 1) * dice.random() ** 2)
   for (const _ of [1, 2]) w.accept(w.argument({ dtype: 'f32', shape: dice.one(starts) }))
+  if (theme === 'integers' || dice.rarely(2))
+    w.accept(w.argument({ ...dice.one(wholes), shape: dice.one(starts) }))
   // The op that is this seed's own has its turn anywhere.
   const turn = dice.below(count)
   let due = true
+  const often = theme === 'integers' ? playing.filter(takesIntegers) : playing
   for (let tries = 0; (due || opsBehind(w.pool) < count) && tries < 10 * count; tries++) {
     const own = due && opsBehind(w.pool) >= turn
-    if (own || dice.below(5) < 3) {
-      const op = own ? playing[seed % playing.length] : dice.one(playing)
-      if (applyOp(w, op).length && own) due = false
+    const floats = w.pool.filter((t) => isFloat(t.dtype))
+    if (own || dice.below(5) < (theme === 'state' ? 2 : 3)) {
+      const op = own ? playing[seed % playing.length] : dice.one(dice.below(2) ? often : playing)
+      if (applyOp(w, op, theme === 'integers').length && own) due = false
     } else {
-      const floats = w.pool.filter((t) => isFloat(t.dtype))
-      const y = dice.one(moves)(w, late(dice, floats))
+      const move = theme === 'state' && dice.rarely(2) ? update : dice.one(moves)
+      const y = move(w, late(dice, floats))
       if (y) w.accept(y)
     }
   }
@@ -67,32 +80,40 @@ function opsBehind(ts: readonly Tensor[]): number {
   }).length
 }
 
+const wholes = [
+  { dtype: 'u8', range: [0, 255] },
+  { dtype: 'i32', range: [-300, 300] },
+] as const
 const starts = [[1, 6, 8, 8], [2, 5, 7, 3], [1, 4, 4, 4], [2, 3, 5], [8, 4], [3, 4], [8], [5]]
 
 /** Results, a loss over some of them, its gradients, and updates that follow them. */
-function finish(w: World): Tensor[] {
+function finish(w: World): { outputs: Tensor[]; slope?: Slope } {
   const { dice, pool } = w
-  const read_ = new Set(pool.flatMap((t) => [...behind(t)].flatMap((n) => n.inputs)))
-  const ends = pool.filter((t) => !read_.has(t) && t.node.op.kind !== 'source').slice(-8)
+  const used = new Set(pool.flatMap((t) => [...behind(t)].flatMap((n) => n.inputs)))
+  const ends = pool.filter((t) => !used.has(t) && t.node.op.kind !== 'source').slice(-20)
   const results = [...new Set([...ends, dice.one(pool), late(dice, pool)])]
   const floats = results.filter((t) => isFloat(t.dtype))
-  if (!floats.length || dice.rarely(5)) return results
+  if (!floats.length || dice.rarely(5)) return { outputs: results }
   const loss = lossOf(floats.slice(0, 4))
   const variables = variablesBehind(loss)
-  const wrt = [...w.inputs, ...pool].filter((t) => isFloat(t.dtype))
-  const targets = [late(dice, wrt), dice.one(wrt), ...variables.slice(0, 3)]
-  const first = slopesOf(loss, targets)
-  if (!first) return results
-  let slopes = first
-  if (behind(loss).size < 60 && dice.rarely(8))
-    slopes = [...slopes, ...(slopesOf(lossOf([slopes[0]]), targets.slice(0, 2)) ?? [])]
-  const kept = slopes.filter((t) => w.accept(t))
+  const inputs = w.inputs.filter((t) => isFloat(t.dtype))
+  const input = dice.one(inputs)
+  const inside = late(dice, [...inputs, ...pool.filter((t) => isFloat(t.dtype))])
+  const targets = [input, inside, ...variables.slice(0, 3)]
+  const slopes = slopesOf(loss, targets)
+  if (!slopes) return { outputs: results }
+  const slope = { loss, argument: w.inputs.indexOf(input), gradient: slopes[0] }
+  const again =
+    behind(loss).size < 60 && dice.rarely(8)
+      ? slopesOf(lossOf([slopes[0]]), targets.slice(0, 2))
+      : undefined
+  const kept = [...slopes, ...(again ?? [])].filter((t) => w.accept(t))
   variables.forEach((v, i) => {
     const dv = slopes[i + 2]
     if (kept.includes(dv) && dice.below(2)) assign(v, sub(v, mul(dv, 0.1)))
   })
   const last = variables.length ? [mean(read(dice.one(variables)))] : []
-  return [loss, ...results, ...kept, ...last.filter((t) => w.accept(t))]
+  return { outputs: [loss, ...results, ...kept, ...last.filter((t) => w.accept(t))], slope }
 }
 
 function behind(t: Tensor): Set<Node> {

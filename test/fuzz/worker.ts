@@ -4,6 +4,7 @@ import { type Device, type DeviceOptions, openDevice, ops } from '../../engine/n
 import { type Case, check, type Failure, type Verdict } from './check.ts'
 import { type Program, randomProgram } from './program.ts'
 import { printCase, shrink } from './shrink.ts'
+import { wrongSlope } from './slope.ts'
 
 export interface Report extends Verdict {
   readonly seed: number
@@ -50,7 +51,9 @@ async function run(device: Device, seed: number): Promise<Report> {
     return { results: 0, unsure: 0, loose: 0, jumps: [], failure, ...rest() }
   }
   const verdict = await check(device, p, seed)
-  const report = { ...verdict, ...rest(p) }
+  const slope = p.slope && wrongSlope(p.graph, p.args, p.slope, seed)
+  const failure = slope ? { kind: 'slope' as const, message: slope } : undefined
+  const report = { ...(failure && { failure }), ...verdict, ...rest(p) }
   if (!verdict.failure || shrunk++ >= 3) return report
   return { ...report, smallest: await smallest(device, p, seed, verdict.failure) }
 }

@@ -1,8 +1,8 @@
 // A random program in the making: its tensors so far with their values, computed as it grows. Knowing the values keeps
 // them moderate, and inside the range that an op wants, without a rule for every op.
 
-import { type HostArray, hostArray, isFloat, sizeOf, type TensorType } from '../../engine/dtype.ts'
-import { type Attrs, apply, type Op, type SampleInput } from '../../engine/op.ts'
+import { type HostArray, isFloat, sizeOf, type TensorType } from '../../engine/dtype.ts'
+import { apply, type SampleInput } from '../../engine/op.ts'
 import { reshape } from '../../engine/ops/shape.ts'
 import { constant, copyOp, inputOp, read } from '../../engine/ops/source.ts'
 import { evaluate } from '../../engine/reference/evaluate.ts'
@@ -30,10 +30,7 @@ export class Dice {
 }
 
 /** Largest values and sizes that a program goes on with. */
-const most = { value: 1e4, integer: 2 ** 32, elements: 1500 }
-
-/** Data that differs from its initial value only in where it comes from. */
-const copied = (data: HostArray) => () => data.slice() as HostArray
+export const most = { value: 1e4, integer: 2 ** 32, elements: 1500 }
 
 /** Calm programs keep their values apart and read their arguments through copies. */
 export class World {
@@ -43,12 +40,11 @@ export class World {
   readonly args: HostTensor[] = []
   /** What moves may use. */
   readonly pool: Tensor[] = []
-  /** Variables that the program has updated. */
-  readonly states: Variable[] = []
+  /** Variables that the program has read. */
+  readonly variables: Variable[] = []
   readonly #values = new Map<Tensor, Value>()
   readonly #ranges = new Map<Tensor, readonly [number, number]>()
   readonly #calm: boolean
-  #variables = 0
 
   constructor(dice: Dice, calm: boolean) {
     this.dice = dice
@@ -70,7 +66,13 @@ export class World {
   /** A variable with drawn values. */
   variable(type: SampleInput): Variable {
     const { dtype, shape, data } = drawInput(type, this.dice.random)
-    return new Variable({ dtype, shape }, copied(data), `v${this.#variables++}`)
+    const made = new Variable(
+      { dtype, shape },
+      () => data.slice() as HostArray,
+      `v${this.variables.length}`,
+    )
+    this.variables.push(made)
+    return made
   }
 
   /** Drawn values from anywhere: an argument, a variable, a constant. */
@@ -130,13 +132,15 @@ export class World {
     return reshape(reshape(t, t.shape.length === 1 ? [1, size] : [size]), t.shape)
   }
 
-  /** Puts what has moderate finite values into the pool; says whether it was. */
+  /** Puts what has moderate finite values at the end of the pool; says whether it did. */
   accept(t: Tensor): boolean {
     if (t.dtype === 'f16' || sizeOf(t.shape) > most.elements || !sizeOf(t.shape)) return false
     const [low, high] = this.range(t)
     const limit = isFloat(t.dtype) ? most.value : most.integer
     if (!(Math.abs(low) <= limit && Math.abs(high) <= limit)) return false
-    if (!this.pool.includes(t)) this.pool.push(this.apart(t))
+    const at = this.pool.indexOf(t)
+    if (at >= 0) this.pool.splice(at, 1)
+    this.pool.push(this.apart(t))
     return true
   }
 }
@@ -170,20 +174,9 @@ function rangeOf(data: Float64Array): readonly [number, number] {
   return [low, high]
 }
 
-/** An op by name, from a list. */
-export const opNamed = (ops: readonly Op[], name: string): Op<Attrs> =>
-  ops.find((op) => op.name === name) as Op<Attrs>
-
 /** A tensor type whose data is drawn. */
 export const drawnType = (
   dtype: TensorType['dtype'],
   shape: readonly number[],
   range?: readonly [number, number],
 ): SampleInput => ({ dtype, shape, ...(range && { range }) })
-
-/** Zeros of a type, for arguments without a value of their own. */
-export const zeros = ({ dtype, shape }: TensorType): HostTensor => ({
-  dtype,
-  shape,
-  data: hostArray(dtype, sizeOf(shape)),
-})
