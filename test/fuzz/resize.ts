@@ -137,12 +137,14 @@ function versions(s: AnySample, k: number, shape: Shape): AnySample[] {
       ? { ...x, shape: x.shape.map((n, a) => (n === old[a] ? shape[a] : n)) }
       : x,
   )
+  // Numbers of places belong to the attributes that they were written for, and no rule can see them.
+  const places = s.inputs.some((x) => !isFloat(x.dtype) && x.range)
   // One list of sizes alone first: another one may hold the same number for other reasons.
   const alone = Object.entries(s.attrs).map(([name, v]) => ({
     ...s.attrs,
     [name]: swapIn(v, changes),
   }))
-  const attrs = [s.attrs, ...alone, swapIn(s.attrs, changes) as Attrs]
+  const attrs = places ? [s.attrs] : [s.attrs, ...alone, swapIn(s.attrs, changes) as Attrs]
   return [own, aligned, all].flatMap((inputs) => {
     const ranged = inputs.map(withinRange(s))
     return attrs.map((a) => ({ ...s, inputs: ranged, attrs: a }))
@@ -164,6 +166,7 @@ export function swapIn(value: unknown, changes: ReadonlyMap<number, number>): un
  * largest that it takes is the one. */
 function searched(op: Op, all: readonly AnySample[]): AnySample | undefined {
   const most = 20
+  if (all[0].attrs === all[all.length - 1].attrs) return undefined
   for (const s of all)
     for (const [name, list] of Object.entries(s.attrs)) {
       if (!Array.isArray(list)) continue
