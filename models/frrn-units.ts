@@ -7,7 +7,7 @@ import { repeatUpsample } from '../engine/ops/upsample.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { Conv2d } from '../nn/conv.ts'
 import { heUniform } from '../nn/init.ts'
-import { type Mode, Module } from '../nn/module.ts'
+import { joined, type Mode, Module } from '../nn/module.ts'
 import { BatchNorm2d, type BatchNormOptions } from '../nn/norm.ts'
 
 /** What all units of a network share. */
@@ -70,7 +70,7 @@ export class ResidualUnit extends Module {
   protected forward(x: Tensor, mode: Mode): Tensor {
     const y = relu(this.bn1.apply(this.conv1.apply(x), mode))
     const residual = this.bn2.apply(this.conv2.apply(y), mode)
-    return add(this.shortcut ? this.shortcut.apply(x) : x, residual)
+    return joined(this.shortcut ? this.shortcut.apply(x) : x, residual, mode)
   }
 }
 

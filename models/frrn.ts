@@ -2,7 +2,7 @@
 // and is only ever added to; the other is pooled and unpooled as in an encoder and decoder, and the two talk in each FRRU.
 
 import { showType } from '../engine/dtype.ts'
-import { OptionError, ShapeError } from '../engine/errors.ts'
+import { ShapeError } from '../engine/errors.ts'
 import { concat } from '../engine/ops/concat.ts'
 import { maxPool2d } from '../engine/ops/pool.ts'
 import { resizeBilinear } from '../engine/ops/resize.ts'
@@ -10,27 +10,39 @@ import type { Tensor } from '../engine/tensor.ts'
 import { Conv2d } from '../nn/conv.ts'
 import { heUniform } from '../nn/init.ts'
 import { type Mode, nameVariables } from '../nn/module.ts'
-import { BatchNorm2d, type BatchNormOptions } from '../nn/norm.ts'
+import { BatchNorm2d } from '../nn/norm.ts'
 import { ConvUnit, plainConv, ResidualUnit, Stage, type Streams } from './frrn-units.ts'
+import { type InputForm, inForm, inputCheck } from './input.ts'
 import { type ModelConfig, Network } from './network.ts'
+import {
+  type Checks,
+  count,
+  deepened,
+  flag,
+  type NormOptions,
+  normChecks,
+  oneOf,
+  positive,
+  readOptions,
+  whole,
+} from './options.ts'
 
-export interface FrrnOptions {
-  readonly classes: number
+export interface FrrnOptions extends NormOptions {
+  /** Default 19. */
+  readonly classes?: number
   /** Channels of the stem; the stages have 2, 4 and 8 times as many. Default 48. */
   readonly base?: number
   /** Channels of the residual stream; default 32. */
   readonly lanes?: number
+  /** Times the units of each stage, at least one; default 1. */
+  readonly depthMultiplier?: number
   /** Batch norm after the 1×1 convolution that starts the residual stream: true (default) in the released code, false
    * in the paper's table. */
   readonly splitBatchNorm?: boolean
   /** How the pooling stream is enlarged: `asymmetric` (default) is the released code's, source = destination / 2. */
   readonly upsample?: 'asymmetric' | 'half-pixel'
-  /** Of batch norm; default 1e-4. */
-  readonly eps?: number
-  /** Of batch norm; default 0.1. */
-  readonly momentum?: number
-  /** Of batch norm; default `inverse-deviation`, as in the released code. */
-  readonly statistic?: BatchNormOptions['statistic']
+  /** Default `none`: the released networks read plain RGB in [0, 1]. */
+  readonly input?: InputForm
   /** Fixes the starting values; default 0. */
   readonly seed?: number
 }
@@ -53,16 +65,33 @@ const tables: Record<
   b: { encoder: [...down, [2, 8]], decoder: [[2, 4], ...up] },
 }
 
-const defaults = {
+/** Of batch norm: as in the released code. */
+export const frrnDefaults = {
+  classes: 19,
   base: 48,
   lanes: 32,
+  depthMultiplier: 1,
   splitBatchNorm: true,
   upsample: 'asymmetric',
+  input: 'none',
+  seed: 0,
   eps: 1e-4,
   momentum: 0.1,
   statistic: 'inverse-deviation',
-  seed: 0,
-} as const
+  frozen: 'none',
+} as const satisfies Required<FrrnOptions>
+
+export const frrnChecks: Checks<FrrnOptions> = {
+  classes: count,
+  base: count,
+  lanes: count,
+  depthMultiplier: positive,
+  splitBatchNorm: flag,
+  upsample: oneOf('asymmetric', 'half-pixel'),
+  input: inputCheck,
+  seed: whole,
+  ...normChecks,
+}
 
 /** FRRN; images are RGB in [0, 1] without further normalisation, logits have the image's size. Throws ShapeError for
  * sizes that are no multiple of 16 (A) or 32 (B). */
@@ -70,6 +99,8 @@ export class Frrn extends Network {
   readonly config: ModelConfig
   readonly classes: number
   readonly sizeMultiple: number
+  readonly scoreStride = 1
+  readonly input: InputForm
   readonly upsample: 'asymmetric' | 'half-pixel'
   readonly stem: ConvUnit
   readonly before: readonly ResidualUnit[]
@@ -80,41 +111,43 @@ export class Frrn extends Network {
   readonly after: readonly ResidualUnit[]
   readonly classifier: Conv2d
 
-  constructor(variant: Variant, options: FrrnOptions) {
+  constructor(variant: Variant, options: FrrnOptions = {}) {
     super()
-    const full = { ...defaults, ...options }
-    const { classes, base, lanes, seed, eps, momentum, statistic } = full
-    for (const [name, count] of Object.entries({ classes, base, lanes }))
-      if (!(Number.isInteger(count) && count > 0))
-        throw new OptionError(`frrn-${variant}: ${name} is ${count}`, 'use a whole number from 1')
-    this.config = { name: `frrn-${variant}`, options: { ...full } }
-    const norm = { eps, momentum, statistic }
+    const full = readOptions(`frrn-${variant}`, options, frrnDefaults, frrnChecks)
+    const { classes, base, lanes, seed, eps, momentum, statistic, frozen } = full
+    this.config = { name: `frrn-${variant}`, options: full }
+    const norm = { eps, momentum, statistic, frozen }
     const unit = { seed, norm }
     const { encoder, decoder } = tables[variant]
     this.classes = classes
     this.sizeMultiple = 2 ** encoder.length
     this.upsample = full.upsample
+    this.input = full.input
 
     this.stem = new ConvUnit(3, base, 5, unit)
-    this.before = [1, 2, 3].map(() => new ResidualUnit(base, base, unit))
+    this.before = Array.from(
+      { length: deepened(3, full.depthMultiplier) },
+      () => new ResidualUnit(base, base, unit),
+    )
     this.split = plainConv(base, lanes, 1, unit, 1)
     this.splitBn = full.splitBatchNorm ? new BatchNorm2d(lanes, norm) : undefined
     let inputs = base
-    const stage = ([units, times]: Row, factor: number): Stage => {
+    const stage = ([rows, times]: Row, factor: number): Stage => {
+      const units = deepened(rows, full.depthMultiplier)
       const made = new Stage(inputs, { units, width: base * times, factor }, lanes, unit)
       inputs = base * times
       return made
     }
     this.encoder = encoder.map((row, i) => stage(row, 2 ** (i + 1)))
     this.decoder = decoder.map((row, i) => stage(row, 2 ** (decoder.length - i)))
-    this.after = [inputs + lanes, base, base].map((width) => new ResidualUnit(width, base, unit))
+    this.after = this.before.map((_, i) => new ResidualUnit(i ? base : inputs + lanes, base, unit))
     this.classifier = new Conv2d(base, classes, 1, { init: heUniform({ seed, gain: 1 }) })
     nameVariables(this)
   }
 
   protected forward(image: Tensor, mode: Mode): Tensor {
     this.checkSize(image)
-    let x = this.stem.apply(image, mode)
+    let x = this.stem.apply(inForm(image, this.input), mode)
     for (const unit of this.before) x = unit.apply(x, mode)
     const split = this.split.apply(x)
     let s: Streams = { y: x, z: this.splitBn ? this.splitBn.apply(split, mode) : split }
@@ -149,7 +182,7 @@ export class Frrn extends Network {
 const halved = (y: Tensor): Tensor => maxPool2d(y, { kernel: 2, stride: 2 })
 
 /** FRRN A: 4 poolings, 17.7 M parameters at the default width. */
-export const frrnA = (options: FrrnOptions): Frrn => new Frrn('a', options)
+export const frrnA = (options: FrrnOptions = {}): Frrn => new Frrn('a', options)
 
 /** FRRN B: 5 poolings, 24.8 M parameters at the default width, for images of twice the size. */
-export const frrnB = (options: FrrnOptions): Frrn => new Frrn('b', options)
+export const frrnB = (options: FrrnOptions = {}): Frrn => new Frrn('b', options)

@@ -2,70 +2,67 @@
 
 import { OptionError } from '../engine/errors.ts'
 import { suggest } from '../nn/near.ts'
-import { type FrrnOptions, frrnA, frrnB } from './frrn.ts'
+import { frrnA, frrnB, frrnChecks } from './frrn.ts'
 import type { ModelConfig, Network } from './network.ts'
+import type { Check } from './options.ts'
+import {
+  ResNet,
+  type ResNetDepth,
+  type ResNetOptions,
+  resNetChecks,
+  resNetDepths,
+} from './resnet.ts'
 
 export { Frrn, type FrrnOptions, frrnA, frrnB } from './frrn.ts'
+export { type InputForm, inForm } from './input.ts'
 export { type ModelConfig, Network } from './network.ts'
+export type { NormOptions } from './options.ts'
+export {
+  Backbone,
+  type BackboneOptions,
+  ResNet,
+  type ResNetDepth,
+  type ResNetOptions,
+} from './resnet.ts'
 
-type Check = (value: unknown) => boolean
-
-const count: Check = (v) => Number.isInteger(v) && (v as number) > 0
-const positive: Check = (v) => typeof v === 'number' && v > 0
-const oneOf =
-  (...values: unknown[]): Check =>
-  (v) =>
-    values.includes(v)
-
-const frrnOptions: Record<keyof FrrnOptions, Check> = {
-  classes: count,
-  base: count,
-  lanes: count,
-  splitBatchNorm: oneOf(true, false),
-  upsample: oneOf('asymmetric', 'half-pixel'),
-  eps: positive,
-  momentum: positive,
-  statistic: oneOf('variance', 'inverse-deviation'),
-  seed: Number.isInteger,
-}
-
-interface Entry {
+/** A network by name. */
+export interface ModelEntry {
   /** One line for `--help`. */
   readonly summary: string
   readonly options: Readonly<Record<string, Check>>
   build(options: never): Network
 }
 
+const resNets = Object.fromEntries(
+  resNetDepths.map((depth: ResNetDepth) => [
+    `resnet-${depth}`,
+    {
+      summary: `ResNet-${depth} (He et al. 2016): a classifier, and the backbone of others`,
+      options: resNetChecks,
+      build: (options: ResNetOptions) => new ResNet(depth, options),
+    },
+  ]),
+)
+
 /** Networks by name. */
-export const models = {
+export const models: Readonly<Record<string, ModelEntry>> = {
+  ...resNets,
   'frrn-a': {
     summary: 'FRRN A (Pohlen et al. 2017): full resolution, 4 poolings',
-    options: frrnOptions,
+    options: frrnChecks,
     build: frrnA,
   },
   'frrn-b': {
     summary: 'FRRN B (Pohlen et al. 2017): full resolution, 5 poolings',
-    options: frrnOptions,
+    options: frrnChecks,
     build: frrnB,
   },
-} as const satisfies Record<string, Entry>
+}
 
 /** The network that a configuration describes; options left out take the network's defaults. Throws OptionError for
  * a name, an option or a value that does not exist. */
 export function buildModel({ name, options }: ModelConfig): Network {
   if (!Object.hasOwn(models, name))
     throw new OptionError(`there is no model ${name}`, suggest(name, Object.keys(models)))
-  const entry: Entry = models[name as keyof typeof models]
-  for (const [key, value] of Object.entries(options)) {
-    if (!Object.hasOwn(entry.options, key))
-      throw new OptionError(
-        `${name} has no option ${key}`,
-        suggest(key, Object.keys(entry.options)),
-      )
-    if (!entry.options[key](value))
-      throw new OptionError(`${name}: ${key} cannot be ${JSON.stringify(value)}`)
-  }
-  if (options['classes'] === undefined)
-    throw new OptionError(`${name} needs the option classes`, 'the number of classes to tell apart')
-  return entry.build(options as never)
+  return models[name].build(options as never)
 }

@@ -10,11 +10,14 @@ export interface ModelConfig {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** Maps RGB images f32 [n, h, w, 3] to class scores (logits). */
+/** Maps RGB images f32 [n, h, w, 3], in [0, 1], to class scores (logits): [n, ⌈h/s⌉, ⌈w/s⌉, classes] with s its
+ * `scoreStride`, or [n, classes] where it scores images as a whole. */
 export abstract class Network extends Module<[image: Tensor, mode: Mode]> {
   /** `buildModel(config)` gives the same network with the same starting values. */
   abstract readonly config: ModelConfig
   abstract readonly classes: number
-  /** Height and width of images must be multiples of this. */
+  /** Height and width of images must be multiples of this; 1 where any size will do. */
   abstract readonly sizeMultiple: number
+  /** Image pixels from one score to the next: 1 where each pixel has its own, 0 where an image has one for all. */
+  abstract readonly scoreStride: number
 }

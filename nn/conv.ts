@@ -6,7 +6,9 @@ import { conv2d } from '../engine/ops/conv.ts'
 import type { ConvOptions } from '../engine/ops/conv-options.ts'
 import { type ConvTransposeOptions, convTranspose2d } from '../engine/ops/conv-transpose.ts'
 import { linear } from '../engine/ops/linear.ts'
-import { checkCount, optionsOf, pairOf } from '../engine/ops/options.ts'
+import { checkCount, optionsOf, type Pair, pairOf, sidesOf } from '../engine/ops/options.ts'
+import { refuseOption } from '../engine/ops/refuse.ts'
+import { slice } from '../engine/ops/shape.ts'
 import type { Tensor, Variable } from '../engine/tensor.ts'
 import { partOf } from '../engine/trace.ts'
 import { heUniform, type Initializer, zeros } from './init.ts'
@@ -22,8 +24,10 @@ export interface Conv2dOptions extends ConvOptions {
   readonly init?: Initializer
 }
 
-/** Cross-correlation of [n, h, w, in] with a weight [kh, kw, in, out], giving [n, h', w', out]. */
-export class Conv2d extends Module<[x: Tensor]> {
+/** Cross-correlation of [n, h, w, in] with a weight [kh, kw, in, out], giving [n, h', w', out]. With an `offset`, of less than
+ * the stride, it gives the outputs that stand so many rows and columns further on, which the stride leaves out otherwise:
+ * those of all offsets, interleaved, are the output of the same convolution without a stride. */
+export class Conv2d extends Module<[x: Tensor, offset?: Pair]> {
   readonly weight: Variable
   readonly bias: Variable | undefined
   readonly options: ConvOptions
@@ -45,9 +49,21 @@ export class Conv2d extends Module<[x: Tensor]> {
     this.options = rest
   }
 
-  protected forward(x: Tensor): Tensor {
-    const y = conv2d(x, this.weight, this.options)
+  protected forward(x: Tensor, offset: Pair = [0, 0]): Tensor {
+    const y = offset.some((n) => n) ? this.from(x, offset) : conv2d(x, this.weight, this.options)
     return this.bias ? add(y, this.bias) : y
+  }
+
+  /** Fewer rows of padding before x, or fewer rows of x where there is not that much padding. */
+  private from(x: Tensor, offset: Pair): Tensor {
+    const { padding = 0 } = this.options
+    if (padding === 'same')
+      return refuseOption('Conv2d', "an offset has no meaning with padding 'same'", 'give numbers')
+    const [top, left, bottom, right] = sidesOf('Conv2d', padding)
+    const less = [top - offset[0], left - offset[1]]
+    const [up, side] = less.map((n) => Math.max(0, n))
+    const cut = slice(x, [0, ...less.map((n) => Math.max(0, -n))])
+    return conv2d(cut, this.weight, { ...this.options, padding: [up, side, bottom, right] })
   }
 }
 

@@ -39,7 +39,7 @@ export {
   predict,
   type Reduction,
 } from './losses.ts'
-export { type AnyModule, type Mode, Module, nameVariables } from './module.ts'
+export { type AnyModule, joined, type Mode, Module, nameVariables } from './module.ts'
 export { nearest, suggest } from './near.ts'
 export { BatchNorm2d, type BatchNormOptions } from './norm.ts'
 export { buffer, isBuffer, parameter } from './parameter.ts'

@@ -2,6 +2,7 @@
 // of the fields, and with them the names of variables, of nodes in the graph, and of entries in a checkpoint.
 
 import { AtrousError } from '../engine/errors.ts'
+import { add } from '../engine/ops/arithmetic.ts'
 import type { RandomKey } from '../engine/ops/random.ts'
 import { refuseOption } from '../engine/ops/refuse.ts'
 import { Tensor, Variable } from '../engine/tensor.ts'
@@ -17,7 +18,14 @@ export interface Mode {
   readonly statistics?: 'batch' | 'running'
   /** Fixes the draws of dropout; needed in training where a network has dropout. */
   readonly random?: RandomKey
+  /** Called by each residual unit, in the order of the forward pass, with the two terms of its sum; what it returns is
+   * added instead. Measurements put their gates here. */
+  readonly residual?: (shortcut: Tensor, branch: Tensor) => readonly [Tensor, Tensor]
 }
+
+/** The sum of a residual unit; whole units call this rather than `add`, so that `mode.residual` sees their two paths. */
+export const joined = (shortcut: Tensor, branch: Tensor, mode: Mode): Tensor =>
+  add(...(mode.residual?.(shortcut, branch) ?? [shortcut, branch]))
 
 /** Throws OptionError for what is no mode, as where none was given to `apply`. */
 export function checkMode(op: string, mode: Mode): void {

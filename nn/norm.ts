@@ -12,6 +12,7 @@ import { checkMode, type Mode, Module } from './module.ts'
 import { buffer, parameter } from './parameter.ts'
 
 const me = 'BatchNorm2d'
+const defaults = { eps: 1e-5, momentum: 0.1, statistic: 'variance', frozen: 'none' } as const
 
 export interface BatchNormOptions {
   /** Added to the variance; default 1e-5. */
@@ -21,6 +22,9 @@ export interface BatchNormOptions {
   /** What is averaged beside the mean: the unbiased variance (default, as in torchvision), or 1 / √(biased variance +
    * eps) as in FRRN's released code. */
   readonly statistic?: 'variance' | 'inverse-deviation'
+  /** `statistics`: the running averages hold in training too and stay as they are. `affine`: weight and bias are no
+   * parameters either. For fine-tuning; with the statistics of new weights nothing is normalised. Default `none`. */
+  readonly frozen?: 'none' | 'statistics' | 'affine'
 }
 
 /** Normalises each channel of [..., channels]: in training by the statistics of the batch, whose running averages it
@@ -34,25 +38,28 @@ export class BatchNorm2d extends Module {
   readonly running_inv_std: Variable | undefined
   readonly eps: number
   readonly momentum: number
+  readonly frozen: boolean
 
   constructor(channels: number, options: BatchNormOptions = {}) {
     super()
-    const defaults = { eps: 1e-5, momentum: 0.1, statistic: 'variance' } as const
-    const { eps, momentum, statistic } = optionsOf(me, options, defaults)
+    const { eps, momentum, statistic, frozen } = optionsOf(me, options, defaults)
     checkCount(me, 'channels', channels, 'it is the size of the last axis')
     checkChoice(me, 'statistic', statistic, ['variance', 'inverse-deviation'])
+    checkChoice(me, 'frozen', frozen, ['none', 'statistics', 'affine'])
     if (!(Number.isFinite(eps) && eps >= 0))
       refuseOption(me, `eps ${shown(eps)} is no number from 0`, 'it is small beside the variances')
     if (!(typeof momentum === 'number' && momentum >= 0 && momentum <= 1))
       refuseOption(me, `momentum ${shown(momentum)} is no share`, 'use one from 0 to 1')
     const inverse = statistic === 'inverse-deviation'
-    this.weight = parameter([channels], ones)
-    this.bias = parameter([channels], zeros)
+    const affine = frozen === 'affine' ? buffer : parameter
+    this.weight = affine([channels], ones)
+    this.bias = affine([channels], zeros)
     this.running_mean = buffer([channels], zeros)
     this.running_var = inverse ? undefined : buffer([channels], ones)
     this.running_inv_std = inverse ? buffer([channels], ones) : undefined
     this.eps = eps
     this.momentum = momentum
+    this.frozen = frozen !== 'none'
   }
 
   protected forward(x: Tensor, mode: Mode): Tensor {
@@ -67,7 +74,7 @@ export class BatchNorm2d extends Module {
         'they are the last axis, as in [n, h, w, c]',
       )
     const batch = (mode.statistics ?? (mode.train ? 'batch' : 'running')) === 'batch'
-    return batch ? this.byBatch(x, mode.train) : this.byAverages(x)
+    return batch && !this.frozen ? this.byBatch(x, mode.train) : this.byAverages(x)
   }
 
   private byBatch(x: Tensor, update: boolean): Tensor {

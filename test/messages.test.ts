@@ -35,6 +35,7 @@ const others: Readonly<Record<string, string>> = {
   checkState: '',
   countParameters: '',
   nameVariables: '',
+  joined: 'adds within residual units',
   nearest: 'is on names, as is the next one',
   suggest: '',
 }

@@ -89,7 +89,7 @@ test('models: a stored configuration builds the same network, with the same star
     () => buildModel({ name: 'frrn-a', options: { classes: 5, upsample: 'nearest' } }),
     /upsample cannot be "nearest"/,
   )
-  assert.throws(() => buildModel({ name: 'frrn-b', options: {} }), /needs the option classes/)
+  assert.equal(buildModel({ name: 'frrn-b', options: {} }).classes, 19)
 })
 
 test('models: an image of another size is refused with the size that fits', () => {

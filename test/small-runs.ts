@@ -20,6 +20,7 @@ export class Thumb extends Network {
   readonly config: ModelConfig = { name: 'thumb', options: {} }
   readonly classes = STREET_CLASSES.length
   readonly sizeMultiple = 4
+  readonly scoreStride = 1
   readonly conv = new Conv2d(3, 4, 3, { padding: 1, bias: false, init: heUniform({ seed: 1 }) })
   readonly bn = new BatchNorm2d(4)
   readonly classifier = new Conv2d(4, STREET_CLASSES.length, 1)

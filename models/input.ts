@@ -1,0 +1,30 @@
+// What a network expects of its images: they come as RGB in [0, 1], and the first thing it does is bring them to the
+// form that its weights were trained with. So the same image goes into every network, and zero padding means the mean.
+
+import { div, mul, sub } from '../engine/ops/arithmetic.ts'
+import { indexSelect } from '../engine/ops/index-select.ts'
+import { constant } from '../engine/ops/source.ts'
+import type { Tensor } from '../engine/tensor.ts'
+import { scope } from '../engine/trace.ts'
+import { oneOf } from './options.ts'
+
+/** `none`: as they are. `imagenet`: mean subtracted and divided by the deviation of ImageNet's colours, as torchvision, timm
+ * and P4's code have it. `caffe`: BGR in 0..255 with the mean colour subtracted, as the original ResNets have it. */
+export type InputForm = 'none' | 'imagenet' | 'caffe'
+
+export const inputCheck = oneOf('none', 'imagenet', 'caffe')
+
+const mean = [0.485, 0.456, 0.406]
+const deviation = [0.229, 0.224, 0.225]
+/** In the order blue, green, red. */
+const caffeMean = [103.939, 116.779, 123.68]
+
+/** An image f32 [n, h, w, 3], RGB in [0, 1], in the form that a network was trained with. */
+export function inForm(image: Tensor, form: InputForm): Tensor {
+  if (form === 'none') return image
+  return scope('input', () =>
+    form === 'imagenet'
+      ? div(sub(image, constant(mean)), constant(deviation))
+      : sub(mul(indexSelect(image, constant(Int32Array.of(2, 1, 0)), 3), 255), constant(caffeMean)),
+  )
+}

@@ -1,0 +1,78 @@
+// The options of networks: JSON all through, each with a default, checked in one place whether they come from code, a
+// command line or a stored configuration.
+
+import { OptionError } from '../engine/errors.ts'
+import { suggest } from '../nn/near.ts'
+import type { BatchNormOptions } from '../nn/norm.ts'
+
+/** What a value may be. */
+export interface Check {
+  /** Completes "it must be …". */
+  readonly what: string
+  fits(value: unknown): boolean
+}
+
+/** A check for each option of a network. */
+export type Checks<T> = { readonly [K in keyof Required<T>]: Check }
+
+const isWhole = (v: unknown, least: number): boolean =>
+  Number.isSafeInteger(v) && (v as number) >= least
+
+export const count: Check = { what: 'a whole number from 1', fits: (v) => isWhole(v, 1) }
+export const whole: Check = { what: 'a whole number', fits: Number.isSafeInteger }
+export const positive: Check = {
+  what: 'a number above 0',
+  fits: (v) => typeof v === 'number' && v > 0 && v < Number.POSITIVE_INFINITY,
+}
+export const share: Check = {
+  what: 'a number from 0, below 1',
+  fits: (v) => typeof v === 'number' && v >= 0 && v < 1,
+}
+export const odd: Check = {
+  what: 'an odd whole number from 1',
+  fits: (v) => isWhole(v, 1) && (v as number) % 2 === 1,
+}
+export const flag: Check = { what: 'true or false', fits: (v) => typeof v === 'boolean' }
+export const oneOf = (...values: readonly (string | number)[]): Check => ({
+  what: `one of ${values.join(', ')}`,
+  fits: (v) => values.includes(v as string | number),
+})
+
+/** The options of all batch normalisation in a network. */
+export interface NormOptions
+  extends Pick<BatchNormOptions, 'eps' | 'momentum' | 'statistic' | 'frozen'> {}
+
+export const normChecks: Checks<NormOptions> = {
+  eps: positive,
+  momentum: { what: 'a share from 0 to 1', fits: (v) => typeof v === 'number' && v >= 0 && v <= 1 },
+  statistic: oneOf('variance', 'inverse-deviation'),
+  frozen: oneOf('none', 'statistics', 'affine'),
+}
+
+/** What is given, and `defaults` for the rest. Throws OptionError, in the name of the network, for an option or a value
+ * that does not exist. */
+export function readOptions<T extends object>(
+  name: string,
+  given: T,
+  defaults: Required<T>,
+  checks: Checks<T>,
+): Required<T> {
+  const all: Record<string, unknown> = { ...defaults }
+  for (const [key, value] of Object.entries(given)) {
+    if (!Object.hasOwn(checks, key))
+      throw new OptionError(`${name} has no option ${key}`, suggest(key, Object.keys(checks)))
+    if (value === undefined) continue
+    const { fits, what } = checks[key as keyof T]
+    if (!fits(value))
+      throw new OptionError(
+        `${name}: ${key} cannot be ${JSON.stringify(value)}`,
+        `it must be ${what}`,
+      )
+    all[key] = value
+  }
+  return all as Required<T>
+}
+
+/** How many units a stage has when a depth multiplier is applied to its `units`: at least 1 where there are any. */
+export const deepened = (units: number, multiplier: number): number =>
+  units && Math.max(1, Math.round(units * multiplier))
