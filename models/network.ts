@@ -16,6 +16,9 @@ export abstract class Network extends Module<[image: Tensor, mode: Mode]> {
   /** `buildModel(config)` gives the same network with the same starting values. */
   abstract readonly config: ModelConfig
   abstract readonly classes: number
+  /** `scores`: what a class mask is made of. `boxes`: [n, ⌈h/s⌉, ⌈w/s⌉, 4 · classes], for each object class where and how
+   * large the instance around a pixel is (see localization.ts). */
+  readonly predicts: 'scores' | 'boxes' = 'scores'
   /** Height and width of images must be multiples of this; 1 where any size will do. */
   abstract readonly sizeMultiple: number
   /** Image pixels from one score to the next: 1 where each pixel has its own, 0 where an image has one for all. */
