@@ -1,38 +1,19 @@
 // FRRN's counts and shapes, and models from stored configurations: all by tracing, without a device.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import type { TensorType } from '../engine/dtype.ts'
-import { graphOf } from '../engine/graph.ts'
-import { apply } from '../engine/op.ts'
-import { inputOp } from '../engine/ops/source.ts'
-import type { Tensor } from '../engine/tensor.ts'
-import { tracing } from '../engine/trace.ts'
 import { buildModel, frrnA, frrnB } from '../models/index.ts'
-import { capture } from '../nn/capture.ts'
 import { countParameters } from '../nn/state.ts'
-import { needShared, test } from './harness.ts'
+import { test } from './harness.ts'
+import { checkCounts, onPaper } from './paper.ts'
 
-/** Applies `fn` to an image without a device. */
-function onPaper<R>(shape: readonly number[], fn: (image: Tensor) => R): R {
-  const type: TensorType = { dtype: 'f32', shape }
-  return tracing(() => fn(apply(inputOp, [], { type, position: 0 })[0])).result
-}
-
-const macsOf = (y: Tensor): number =>
-  graphOf([], [y], []).nodes.reduce(
-    (n, { op, inputs, types, attrs }) => n + op.cost(inputs, types, attrs).macs,
-    0,
-  )
-
-/** Names of the counted stages in terms of our modules. */
-const stageName = (name: string, encoders: number): string | undefined => {
-  const [kind, factor] = name.split('/')
-  const level = Math.log2(Number(factor))
-  if (name === 'stem') return 'before.2'
-  if (kind === 'enc') return `encoder.${level - 1}.y`
-  if (kind === 'dec') return `decoder.${encoders - 1 - level}.y`
-  return undefined
+/** Which modules return the counted stages. */
+const stagesOf = (encoders: number): Record<string, string> => {
+  const stages: Record<string, string> = {
+    ...{ stem: 'before.2', residual: 'split', concat: ':concat', score: 'classifier' },
+  }
+  for (let i = 0; i < encoders; i++) stages[`enc/${2 ** (i + 1)}`] = `encoder.${i}.y`
+  for (let i = 1; i < encoders; i++) stages[`dec/${2 ** i}`] = `decoder.${encoders - 1 - i}.y`
+  return stages
 }
 
 for (const [key, make, encoders] of [
@@ -43,26 +24,12 @@ for (const [key, make, encoders] of [
     ['official', true],
     ['paper-table', false],
   ] as const)
-    test(`${key}: parameters, multiply-adds and shapes, ${form}`, () => {
-      const counts = JSON.parse(readFileSync(needShared('reference/counts.json'), 'utf8'))
-      const want = counts.models[`${key}/cityscapes19/${form}`]
-      const model = make({ classes: 19, splitBatchNorm })
-      assert.equal(countParameters(model), want.params.trainable)
-      const running = model.buffers().reduce((n, v) => n + v.shape[0], 0)
-      assert.equal(running, want.params.bn_running)
-      const [c, h, w] = want.input
-      const stages = (want.stages as [string, number, number, number][]).flatMap((stage) => {
-        const name = stageName(stage[0], encoders)
-        return name ? [{ name, shape: [1, stage[2], stage[3], stage[1]] }] : []
-      })
-      const names = stages.map((s) => s.name)
-      const { result, values } = onPaper([1, h, w, c], (image) =>
-        capture(model, names)(image, { train: false }),
-      )
-      assert.equal(macsOf(result), want.macs)
-      assert.deepEqual(result.shape, [1, h, w, 19])
-      for (const { name, shape } of stages) assert.deepEqual(values[name].shape, shape, name)
-    })
+    test(`${key}: parameters, multiply-adds and shapes, ${form}`, () =>
+      checkCounts(
+        `${key}/cityscapes19/${form}`,
+        make({ classes: 19, splitBatchNorm }),
+        stagesOf(encoders),
+      ))
 
 test('frrn: the published numbers of parameters', () => {
   const count = (make: typeof frrnA, splitBatchNorm: boolean) =>
