@@ -1,0 +1,88 @@
+// What loading a file's weights into a network came to: every name accounted for, in one table.
+
+import { DataError } from '../../engine/errors.ts'
+import { listed } from '../../nn/near.ts'
+import type { LoadOptions } from './load.ts'
+
+/** What became of each name. */
+export interface LoadReport {
+  readonly file: string
+  /** Name of the key map. */
+  readonly keys: string
+  readonly prefix: string
+  /** Paths of variables that the file gives. */
+  readonly loaded: readonly string[]
+  /** Paths that files of this kind never hold, such as those of a new head: they keep their starting values. */
+  readonly fresh: readonly string[]
+  /** Paths that the file should hold and does not, with the names looked for. */
+  readonly missing: readonly string[]
+  /** Names in the file that the model has no place for. */
+  readonly unexpected: readonly string[]
+  /** Paths with the shape in the file (in our layout) and the one needed. */
+  readonly misshaped: readonly string[]
+  /** Paths whose values are not all finite. */
+  readonly nonFinite: readonly string[]
+  /** Options of the model that differ from those that the weights were trained with. */
+  readonly otherForm: readonly string[]
+  /** All of it as a table, one line a kind. */
+  readonly text: string
+}
+
+/** Throws what `loadWeights` would throw. */
+export function checkReport(report: LoadReport, { strict = true }: LoadOptions = {}): void {
+  const { file, loaded, missing, unexpected, misshaped, nonFinite, otherForm } = report
+  const fatal = nonFinite.length > 0 || loaded.length === 0
+  const unfit = [missing, unexpected, misshaped, otherForm].some((list) => list.length > 0)
+  if (!fatal && !(strict && unfit)) return
+  const problem = nonFinite.length
+    ? 'holds values that are not finite'
+    : loaded.length
+      ? 'does not fit the model'
+      : 'gives this model nothing'
+  throw new DataError(file, `${problem}\n${indented(report.text)}`, hintFor(report))
+}
+
+function hintFor({ nonFinite, loaded, otherForm, misshaped, unexpected }: LoadReport): string {
+  if (nonFinite.length) return 'these weights are damaged or diverged; take others'
+  if (!loaded.length) return 'build the network that the file was made for'
+  if (otherForm.length)
+    return 'build the model with these options, or load with anyForm if you know better'
+  if (misshaped.length) return 'build the model with the widths and classes of the file'
+  if (unexpected.length)
+    return "build the network that the file was made for, or load a part of it: part: 'backbone'"
+  return 'strict: false loads what does fit'
+}
+
+/** The lists of a report, by what a person is told of them. */
+const kinds = {
+  loaded: 'loaded',
+  fresh: 'keep their starting values',
+  missing: 'missing in the file',
+  unexpected: 'unexpected in the file',
+  misshaped: 'of another shape',
+  nonFinite: 'not finite',
+  otherForm: 'trained otherwise',
+} as const
+
+export type Lists = Record<keyof typeof kinds, string[]>
+
+/** A report in the making. */
+export const emptyLists = (): Lists =>
+  Object.fromEntries(Object.keys(kinds).map((kind) => [kind, []])) as unknown as Lists
+
+/** One line for each kind of names, the first of them listed. */
+export function table(report: Lists & { readonly file: string; readonly keys: string }): string {
+  const rows = (Object.keys(kinds) as (keyof typeof kinds)[]).flatMap((kind) => {
+    const list = report[kind]
+    if (!list.length) return []
+    const names = kind === 'loaded' ? '' : `  ${listed(list)}`
+    return [`${kinds[kind].padEnd(26)} ${String(list.length).padStart(5)}${names}`]
+  })
+  return [`names of ${report.keys}`, ...rows].join('\n')
+}
+
+const indented = (text: string): string => text.replace(/^/gm, '  ')
+
+/** A variable and the names that were looked for. */
+export const described = (path: string, names: readonly string[]): string =>
+  names.length === 1 && names[0] === path ? path : `${path} (${names.join(', ')})`
