@@ -2,7 +2,10 @@
 
 import { OptionError } from '../engine/errors.ts'
 import { suggest } from '../nn/near.ts'
+import { type FcrnOptions, fcrn, fcrnChecks } from './fcrn.ts'
 import { frrnA, frrnB, frrnChecks } from './frrn.ts'
+import { Gcn, type GcnOptions, type GcnVariant, gcnChecks } from './gcn.ts'
+import { GcnResNet, type GcnResNetOptions, gcnResNetChecks } from './gcn-backbone.ts'
 import type { ModelConfig, Network } from './network.ts'
 import type { Check } from './options.ts'
 import {
@@ -12,8 +15,18 @@ import {
   resNetChecks,
   resNetDepths,
 } from './resnet.ts'
+import { type CifarOptions, CifarResNet, cifarChecks } from './resnet-cifar.ts'
+import { type WiderOptions, wider, widerChecks, widerVariants } from './wider.ts'
 
+export { Fcrn, type FcrnOptions, fcrn } from './fcrn.ts'
 export { Frrn, type FrrnOptions, frrnA, frrnB } from './frrn.ts'
+export { Gcn, type GcnOptions, type GcnVariant } from './gcn.ts'
+export {
+  GcnBackbone,
+  type GcnBackboneOptions,
+  GcnResNet,
+  type GcnResNetOptions,
+} from './gcn-backbone.ts'
 export { type InputForm, inForm } from './input.ts'
 export { type ModelConfig, Network } from './network.ts'
 export type { NormOptions } from './options.ts'
@@ -24,6 +37,8 @@ export {
   type ResNetDepth,
   type ResNetOptions,
 } from './resnet.ts'
+export { type CifarOptions, CifarResNet } from './resnet-cifar.ts'
+export { Wider, type WiderOptions, type WiderVariant, wider } from './wider.ts'
 
 /** A network by name. */
 export interface ModelEntry {
@@ -44,9 +59,54 @@ const resNets = Object.fromEntries(
   ]),
 )
 
+const widers = Object.fromEntries(
+  widerVariants.map((variant) => [
+    `model-${variant}`,
+    {
+      summary: `Model ${variant.toUpperCase()} (Wu et al. 2019): wide, to segment or to classify`,
+      options: widerChecks,
+      build: (options: WiderOptions) => wider(variant, options),
+    },
+  ]),
+)
+
+const gcns = Object.fromEntries(
+  [...resNetDepths, '50-gcn' as const].map((variant: GcnVariant) => [
+    `gcn-${variant}`,
+    {
+      summary: `GCN (Peng et al. 2017) on ResNet${variant === '50-gcn' ? '50-GCN' : `-${variant}`}`,
+      options: gcnChecks(variant),
+      build: (options: GcnOptions) => new Gcn(variant, options),
+    },
+  ]),
+)
+
+const fcrns = Object.fromEntries(
+  resNetDepths.map((depth: ResNetDepth) => [
+    `fcrn-${depth}`,
+    {
+      summary: `FCRN (Wu et al. 2016): a dilated ResNet-${depth} that segments on a grid of 1/8`,
+      options: fcrnChecks,
+      build: (options: FcrnOptions) => fcrn(depth, options),
+    },
+  ]),
+)
+
 /** Networks by name. */
 export const models: Readonly<Record<string, ModelEntry>> = {
   ...resNets,
+  'resnet-110': {
+    summary: 'ResNet-110 (He et al. 2016): a classifier of CIFAR-10',
+    options: cifarChecks,
+    build: (options: CifarOptions) => new CifarResNet(options),
+  },
+  ...fcrns,
+  'resnet-50-gcn': {
+    summary: 'ResNet50-GCN (Peng et al. 2017): a classifier with large kernels in its last stages',
+    options: gcnResNetChecks,
+    build: (options: GcnResNetOptions) => new GcnResNet(options),
+  },
+  ...gcns,
   'frrn-a': {
     summary: 'FRRN A (Pohlen et al. 2017): full resolution, 4 poolings',
     options: frrnChecks,
@@ -57,6 +117,7 @@ export const models: Readonly<Record<string, ModelEntry>> = {
     options: frrnChecks,
     build: frrnB,
   },
+  ...widers,
 }
 
 /** The network that a configuration describes; options left out take the network's defaults. Throws OptionError for
