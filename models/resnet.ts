@@ -2,7 +2,6 @@
 // their strides: a backbone whose last stages keep the size and are dilated instead.
 
 import { relu } from '../engine/ops/arithmetic.ts'
-
 import type { Pair } from '../engine/ops/options.ts'
 import { maxPool2d } from '../engine/ops/pool.ts'
 import { mean } from '../engine/ops/reduce.ts'
@@ -49,7 +48,8 @@ export interface BackboneOptions extends NormOptions {
   /** Where a bottleneck has its stride: `3x3` (default) as in torchvision and timm, `1x1` as in the original release. A net
    * must have the form that its weights were trained with. ResNet-18 and 34 have but one form. */
   readonly stride?: '3x3' | '1x1'
-  /** The stem's pooling: `padded` by 1 (default), or unpadded and rounded up as in the original release. */
+  /** The stem's pooling: `padded` by 1 (default), or unpadded and rounded up as in the original release, with windows one
+   * cell further right and down. (Over an odd map that release has one window less; here both forms have ⌈n/2⌉.) */
   readonly pool?: 'padded' | 'ceil'
   /** A bias in the first convolution: in the original ResNet-50 only. Default false. */
   readonly stemBias?: boolean
@@ -94,9 +94,9 @@ export const backboneChecks: Checks<BackboneOptions> = {
 type Blocks = readonly (BasicBlock | Bottleneck)[]
 
 /** The convolutional part of a residual network. It gives the features of res-2, res-3, res-4 and res-5, each
- * [n, ⌈h/s⌉, ⌈w/s⌉, c] with s = 4, 8, 16 and 32, but none above `outputStride`. With an `offset` of 0s and 1s the last
- * strided stage samples its input from that pixel on (see shifted.ts). */
-export class Backbone extends Module<[image: Tensor, mode: Mode, offset?: Pair], Tensor[]> {
+ * [n, ⌈h/s⌉, ⌈w/s⌉, c] with s = 4, 8, 16 and 32, but none above `outputStride`. Feature (i, j) is centred on pixel
+ * (s·i, s·j), or 2 pixels further on with the `ceil` pooling. */
+export class Backbone extends Module<[image: Tensor, mode: Mode], Tensor[]> {
   readonly options: Required<BackboneOptions>
   /** Of the features of res-2 … res-5. */
   readonly channels: readonly number[]
@@ -144,24 +144,48 @@ export class Backbone extends Module<[image: Tensor, mode: Mode, offset?: Pair],
     ;[this.layer1, this.layer2, this.layer3, this.layer4] = stages
   }
 
-  /** All residual blocks, in order. */
-  get blocks(): Blocks {
-    return [this.layer1, this.layer2, this.layer3, this.layer4].flat()
+  private get stages(): readonly Blocks[] {
+    return [this.layer1, this.layer2, this.layer3, this.layer4]
   }
 
-  protected forward(image: Tensor, mode: Mode, offset?: Pair): Tensor[] {
-    let x = relu(this.bn1.apply(this.conv1.apply(inForm(image, this.options.input)), mode))
-    x = maxPool2d(x, { kernel: 3, stride: 2, ...stemPools[this.options.pool] })
-    return [this.layer1, this.layer2, this.layer3, this.layer4].map((blocks, stage) => {
-      blocks.forEach((block, i) => {
-        x = block.apply(x, mode, stage === this.lastStrided && i === 0 ? offset : undefined)
-      })
+  /** All residual blocks, in order. */
+  get blocks(): Blocks {
+    return this.stages.flat()
+  }
+
+  protected forward(image: Tensor, mode: Mode): Tensor[] {
+    let x = this.stem(image, mode)
+    return this.stages.map((blocks) => {
+      x = through(blocks, x, mode)
       return x
     })
   }
+
+  /** The features that the last strided stage reads. */
+  trunk(image: Tensor, mode: Mode): Tensor {
+    const before = this.stages.slice(0, this.lastStrided)
+    return this.enter(() => through(before.flat(), this.stem(image, mode), mode))
+  }
+
+  /** The features of res-5 from those of `trunk`, sampled by the last strided stage from row and column `offset` (0 or 1)
+   * on; [0, 0] gives those of `apply`. */
+  top(trunk: Tensor, mode: Mode, offset: Pair): Tensor {
+    const [first, ...rest] = this.stages.slice(this.lastStrided).flat()
+    return this.enter(() => through(rest, first.apply(trunk, mode, offset), mode))
+  }
+
+  private stem(image: Tensor, mode: Mode): Tensor {
+    const { input, pool } = this.options
+    const x = relu(this.bn1.apply(this.conv1.apply(inForm(image, input)), mode))
+    return maxPool2d(x, { kernel: 3, stride: 2, padding: stemPools[pool] })
+  }
 }
 
-const stemPools = { padded: { padding: 1 }, ceil: { ceil: true } }
+const through = (blocks: Blocks, x: Tensor, mode: Mode): Tensor =>
+  blocks.reduce((y, block) => block.apply(y, mode), x)
+
+// Windows from each second cell on; those of the last may reach 1 or 2 cells beyond the map.
+const stemPools = { padded: 1, ceil: [0, 0, 2, 2] } as const
 
 /** Strides and dilations of a stage's blocks. Where a stride was removed, whatever comes after its place is dilated by
  * twice as much, so that it sees the pixels that it saw before (FACTS 3.1, steps 2 and 3). */

@@ -53,12 +53,17 @@ export abstract class Module<
   /** Runs `forward` under this module's path and lets `capture` see what it returns. Throws AtrousError when a module
    * that is not held in a field of the module around it is applied, since its parameters would not be trained. */
   apply(...args: Args): Result {
+    return this.enter(() => tapAll(this.forward(...args)))
+  }
+
+  /** Runs `build` under this module's path, as `apply` does: for modules that have other ways in beside it. */
+  protected enter<R>(build: () => R): R {
     const parent = current
     if (!parent) nameVariables(this)
     const name = parent ? nameWithin(parent, this) : ''
     current = this
     try {
-      return scope(name, () => tapAll(this.forward(...args)))
+      return scope(name, build)
     } finally {
       current = parent
     }
