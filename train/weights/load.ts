@@ -56,8 +56,8 @@ export function matchWeights(
       else place(path, variable, source.convert(...source.names.map((n) => tensors.get(n)!)))
     }
   }
-  // A head is new where the model has one that such files cannot hold, or where it is not asked for.
-  const headIsNew = lists.fresh.length > 0 || part !== ''
+  // Where the model's last layer is none that such files have, theirs is not wanted.
+  const headIsNew = ![...used].some(map.isHead)
   for (const name of tensors.keys())
     if (
       !used.has(name) &&
