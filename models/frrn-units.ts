@@ -3,6 +3,7 @@
 import { add, relu } from '../engine/ops/arithmetic.ts'
 import { concat } from '../engine/ops/concat.ts'
 import { maxPool2d } from '../engine/ops/pool.ts'
+import { resizeBilinear } from '../engine/ops/resize.ts'
 import { repeatUpsample } from '../engine/ops/upsample.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { Conv2d } from '../nn/conv.ts'
@@ -18,6 +19,16 @@ export interface UnitOptions {
 
 /** The pooling stream y at a stage's resolution and the residual stream z at full resolution. */
 export type Streams = Readonly<{ y: Tensor; z: Tensor }>
+
+/** How the pooling stream grows: src = dst / 2, or with half-pixel centres. */
+export type Enlarging = 'asymmetric' | 'half-pixel'
+
+/** [n, h, w, c] at half the size, by the maximum. */
+export const halved = (y: Tensor): Tensor => maxPool2d(y, { kernel: 2, stride: 2 })
+
+/** [n, h, w, c] at twice the size, bilinear. */
+export const doubled = (y: Tensor, how: Enlarging): Tensor =>
+  resizeBilinear(y, [y.shape[1] * 2, y.shape[2] * 2], how)
 
 /** A k×k convolution without bias that keeps the size; `gain` is 1 where no ReLU follows. */
 export const plainConv = (

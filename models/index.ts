@@ -4,6 +4,7 @@ import { OptionError } from '../engine/errors.ts'
 import { suggest } from '../nn/near.ts'
 import { type FcrnOptions, fcrn, fcrnChecks } from './fcrn.ts'
 import { frrnA, frrnB, frrnChecks } from './frrn.ts'
+import { FrrnBaseline, type FrrnBaselineOptions, frrnBaselineChecks } from './frrn-baseline.ts'
 import { Gcn, type GcnOptions, type GcnVariant, gcnChecks } from './gcn.ts'
 import { GcnResNet, type GcnResNetOptions, gcnResNetChecks } from './gcn-backbone.ts'
 import type { ModelConfig, Network } from './network.ts'
@@ -19,7 +20,8 @@ import { type CifarOptions, CifarResNet, cifarChecks } from './resnet-cifar.ts'
 import { type WiderOptions, wider, widerChecks, widerVariants } from './wider.ts'
 
 export { Fcrn, type FcrnOptions, fcrn } from './fcrn.ts'
-export { Frrn, type FrrnOptions, frrnA, frrnB } from './frrn.ts'
+export { type Block, Frrn, type FrrnOptions, frrnA, frrnB, type Tensors } from './frrn.ts'
+export { FrrnBaseline, type FrrnBaselineOptions, type Join } from './frrn-baseline.ts'
 export { Gcn, type GcnOptions, type GcnVariant } from './gcn.ts'
 export {
   GcnBackbone,
@@ -116,6 +118,11 @@ export const models: Readonly<Record<string, ModelEntry>> = {
     summary: 'FRRN B (Pohlen et al. 2017): full resolution, 5 poolings',
     options: frrnChecks,
     build: frrnB,
+  },
+  'frrn-baseline': {
+    summary: 'The ResNet with long skips that FRRN A is compared with (Pohlen et al. 2017)',
+    options: frrnBaselineChecks,
+    build: (options: FrrnBaselineOptions) => new FrrnBaseline(options),
   },
   ...widers,
 }

@@ -1,6 +1,8 @@
 // What a network expects of its images: they come as RGB in [0, 1], and the first thing it does is bring them to the
 // form that its weights were trained with. So the same image goes into every network, and zero padding means the mean.
 
+import { showType } from '../engine/dtype.ts'
+import { ShapeError } from '../engine/errors.ts'
 import { div, mul, sub } from '../engine/ops/arithmetic.ts'
 import { indexSelect } from '../engine/ops/index-select.ts'
 import { constant } from '../engine/ops/source.ts'
@@ -26,5 +28,21 @@ export function inForm(image: Tensor, form: InputForm): Tensor {
     form === 'imagenet'
       ? div(sub(image, constant(mean)), constant(deviation))
       : sub(mul(indexSelect(image, constant(Int32Array.of(2, 1, 0)), 3), 255), constant(caffeMean)),
+  )
+}
+
+/** Throws ShapeError, in the name of the network, for what is no image [n, h, w, 3] with h and w multiples of `multiple`. */
+export function checkImage(name: string, image: Tensor, multiple: number): void {
+  const [, h, w, c] = image.shape
+  if (image.shape.length === 4 && h % multiple === 0 && w % multiple === 0 && c === 3) return
+  const up = (n: number) => Math.ceil(n / multiple) * multiple
+  throw new ShapeError(
+    name,
+    `an image must be [n, h, w, 3] with h and w multiples of ${multiple}`,
+    [showType(image)],
+    '',
+    image.shape.length === 4 && c === 3
+      ? `pad it by reflection to ${up(h)} x ${up(w)}, its labels with void, and crop the logits`
+      : 'put the colour channels last',
   )
 }
