@@ -35,7 +35,7 @@ export function fieldOfViewOf(network: Network): FieldOfView | undefined {
 }
 
 /** A sentence to warn with where a network's field of view is larger than its images, [h, w] of a training crop or a test
- * image, so that its outermost taps never see anything but padding; undefined where all is well. Throws OptionError for what
+ * image, so that at no place all of its taps see the image; undefined where all is well (ibid.). Throws OptionError for what
  * is no size. */
 export function checkFieldOfView(
   network: Network,
@@ -51,6 +51,6 @@ export function checkFieldOfView(
   const instead = fitting >= 1 ? `, or dilation: ${fitting}` : ''
   return (
     `the classifier of ${network.config.name} sees ${pixels}×${pixels} pixels, more than images of ${h}×${w}: ` +
-    `its outermost taps read nothing but padding; use larger images${instead}`
+    `wherever it stands, some of its taps read padding; use larger images${instead}`
   )
 }

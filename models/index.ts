@@ -20,6 +20,13 @@ import { type CifarOptions, CifarResNet, cifarChecks } from './resnet-cifar.ts'
 import { type WiderOptions, wider, widerChecks, widerVariants } from './wider.ts'
 
 export { Fcrn, type FcrnOptions, fcrn } from './fcrn.ts'
+export {
+  checkFieldOfView,
+  type DilatedClassifier,
+  type FieldOfView,
+  fieldOfView,
+  fieldOfViewOf,
+} from './field-of-view.ts'
 export { type Block, Frrn, type FrrnOptions, frrnA, frrnB, type Tensors } from './frrn.ts'
 export { FrrnBaseline, type FrrnBaselineOptions, type Join } from './frrn-baseline.ts'
 export { Gcn, type GcnOptions, type GcnVariant } from './gcn.ts'
@@ -29,6 +36,7 @@ export {
   GcnResNet,
   type GcnResNetOptions,
 } from './gcn-backbone.ts'
+export { Head, type HeadOptions } from './heads.ts'
 export { type InputForm, inForm } from './input.ts'
 export { type ModelConfig, Network } from './network.ts'
 export type { NormOptions } from './options.ts'
@@ -40,6 +48,15 @@ export {
   type ResNetOptions,
 } from './resnet.ts'
 export { type CifarOptions, CifarResNet } from './resnet-cifar.ts'
+export {
+  passOffsets,
+  type ShiftedLossOptions,
+  shiftedLoss,
+  shiftedPass,
+  shiftedPasses,
+  shiftedPassLoss,
+  shiftedScores,
+} from './shifted.ts'
 export { Wider, type WiderOptions, type WiderVariant, wider } from './wider.ts'
 
 /** A network by name. */

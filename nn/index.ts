@@ -20,6 +20,13 @@ export {
   smoothL1,
 } from './elementwise-losses.ts'
 export {
+  type GridOptions,
+  type LabelGridOptions,
+  labelsOnGrid,
+  type ScoreOptions,
+  scoresOnImage,
+} from './grid.ts'
+export {
   filled,
   type HeOptions,
   heNormal,

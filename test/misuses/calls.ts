@@ -106,6 +106,8 @@ export const calls: Readonly<Record<string, Call>> = {
     { weight: f32(3), positiveWeight: 2, reduction: 'mean' },
   ],
   predict: () => [f32(2, 4, 3)],
+  labelsOnGrid: () => [u8(2, 12, 9), 8, { offset: 4, ignore: 255 }],
+  scoresOnImage: () => [f32(2, 2, 3, 4), [12, 18], 8, { offset: 3, stretch: false }],
 }
 
 /** A right construction of every layer. */

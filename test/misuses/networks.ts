@@ -13,10 +13,12 @@ import {
   Dropout2d,
   huber,
   Linear,
+  labelsOnGrid,
   Module,
   nllLoss,
   pixelCrossEntropy,
   predict,
+  scoresOnImage,
   smoothL1,
 } from '../../nn/index.ts'
 import { f16, f32, i32, type Misuses, program, u8 } from './makers.ts'
@@ -92,6 +94,24 @@ export const networks: Misuses = {
     () => binaryCrossEntropyWithLogits(f32(4), f32(4), { reduction: 'average' as never }),
   ],
   predict: [() => predict(f16(2, 4, 4, 3)), () => predict(f32()), () => predict(null as never)],
+  labelsOnGrid: [
+    () => labelsOnGrid(u8(4, 4), 8),
+    () => labelsOnGrid(f32(2, 4, 4), 8),
+    () => labelsOnGrid(labels(), 2.5),
+    () => labelsOnGrid(labels(), 8, { offset: -4 }),
+    () => labelsOnGrid(labels(), 8, { offset: 'middle' as never }),
+    () => labelsOnGrid(labels(), 8, { ignore: -1 }),
+    () => labelsOnGrid(labels(), 8, { stretch: true } as never),
+  ],
+  scoresOnImage: [
+    () => scoresOnImage(logits(), [35, 32], 8),
+    () => scoresOnImage(logits(), 32 as never, 8),
+    () => scoresOnImage(f16(2, 4, 4, 3), [32, 32], 8),
+    () => scoresOnImage(f32(2, 3), [32, 32], 8),
+    () => scoresOnImage(logits(), [32, 32], 0),
+    () => scoresOnImage(logits(), [32, 32], 8, { offset: [4, 4, 4] as never }),
+    () => scoresOnImage(logits(), [32, 32], 8, { mode: 'half-pixel' } as never),
+  ],
   Conv2d: [
     () => inside(new Conv2d(3, 8, 3), f32(1, 4, 4, 4)),
     () => inside(new Conv2d(3, 8, 3), f32(1, 2, 2, 3)),
