@@ -64,18 +64,20 @@ function paramsOf(network: Network): CountsRow['params'] {
 
 /** Asserts everything that row `id` of counts.json says of a network: its parameters by kind, its multiply-adds, its output,
  * and each of its stages. `stages` gives the path of the module that returns a stage (`backbone.0`), or after a colon the
- * op inside it (`backbone:maxPool2d`). */
+ * op inside it (`backbone:maxPool2d`); a list of them where the row has several stages of one name. */
 export function checkCounts(
   id: string,
   network: Network,
-  stages: Readonly<Record<string, string>> = {},
+  stages: Readonly<Record<string, string | readonly string[]>> = {},
 ): void {
   const row = countsRows()[id]
   assert.ok(row, `there is no row ${id}`)
   assert.deepEqual(paramsOf(network), row.params, id)
+  const seen: string[] = []
   const names = (row.stages ?? []).map(([stage]) => {
-    assert.ok(stages[stage], `${id}: no module is named for stage ${stage}`)
-    return stages[stage]
+    const name = [stages[stage]].flat()[seen.filter((s) => s === stage).length]
+    seen.push(stage)
+    return name ?? assert.fail(`${id}: no module is named for stage ${stage}`)
   })
   const modules = names.filter((name) => !name.includes(':'))
   const { result, values } = onPaper(batchOf(row.input), (image) =>
