@@ -2,6 +2,9 @@
 // Format: huggingface.co/docs/safetensors. A file is accepted only if its tensors fill it exactly, side by side.
 
 import { DataError } from '../engine/errors.ts'
+import { parseJson } from './weights/json.ts'
+import { shown } from './weights/reader.ts'
+import { countOf } from './weights/tensor.ts'
 
 const ARRAYS = {
   F32: Float32Array,
@@ -10,6 +13,7 @@ const ARRAYS = {
   BF16: Uint16Array,
   F64: Float64Array,
   I64: BigInt64Array,
+  U64: BigUint64Array,
   I32: Int32Array,
   U32: Uint32Array,
   I16: Int16Array,
@@ -33,9 +37,11 @@ export interface SafeTensors {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-interface Entry {
+/** Where a tensor lies. */
+export interface SafeEntry {
   readonly dtype: SafeDtype
   readonly shape: readonly number[]
+  /** Positions in the file. */
   readonly begin: number
   readonly end: number
 }
@@ -51,19 +57,23 @@ const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
  */
 export function readSafetensors(bytes: Uint8Array, file: string): SafeTensors {
   if (!LITTLE_ENDIAN) throw bad(file, 'cannot be read on a big-endian machine')
+  const { entries, metadata } = readEntries(bytes, file)
+  const tensors = new Map<string, SafeTensor>()
+  for (const [name, { dtype, shape, begin, end }] of entries)
+    tensors.set(name, { dtype, shape, data: view(bytes, begin, end, dtype) })
+  return { tensors, metadata }
+}
+
+/** What a file's header says, checked as by `readSafetensors`, with no look at the data. */
+export function readEntries(bytes: Uint8Array, file: string) {
   const { header, dataStart } = readHeader(bytes, file)
   const { __metadata__: metadata = {}, ...rest } = header
   if (!isStrings(metadata)) throw bad(file, 'has metadata that are not texts')
   const entries = Object.entries(rest).map(
-    ([name, entry]) => [name, readEntry(entry, name, file)] as const,
+    ([name, entry]) => [name, readEntry(entry, dataStart, name, file)] as const,
   )
-  checkCoverage(entries, bytes.length - dataStart, file)
-  const tensors = new Map<string, SafeTensor>()
-  for (const [name, { dtype, shape, begin, end }] of entries) {
-    const data = view(bytes, dataStart + begin, dataStart + end, dtype)
-    tensors.set(name, { dtype, shape, data })
-  }
-  return { tensors, metadata }
+  checkCoverage(entries, dataStart, bytes.length, file)
+  return { entries, metadata }
 }
 
 /** A file's bytes; throws DataError naming the tensor where data do not fill the shape. */
@@ -114,10 +124,10 @@ function readHeader(bytes: Uint8Array, file: string) {
   const dataStart = 8 + Number(long)
   if (dataStart > bytes.length)
     throw bad(file, `is truncated: its header takes ${dataStart} of ${bytes.length} bytes`)
-  const text = new TextDecoder().decode(bytes.subarray(8, dataStart))
   let header: unknown
   try {
-    header = JSON.parse(text)
+    const decoder = new TextDecoder('utf-8', { fatal: true })
+    header = parseJson(decoder.decode(bytes.subarray(8, dataStart)))
   } catch (error) {
     throw bad(file, `has a header that is not JSON (${(error as Error).message})`)
   }
@@ -126,34 +136,48 @@ function readHeader(bytes: Uint8Array, file: string) {
   return { header: header as Record<string, unknown>, dataStart }
 }
 
-function readEntry(value: unknown, name: string, file: string): Entry {
+function readEntry(value: unknown, dataStart: number, name: string, file: string): SafeEntry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>
-  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype))
-    throw bad(file, `has tensor ${name} of the unknown type ${String(dtype)}`)
-  if (!isCounts(shape)) throw bad(file, `has tensor ${name} with a malformed shape`)
+  const tensor = `tensor ${shown(name)}`
+  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
+    const type = typeof dtype === 'string' ? shown(dtype) : typeof dtype
+    throw bad(file, `has ${tensor} of the unknown type ${type}`)
+  }
+  if (!isCounts(shape)) throw bad(file, `has ${tensor} with a malformed shape`)
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1])
-    throw bad(file, `has tensor ${name} with malformed offsets`)
+    throw bad(file, `has ${tensor} with malformed offsets`)
   const [begin, end] = offsets
   const size = byteSize(dtype as SafeDtype, shape)
+  if (size === undefined) throw bad(file, `has ${tensor} of a size that no file has`)
   if (end - begin !== size)
-    throw bad(file, `has tensor ${name} of ${size} bytes in a place for ${end - begin}`)
-  return { dtype: dtype as SafeDtype, shape, begin, end }
+    throw bad(file, `has ${tensor} of ${size} bytes in a place for ${end - begin}`)
+  return { dtype: dtype as SafeDtype, shape, begin: dataStart + begin, end: dataStart + end }
 }
 
-function checkCoverage(entries: readonly (readonly [string, Entry])[], size: number, file: string) {
+function checkCoverage(
+  entries: readonly (readonly [string, SafeEntry])[],
+  dataStart: number,
+  size: number,
+  file: string,
+) {
   const sorted = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
-  let filled = 0
+  let filled = dataStart
   for (const [name, { begin, end }] of sorted) {
-    if (begin < filled) throw bad(file, `has tensor ${name} overlapping another`)
-    if (begin > filled) throw bad(file, `has a gap before tensor ${name}`)
+    if (begin < filled) throw bad(file, `has tensor ${shown(name)} overlapping another`)
+    if (begin > filled) throw bad(file, `has a gap before tensor ${shown(name)}`)
     filled = end
   }
-  if (filled > size) throw bad(file, `is truncated: ${filled} bytes of tensors, ${size} there`)
+  if (filled > size) {
+    const [needed, there] = [filled - dataStart, size - dataStart]
+    throw bad(file, `is truncated: ${needed} bytes of tensors, ${there} there`)
+  }
   if (filled < size) throw bad(file, `has ${size - filled} bytes after its last tensor`)
 }
 
-function byteSize(dtype: SafeDtype, shape: readonly number[]): number {
-  return shape.reduce((product, n) => product * n, ARRAYS[dtype].BYTES_PER_ELEMENT)
+/** Undefined where it is larger than any file. */
+function byteSize(dtype: SafeDtype, shape: readonly number[]): number | undefined {
+  const count = countOf(shape)
+  return count === undefined ? undefined : count * ARRAYS[dtype].BYTES_PER_ELEMENT
 }
 
 function view(bytes: Uint8Array, begin: number, end: number, dtype: SafeDtype): SafeArray {
@@ -173,6 +197,7 @@ function isStrings(value: unknown): value is Record<string, string> {
   return (
     typeof value === 'object' &&
     value !== null &&
+    !Array.isArray(value) &&
     Object.values(value).every((text) => typeof text === 'string')
   )
 }

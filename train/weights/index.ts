@@ -1,0 +1,17 @@
+// Weight files of other libraries, for browsers and everything else: no Node module is reachable from here.
+
+export { decodeWeights } from './decode.ts'
+export {
+  decodeShards,
+  type EncodedFile,
+  encodeShards,
+  type ShapedValues,
+  type ShardOptions,
+} from './shards.ts'
+export {
+  type WeightDtype,
+  type WeightFormat,
+  type Weights,
+  type WeightTensor,
+  weightTensor,
+} from './tensor.ts'
