@@ -1,5 +1,6 @@
 // What every network of this folder is: a module from images to class scores that can say how to build it again.
 
+import { OptionError } from '../engine/errors.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { type Mode, Module } from '../nn/module.ts'
 
@@ -23,4 +24,19 @@ export abstract class Network extends Module<[image: Tensor, mode: Mode]> {
   abstract readonly sizeMultiple: number
   /** Image pixels from one score to the next: 1 where each pixel has its own, 0 where an image has one for all. */
   abstract readonly scoreStride: number
+}
+
+/** Throws OptionError for a network that does not score the classes of pixels, which `what` needs. */
+export function needPixelScores({ config, predicts, scoreStride }: Network, what: string): void {
+  const hint = 'take a network that segments, as fcrn-50 or frrn-a'
+  if (predicts !== 'scores')
+    throw new OptionError(
+      `${config.name} predicts ${predicts}, and ${what} needs class scores`,
+      hint,
+    )
+  if (!scoreStride)
+    throw new OptionError(
+      `${config.name} scores images as a whole, and ${what} needs scores of pixels`,
+      hint,
+    )
 }

@@ -2,10 +2,11 @@
 // trained with the label of pixel (s·i + o, s·j + o) at cell (i, j) answers for that pixel, wherever its features are centred;
 // so labels are taken there, and scores are enlarged from there (Wu, Shen and van den Hengel 2016b, and its released code).
 
+import { holds } from '../engine/dtype.ts'
 import type { TensorLike } from '../engine/op.ts'
 import { padReplicate } from '../engine/ops/edge.ts'
 import { checkCount, optionsOf, type Pair, pairOf, sizeOfMap } from '../engine/ops/options.ts'
-import { refuse } from '../engine/ops/refuse.ts'
+import { refuse, refuseOption, shown } from '../engine/ops/refuse.ts'
 import { resizeBilinear } from '../engine/ops/resize.ts'
 import { pad, slice } from '../engine/ops/shape.ts'
 import { toTensor } from '../engine/ops/source.ts'
@@ -38,12 +39,14 @@ export function labelsOnGrid(
   checkStride(me, stride)
   const { ignore, ...given } = optionsOf(me, options, { offset: middleOf(stride), ignore: 255 })
   const offset = pairOf(me, 'offset', given.offset, 0)
+  if (!holds(t.dtype, ignore))
+    refuseOption(me, `${t.dtype} cannot hold the label ${shown(ignore)}`, 'ignore another one')
   const [n, ...size] = t.shape
   const cells = size.map((pixels) => Math.ceil(pixels / stride))
   const stop = cells.map((c, i) => stride * (c - 1) + offset[i] + 1)
   const more = size.map((pixels, i) => Math.max(0, stop[i] - pixels))
   return partOf(me, () => {
-    const wide = pad(t, [0, 0, 0], [0, ...more], ignore)
+    const wide = more.some((pixels) => pixels) ? pad(t, [0, 0, 0], [0, ...more], ignore) : t
     return slice(wide, [0, ...offset], [n, ...stop], [1, stride, stride])
   })
 }
@@ -71,6 +74,8 @@ export function scoresOnImage(
     ...{ offset: middleOf(stride), stretch: false },
   })
   const offset = pairOf(me, 'offset', given.offset, 0)
+  if (stretch && options.offset !== undefined)
+    refuseOption(me, 'a grid that is stretched has no offset', 'give one of the two')
   const [h, w] = sizeOfMap(me, size, [t])
   const cells = [h, w].map((pixels) => Math.ceil(pixels / stride)) as unknown as Pair
   if (t.shape.length !== 4 || t.dtype !== 'f32' || cells.some((c, i) => t.shape[i + 1] !== c))
@@ -81,6 +86,7 @@ export function scoresOnImage(
       'the stride is that of the network: model.scoreStride',
     )
   return partOf(me, () => {
+    if (stride === 1 && !offset.some((o) => o)) return t
     if (stretch) return resizeBilinear(t, [h, w])
     const whole: Pair = [cells[0] * stride, cells[1] * stride]
     if (offset.every((o) => o === middleOf(stride)))

@@ -1,10 +1,11 @@
-// From images to class masks: padding to what the network's strides divide, the likeliest class chosen on the device,
-// padding cut off again.
+// From images to class masks: padding to what the network's strides divide, scores of a coarser grid enlarged and the
+// likeliest class chosen on the device, padding cut off again.
 
 import type { Device } from '../engine/device.ts'
 import type { DeviceTensor } from '../engine/device-tensor.ts'
 import { hostTensor } from '../engine/ops/source.ts'
-import type { Network } from '../models/network.ts'
+import { type Network, needPixelScores } from '../models/network.ts'
+import { scoresOnImage } from '../nn/grid.ts'
 import { predict } from '../nn/losses.ts'
 import { crop, padReflect, roundUp } from './pad.ts'
 import type { Picture } from './picture.ts'
@@ -14,9 +15,15 @@ export class Predictor {
   readonly model: Network
   readonly #program
 
+  /** Throws OptionError for a model that does not score the classes of pixels. */
   constructor(device: Device, model: Network) {
+    needPixelScores(model, 'a class mask')
     this.model = model
-    this.#program = device.compile((image) => predict(model.apply(image, { train: false })))
+    this.#program = device.compile((image) => {
+      const [, h, w] = image.shape
+      const scores = model.apply(image, { train: false })
+      return predict(scoresOnImage(scores, [h, w], model.scoreStride))
+    })
   }
 
   /** Classes u8 [n, h, w] of images f32 [n, h, w, 3] in [0, 1], whose sizes the model accepts; they stay on the device. */

@@ -4,7 +4,9 @@
 import { OptionError } from '../engine/errors.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { ModelConfig, Network } from '../models/index.ts'
+import { needPixelScores } from '../models/network.ts'
 import { bootstrappedCrossEntropy } from '../nn/bootstrap.ts'
+import { labelsOnGrid } from '../nn/grid.ts'
 import { crossEntropy, type Loss } from '../nn/losses.ts'
 import { suggest } from '../nn/near.ts'
 import type { Augmentation } from './augment.ts'
@@ -45,7 +47,8 @@ export interface Recipe {
   /** Adam's first learning rate, and how it falls. */
   readonly lr: number
   readonly schedule: ScheduleName
-  /** Share of an image's pixels that bootstrapping keeps, the hardest; 1 keeps all. */
+  /** Share of an image's pixels, or of the cells that its network has scores for, that bootstrapping keeps, the hardest; 1
+   * keeps all. */
   readonly keep: number
   readonly augmentation: Augmentation
   /** Images in a batch. */
@@ -66,14 +69,17 @@ export const frrnAugmentation = (width: number): Augmentation => ({
 export const recipeOptimizer = (_: Recipe, model: Network): Optimizer =>
   new Adam(model.parameters())
 
-/** Bootstrapped cross entropy per image (FRRN's, with K a share of the pixels), or the plain mean. */
-export const recipeLoss =
-  ({ keep }: Recipe) =>
-  (logits: Tensor, labels: Tensor): Loss => {
-    if (keep === 1) return crossEntropy(logits, labels)
-    const [, h, w] = labels.shape
-    return bootstrappedCrossEntropy(logits, labels, { keep: Math.max(1, Math.round(keep * h * w)) })
+/** Bootstrapped cross entropy per image (FRRN's, with K a share of the pixels), or the plain mean; on the network's grid, with
+ * the labels in the middle of its cells. Throws OptionError for a network that does not score the classes of pixels. */
+export function recipeLoss({ keep }: Recipe, network: Network) {
+  needPixelScores(network, 'a loss of pixels')
+  return (scores: Tensor, labels: Tensor): Loss => {
+    const own = labelsOnGrid(labels, network.scoreStride)
+    if (keep === 1) return crossEntropy(scores, own)
+    const [, h, w] = own.shape
+    return bootstrappedCrossEntropy(scores, own, { keep: Math.max(1, Math.round(keep * h * w)) })
   }
+}
 
 /** Steps that a schedule is divided into where the clock is the limit. */
 const TICKS = 10_000

@@ -159,7 +159,7 @@ async function runLoop(
     device,
     model,
     optimizer,
-    loss: recipeLoss(recipe),
+    loss: recipeLoss(recipe, model),
     batch: (step) => batches.batch(step),
     rate: recipeRate(recipe),
     steps: recipe.steps,
