@@ -111,6 +111,7 @@ export const networks: Misuses = {
     () => scoresOnImage(logits(), [32, 32], 0),
     () => scoresOnImage(logits(), [32, 32], 8, { offset: [4, 4, 4] as never }),
     () => scoresOnImage(logits(), [32, 32], 8, { mode: 'half-pixel' } as never),
+    () => scoresOnImage(logits(), [32, 32], 8, { offset: 4, stretch: true }),
   ],
   Conv2d: [
     () => inside(new Conv2d(3, 8, 3), f32(1, 4, 4, 4)),
