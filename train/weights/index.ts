@@ -1,6 +1,9 @@
-// Weight files of other libraries, for browsers and everything else: no Node module is reachable from here.
+// Weights in files, ours and those of other libraries, for browsers and everything else: no Node module is reachable from here.
 
 export { decodeWeights } from './decode.ts'
+export { type LoadOptions, loadWeights, matchWeights } from './load.ts'
+export { checkReport, type LoadReport } from './report.ts'
+export { type Exported, type ExportOptions, exportWeights } from './save.ts'
 export {
   decodeShards,
   type EncodedFile,

@@ -117,8 +117,7 @@ type Kind = { readonly map: KeyMap; readonly prefix: string }
 
 function kindOf(weights: Weights, state: State, { keys, prefix }: LoadOptions): Kind {
   const tensors = prefix === undefined ? weights.tensors : below(weights.tensors, prefix)
-  const own = weights.metadata.has(OWN)
-  const found = keys === undefined && !own ? recognized(tensors) : undefined
+  const found = keys === undefined && !isOwn(weights) ? recognized(tensors) : undefined
   if (found) return { map: found.map, prefix: (prefix ?? '') + found.prefix }
   const map = keyMap(keys ?? (isTorchs(weights, state, prefix) ? 'torch' : 'atrous'))
   return { map, prefix: prefix ?? commonest(map, weights, state) }
@@ -136,13 +135,15 @@ function commonest(map: KeyMap, { tensors }: Weights, state: State): string {
   return best
 }
 
-/** The entry of a file's description that says that it was written here, and that which says in what layout. */
-const OWN = 'atrous'
-export const LAYOUT = 'layout'
+/** In a file's description: that it was written here, and in what layout. */
+export const LAYOUT = 'atrous.layout'
+
+const isOwn = ({ metadata }: Weights): boolean => metadata.has(LAYOUT) || metadata.has('atrous')
 
 /** Whether a file with our names has PyTorch's layout: by its description or, where somebody else wrote it, by its shapes. */
-function isTorchs({ tensors, metadata }: Weights, state: State, prefix?: string): boolean {
-  if (metadata.has(OWN)) return metadata.get(LAYOUT) === 'torch'
+function isTorchs(weights: Weights, state: State, prefix?: string): boolean {
+  const { tensors, metadata } = weights
+  if (isOwn(weights)) return metadata.get(LAYOUT) === 'torch'
   for (const start of prefix === undefined ? prefixes(tensors.keys()) : [prefix])
     for (const [path, { shape }] of state) {
       const found = tensors.get(start + path)?.shape
