@@ -28,12 +28,17 @@ export interface LoadReport {
   readonly text: string
 }
 
+/** Whether there is nothing to say against loading it. */
+export const fits = (report: LoadReport): boolean =>
+  report.loaded.length > 0 && unfit.every((kind) => report[kind].length === 0)
+
+const unfit = ['missing', 'unexpected', 'misshaped', 'nonFinite', 'otherForm'] as const
+
 /** Throws what `loadWeights` would throw. */
 export function checkReport(report: LoadReport, { strict = true }: LoadOptions = {}): void {
-  const { file, loaded, missing, unexpected, misshaped, nonFinite, otherForm } = report
+  const { file, loaded, nonFinite } = report
   const fatal = nonFinite.length > 0 || loaded.length === 0
-  const unfit = [missing, unexpected, misshaped, otherForm].some((list) => list.length > 0)
-  if (!fatal && !(strict && unfit)) return
+  if (!fatal && !(strict && !fits(report))) return
   const problem = nonFinite.length
     ? 'holds values that are not finite'
     : loaded.length
