@@ -6,6 +6,7 @@ import type { Pair } from '../engine/ops/options.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { type Mode, nameVariables } from '../nn/module.ts'
 import { Head, type HeadOptions, headChecks } from './heads.ts'
+import { checkImage } from './input.ts'
 import { type ModelConfig, Network } from './network.ts'
 import { type Checks, count, readOptions } from './options.ts'
 import {
@@ -71,6 +72,7 @@ export class Fcrn extends Network {
   }
 
   protected forward(image: Tensor, mode: Mode): Tensor {
+    checkImage(this.config.name, image, this.sizeMultiple)
     return this.head.apply(this.backbone.apply(image, mode)[3])
   }
 
@@ -78,6 +80,7 @@ export class Fcrn extends Network {
    * comes before that stage is computed once. */
   passes(image: Tensor, mode: Mode, offsets: readonly Pair[]): Tensor[] {
     return this.enter(() => {
+      checkImage(this.config.name, image, this.sizeMultiple)
       const trunk = this.backbone.trunk(image, mode)
       return offsets.map((offset) => this.head.apply(this.backbone.top(trunk, mode, offset)))
     })

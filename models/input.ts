@@ -38,7 +38,7 @@ export function checkImage(name: string, image: Tensor, multiple: number): void 
   const up = (n: number) => Math.ceil(n / multiple) * multiple
   throw new ShapeError(
     name,
-    `an image must be [n, h, w, 3] with h and w multiples of ${multiple}`,
+    `an image must be [n, h, w, 3]${multiple > 1 ? ` with h and w multiples of ${multiple}` : ''}`,
     [showType(image)],
     '',
     image.shape.length === 4 && c === 3

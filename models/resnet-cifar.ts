@@ -9,7 +9,7 @@ import { type Conv2d, Linear } from '../nn/conv.ts'
 import { heUniform } from '../nn/init.ts'
 import { joined, type Mode, Module, nameVariables } from '../nn/module.ts'
 import { BatchNorm2d } from '../nn/norm.ts'
-import { type InputForm, inForm, inputCheck } from './input.ts'
+import { checkImage, type InputForm, inForm, inputCheck } from './input.ts'
 import { type ModelConfig, Network } from './network.ts'
 import { type Checks, count, type NormOptions, normChecks, readOptions, whole } from './options.ts'
 import { conv } from './resnet-units.ts'
@@ -119,6 +119,7 @@ export class CifarResNet extends Network {
   }
 
   protected forward(image: Tensor, mode: Mode): Tensor {
+    checkImage(this.config.name, image, this.sizeMultiple)
     let x = relu(this.bn1.apply(this.conv1.apply(inForm(image, this.input)), mode))
     for (const block of [...this.layer1, ...this.layer2, ...this.layer3]) x = block.apply(x, mode)
     return this.fc.apply(mean(x, [1, 2]))

@@ -10,7 +10,7 @@ import { Conv2d, Linear } from '../nn/conv.ts'
 import { heNormal, heUniform } from '../nn/init.ts'
 import { type Mode, Module, nameVariables } from '../nn/module.ts'
 import { BatchNorm2d } from '../nn/norm.ts'
-import { type InputForm, inForm, inputCheck } from './input.ts'
+import { checkImage, type InputForm, inForm, inputCheck } from './input.ts'
 import { type ModelConfig, Network } from './network.ts'
 import {
   type Checks,
@@ -233,6 +233,7 @@ export class ResNet extends Network {
   }
 
   protected forward(image: Tensor, mode: Mode): Tensor {
+    checkImage(this.config.name, image, this.sizeMultiple)
     const features = this.backbone.apply(image, mode)[3]
     return this.fc.apply(mean(features, [1, 2]))
   }
