@@ -1,6 +1,7 @@
 // The loss curve and the legend of classes as SVG text, for run folders and web pages alike.
 
 import type { ClassInfo } from './dataset.ts'
+import { INK, short, svg, text, ticks } from './svg.ts'
 
 export interface Point {
   readonly step: number
@@ -22,7 +23,6 @@ const LEFT = 64
 const RIGHT = 60
 const TOP = 44
 const BOTTOM = 48
-const INK = '#2b2f36'
 const PALE = '#b9cdea'
 const LOSS = '#2f62b5'
 const SCORE = '#c2571a'
@@ -116,36 +116,4 @@ function thin(points: readonly Point[]): readonly Point[] {
 function quantile(points: readonly Point[], share: number): number {
   const values = points.map(({ value }) => value).sort((a, b) => a - b)
   return values[Math.floor(share * (values.length - 1))] ?? 1
-}
-
-/** Round numbers from 0 up to `highest`: 4 to 8 of them. */
-function ticks(highest: number): number[] {
-  const rough = highest / 6
-  const power = 10 ** Math.floor(Math.log10(rough))
-  const step = [1, 2, 5, 10].map((k) => k * power).find((k) => k >= rough) ?? rough
-  return Array.from({ length: Math.floor(highest / step) + 1 }, (_, i) => i * step)
-}
-
-function short(value: number): string {
-  return value >= 1000 ? `${+(value / 1000).toPrecision(3)}k` : `${+value.toPrecision(3)}`
-}
-
-function text(
-  x: number,
-  y: number,
-  content: string,
-  anchor: string,
-  fill: string,
-  size = 12,
-): string {
-  const escaped = content.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;')
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${fill}" font-size="${size}">${escaped}</text>`
-}
-
-function svg(width: number, height: number, parts: readonly string[]): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif">
-<rect width="100%" height="100%" fill="white"/>
-${parts.join('\n')}
-</svg>
-`
 }

@@ -91,6 +91,13 @@ export async function writeLabelsPng(
   await writeAtomic(file, await image.png().toBuffer())
 }
 
+/** Writes a chart: as it is where the file's name ends in .svg, else drawn as PNG. */
+export async function writeChart(file: string, svg: string): Promise<void> {
+  await writeAtomic(file, /\.svg$/i.test(file) ? svg : await drawn(svg))
+}
+
+const drawn = (svg: string) => sharp(Buffer.from(svg)).png().toBuffer()
+
 function raw(data: Uint8Array, height: number, width: number, channels: 1 | 3) {
   return sharp(data, { raw: { width, height, channels } })
 }

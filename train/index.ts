@@ -16,16 +16,33 @@ export {
 export * from './dataset.ts'
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
 export type * from './events.ts'
+export * from './heat-map.ts'
 export { type TrainOptions, train } from './loop.ts'
 export * from './metrics.ts'
 export * from './optimizers.ts'
 export { crop, padReflect, padVoid, roundUp } from './pad.ts'
+export { pathLengthsSvg } from './path-chart.ts'
+export {
+  type PathBatch,
+  type PathLength,
+  type PathLengths,
+  type PathOptions,
+  pathLengths,
+  residualUnits,
+} from './path-lengths.ts'
 export * from './picture.ts'
 export { Predictor } from './predict.ts'
 export type { Progress } from './progress.ts'
 export { Random } from './random.ts'
+export {
+  type FieldOptions,
+  type FieldShare,
+  type ValidField,
+  validReceptiveField,
+} from './receptive-field.ts'
 export * from './recipe.ts'
 export { resizeLabels } from './resize-labels.ts'
 export { readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.ts'
 export * from './schedules.ts'
 export { STREET_CLASSES, type StreetOptions, streetPainter, streetScenes } from './street.ts'
+export * from './weights/index.ts'
