@@ -6,12 +6,14 @@ type Known = string | RegExp
 
 export class Attributes {
   /** What a reader should know of a case that the numbers do not say. */
-  readonly remarks: string[] = []
+  readonly remarks: string[]
   readonly #values: Readonly<Record<string, unknown>>
   readonly #read = new Set<string>()
+  readonly #parts: Attributes[] = []
 
-  constructor(values: Readonly<Record<string, unknown>>) {
+  constructor(values: Readonly<Record<string, unknown>>, remarks: string[] = []) {
     this.#values = values
+    this.remarks = remarks
   }
 
   /** Whether the attribute is there and not null. */
@@ -41,6 +43,19 @@ export class Attributes {
   /** Two numbers: of the height and of the width. */
   pair(name: string): [number, number] {
     return this.#take(name, 'two numbers', (v) => isNumbers(v) && v.length === 2)
+  }
+
+  /** A number that must be one of those known. */
+  among<const T extends number>(name: string, known: readonly T[]): T {
+    return this.#take(name, known.join(' or '), (v) => known.some((k) => k === v))
+  }
+
+  /** Attributes within an attribute; one of these that nobody reads counts as one of its own. */
+  part(name: string): Attributes {
+    const isObject = (v: unknown) => typeof v === 'object' && v !== null && !Array.isArray(v)
+    const part = new Attributes(this.#take(name, 'a record', isObject), this.remarks)
+    this.#parts.push(part)
+    return part
   }
 
   /** Amounts at the four sides, in the order that the attribute `padding_order` states. */
@@ -85,6 +100,7 @@ export class Attributes {
 
   /** Throws when an attribute is left that nobody has read. */
   finish(): void {
+    for (const part of this.#parts) part.finish()
     for (const [name, value] of Object.entries(this.#values)) {
       if (this.#read.has(name)) continue
       const shown = `it has an attribute that is not known here: ${name} = ${JSON.stringify(value)}`

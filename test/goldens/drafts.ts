@@ -12,6 +12,9 @@ export interface Draft {
   // biome-ignore lint/suspicious/noExplicitAny: tests put everything here that must not be there
   entry: Record<string, any>
   readonly tensors: Map<string, SafeTensor>
+  /** The list of parameters of a network case. */
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly network?: any
 }
 
 /** y = a · b with b broadcast, and its gradients, in numbers that f32 holds exactly. */
@@ -56,7 +59,8 @@ export function draftOf(c: GoldenCase): Draft {
   const copies = [...c.tensors].map(
     ([name, t]) => [name, { ...t, data: t.data.slice() } as SafeTensor] as const,
   )
-  return { entry, tensors: new Map(copies) }
+  const network = op === 'network' ? structuredClone(c.network()) : undefined
+  return { entry, tensors: new Map(copies), network }
 }
 
 /** Adds to one value of a tensor: its largest, where an error weighs least. */
@@ -79,8 +83,11 @@ const largestOf = (data: ArrayLike<number>): number =>
 /** Writes drafts as a folder of golden cases. */
 export function writeFolder(drafts: readonly Draft[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'atrous-goldens-'))
-  for (const { entry, tensors } of drafts)
-    writeFileSync(join(folder, `${entry['id']}.safetensors`), writeSafetensors(tensors))
+  for (const { entry, tensors, network } of drafts) {
+    const path = join(folder, entry['id'])
+    writeFileSync(`${path}.safetensors`, writeSafetensors(tensors))
+    if (network) writeFileSync(`${path}.params.json`, JSON.stringify(network))
+  }
   writeIndex(folder, { cases: drafts.map(({ entry }) => entry) })
   return folder
 }

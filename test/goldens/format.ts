@@ -9,7 +9,7 @@ import { hostTensor } from '../../engine/ops/source.ts'
 import type { HostTensor } from '../../engine/tensor.ts'
 import { readSafetensors, type SafeTensor } from '../../train/safetensors.ts'
 import { type Comparison, compareFloats, compareIntegers, type Rule } from './check.ts'
-import { permuted } from './layout.ts'
+import { type GoldenNetwork, readNetwork } from './parameters.ts'
 
 const roles = {
   input: 'fed',
@@ -62,25 +62,6 @@ export interface GoldenTensor {
   readonly shape: Shape
 }
 
-/** A line of a network case's parameter list. */
-export interface GoldenParameter {
-  readonly ordinal: number
-  readonly name: string
-  readonly shape: Shape
-  readonly kind: string
-  readonly offset: number
-  readonly scale: number
-}
-
-/** What stands beside a network case. */
-export interface GoldenNetwork {
-  readonly seed: number
-  readonly gradient_order: readonly string[]
-  readonly activations: readonly { readonly name: string; readonly shape: Shape }[]
-  readonly buffers?: readonly string[]
-  readonly parameters: readonly GoldenParameter[]
-}
-
 export interface Tolerance {
   readonly default: number
   readonly per_tensor?: Readonly<Record<string, number>>
@@ -98,12 +79,14 @@ export class GoldenCase {
   readonly tensors: ReadonlyMap<string, SafeTensor>
   readonly toleranceRule: Tolerance
   readonly #file: string
+  readonly #parametersFile: string
 
   /** Throws an error that says what is wrong with the line, the file, or their agreement. */
   constructor(folder: string, entry: Entry) {
     this.id = entry.id
     this.op = entry.op
     const { attributes, layout, notes, file, tolerance, tensors } = entry
+    const { parameters_file: beside } = entry
     if (!isText(file)) throw new Error('its line in the index has no text "file"')
     if (!isText(layout)) throw new Error('its line in the index has no text "layout"')
     if (!isObject(attributes)) throw new Error('its line in the index has no "attributes"')
@@ -116,6 +99,10 @@ export class GoldenCase {
     this.listed = tensors.map(checkTensor)
     this.toleranceRule = tolerance
     this.#file = join(folder, file)
+    this.#parametersFile = join(
+      folder,
+      isText(beside) ? beside : file.replace(/safetensors$/, 'params.json'),
+    )
     if (!existsSync(this.#file)) throw new Error(`the file ${file} is not there`)
     this.tensors = readSafetensors(readFileSync(this.#file), file).tensors
     this.#checkFile(file)
@@ -167,17 +154,6 @@ export class GoldenCase {
     return Array.from(this.#get(name).data, Number)
   }
 
-  /** An activation [n, c, h, w] as [n, h, w, c]. */
-  nhwc(name: string): HostTensor {
-    return permuted(this.plain(name), [0, 2, 3, 1])
-  }
-
-  /** Labels as bytes; what does not fit a byte becomes `ignore`. */
-  labels(name = 'labels', ignore = 255): HostTensor {
-    const data = Uint8Array.from(this.values(name), (v) => (v >= 0 && v < 256 ? v : ignore))
-    return hostTensor(data, this.shape(name))
-  }
-
   tolerance(name: string): number {
     const { default: general, per_tensor: single } = this.toleranceRule
     return single?.[name] ?? general
@@ -185,7 +161,7 @@ export class GoldenCase {
 
   /** The parameter list of a network case. */
   network(): GoldenNetwork {
-    return JSON.parse(readFileSync(this.#file.replace(/safetensors$/, 'params.json'), 'utf8'))
+    return readNetwork(this.#parametersFile)
   }
 
   /** Compares numbers in the stored order with the stored ones, by the rule for their dtype. */
@@ -201,11 +177,6 @@ export class GoldenCase {
     const { error, problem } = this.compare(name, got, { tolerance })
     if (problem) throw new Error(`${this.id}: ${name} ${problem}`)
     return error
-  }
-
-  /** As `check`, for an activation [n, h, w, c] of a case that stores [n, c, h, w]. */
-  checkNhwc(name: string, got: HostTensor): number {
-    return this.check(name, permuted(got, [0, 3, 1, 2]).data)
   }
 
   #get(name: string): SafeTensor {

@@ -1,6 +1,6 @@
 // Axis orders: golden data are NCHW with weights OIHW or IOHW, the library's are NHWC with weights HWIO or HWOI.
 
-import { stridesOf } from '../../engine/dtype.ts'
+import { type Shape, sizeOf, stridesOf } from '../../engine/dtype.ts'
 import { hostTensor } from '../../engine/ops/source.ts'
 import type { HostTensor } from '../../engine/tensor.ts'
 
@@ -38,4 +38,19 @@ export function permuted(t: HostTensor, perm: readonly number[]): HostTensor {
     }
   }
   return hostTensor(data, shape)
+}
+
+/** Where an element of the stored tensor lies in ours, which has `shape`; `index` counts in the stored order. Throws
+ * RangeError where the stored tensor ends before it. */
+export function placeOf(index: number, order: readonly number[], shape: Shape): number {
+  const stored = inverse(order).map((axis) => shape[axis])
+  const [theirs, ours] = [stridesOf(stored), stridesOf(shape)]
+  if (!(index >= 0 && index < sizeOf(shape)))
+    throw new RangeError(`the sample index ${index} is outside of [${stored}]`)
+  let [place, rest] = [0, index]
+  stored.forEach((_, axis) => {
+    place += Math.floor(rest / theirs[axis]) * ours[order.indexOf(axis)]
+    rest %= theirs[axis]
+  })
+  return place
 }

@@ -3,7 +3,7 @@
 import { sizeOf } from '../../engine/dtype.ts'
 import { hostTensor } from '../../engine/ops/source.ts'
 import type { HostTensor } from '../../engine/tensor.ts'
-import type { GoldenParameter } from './format.ts'
+import type { GoldenParameter } from './parameters.ts'
 import type { Operator } from './trial.ts'
 
 /** Values of a parameter, in row-major order of the stored shape. */
@@ -12,9 +12,9 @@ export function recipeValues(
   { ordinal, shape, offset, scale }: Omit<GoldenParameter, 'name' | 'kind'>,
 ): HostTensor {
   const draw = recipeBits(seed, ordinal)
-  const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) =>
-    Math.fround(offset + Math.fround((2 * ((draw(i) >>> 8) / 16777216) - 1) * scale)),
-  )
+  const data = new Float32Array(sizeOf(shape))
+  for (let i = 0; i < data.length; i++)
+    data[i] = offset + Math.fround((2 * ((draw(i) >>> 8) / 16777216) - 1) * scale)
   return hostTensor(data, shape)
 }
 

@@ -152,7 +152,8 @@ test('goldens: every tensor of every operator is compared', async () => {
   const index = readIndex(needShared('goldens'))
   const device = await testDevice()
   for (const op of new Set(index.entries.map((e) => e.op))) {
-    if (waiting.has(op)) continue
+    // Networks have tests of their own: in one of their tensors many are compared.
+    if (waiting.has(op) || op === 'network') continue
     const cases = index.entries.filter((e) => e.op === op)
     const c = cases
       .map((e) => new GoldenCase(index.folder, e))

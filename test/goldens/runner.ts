@@ -7,6 +7,7 @@ import { graph } from './graph.ts'
 import { indexing } from './indexing.ts'
 import { loss } from './loss.ts'
 import { matrix } from './matrix.ts'
+import { network } from './network.ts'
 import { norm } from './norm.ts'
 import { optim } from './optim.ts'
 import { pool } from './pool.ts'
@@ -20,14 +21,13 @@ import { type Operator, Trial } from './trial.ts'
 export const operators: ReadonlyMap<string, Operator> = new Map(
   [
     ...[recipe, graph, matrix, norm, elementwise, reduce, loss, pool],
-    ...[shape, indexing, select, optim],
+    ...[shape, indexing, select, optim, network],
   ].flatMap((family) => Object.entries(family)),
 )
 
 /** Operators of parts that are not built: the group of their cases, and what it waits for. */
 export const waiting: ReadonlyMap<string, { readonly group: string; readonly for: string }> =
   new Map([
-    ['network', { group: 'net', for: 'the networks' }],
     ['segmentation_metrics', { group: 'metrics', for: 'training' }],
     ['trimap', { group: 'trimap', for: 'training' }],
     ['dense_crf', { group: 'dense_crf', for: 'training' }],
