@@ -68,10 +68,15 @@ class Machine {
     this.push(container)
   }
 
+  /** Down to the last mark. */
+  popCount(count: number): unknown[] {
+    const height = this.#stack.length - count
+    if (height < (this.marks.at(-1) ?? 0)) throw this.error('takes from an empty stack')
+    return this.#stack.splice(height)
+  }
+
   pop(): unknown {
-    if (this.#stack.length <= (this.marks.at(-1) ?? 0))
-      throw this.error('takes from an empty stack')
-    return this.#stack.pop()
+    return this.popCount(1)[0]
   }
 
   /** The topmost value, which stays. */
@@ -79,10 +84,6 @@ class Machine {
     const value = this.pop()
     this.#stack.push(value)
     return value
-  }
-
-  popCount(count: number): unknown[] {
-    return Array.from({ length: count }, () => this.pop()).reverse()
   }
 
   popToMark(): unknown[] {
