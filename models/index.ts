@@ -7,6 +7,7 @@ import { frrnA, frrnB, frrnChecks } from './frrn.ts'
 import { FrrnBaseline, type FrrnBaselineOptions, frrnBaselineChecks } from './frrn-baseline.ts'
 import { Gcn, type GcnOptions, type GcnVariant, gcnChecks } from './gcn.ts'
 import { GcnResNet, type GcnResNetOptions, gcnResNetChecks } from './gcn-backbone.ts'
+import { LocalizationNet, type LocalizationOptions, localizationChecks } from './localization.ts'
 import type { ModelConfig, Network } from './network.ts'
 import type { Check } from './options.ts'
 import {
@@ -38,6 +39,9 @@ export {
 } from './gcn-backbone.ts'
 export { Head, type HeadOptions } from './heads.ts'
 export { type InputForm, inForm } from './input.ts'
+export { type KeyMap, keyMaps } from './keys/index.ts'
+export { mapillaryOptions } from './keys/mapillary.ts'
+export { LocalizationNet, type LocalizationOptions } from './localization.ts'
 export { type ModelConfig, Network } from './network.ts'
 export type { NormOptions } from './options.ts'
 export {
@@ -111,6 +115,17 @@ const fcrns = Object.fromEntries(
   ]),
 )
 
+const localizations = Object.fromEntries(
+  resNetDepths.map((depth: ResNetDepth) => [
+    `localization-${depth}`,
+    {
+      summary: `The localization net (Wu et al. 2016) on ResNet-${depth}: boxes on a grid of 1/8`,
+      options: localizationChecks,
+      build: (options: LocalizationOptions) => new LocalizationNet(depth, options),
+    },
+  ]),
+)
+
 /** Networks by name. */
 export const models: Readonly<Record<string, ModelEntry>> = {
   ...resNets,
@@ -120,6 +135,7 @@ export const models: Readonly<Record<string, ModelEntry>> = {
     build: (options: CifarOptions) => new CifarResNet(options),
   },
   ...fcrns,
+  ...localizations,
   'resnet-50-gcn': {
     summary: 'ResNet50-GCN (Peng et al. 2017): a classifier with large kernels in its last stages',
     options: gcnResNetChecks,

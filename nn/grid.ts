@@ -97,7 +97,9 @@ export function scoresOnImage(
   })
 }
 
-const middleOf = (stride: number): number => Math.floor(stride / 2)
+/** The row or column in the middle of s. */
+export const middleOf = (stride: number): number => Math.floor(stride / 2)
 
-const checkStride = (me: string, stride: number): void =>
+/** Throws OptionError for what is no stride. */
+export const checkStride = (me: string, stride: number): void =>
   checkCount(me, 'stride', stride, 'it is the number of pixels from one cell to the next')

@@ -1,4 +1,5 @@
 export { type BootstrapOptions, bootstrappedCrossEntropy } from './bootstrap.ts'
+export { boxIou, type DecodeOptions, decodeBoxes } from './boxes.ts'
 export { type Captured, capture } from './capture.ts'
 export {
   bilinear,
@@ -35,6 +36,13 @@ export {
   ones,
   zeros,
 } from './init.ts'
+export { type HostLocalizationTargets, hostLocalizationTargets } from './localization-host.ts'
+export { type LocalizationLossOptions, localizationLoss } from './localization-loss.ts'
+export {
+  type LocalizationTargetOptions,
+  type LocalizationTargets,
+  localizationTargets,
+} from './localization-targets.ts'
 export {
   type ClassLossOptions,
   crossEntropy,

@@ -3,17 +3,17 @@
 
 import assert from 'node:assert/strict'
 import type { DeviceTensor } from '../engine/device-tensor.ts'
-import { grad } from '../engine/grad.ts'
 import { square } from '../engine/ops/arithmetic.ts'
 import { mean } from '../engine/ops/reduce.ts'
 import { constant } from '../engine/ops/source.ts'
-import { drawDirection, interpret, randomFrom, type State } from '../engine/reference/index.ts'
+import { interpret, type State } from '../engine/reference/index.ts'
 import type { HostTensor, Tensor } from '../engine/tensor.ts'
 import { doubled } from '../models/frrn-units.ts'
 import { buildModel, type Frrn, frrnA, frrnB } from '../models/index.ts'
 import { drawn, f32 } from './agree.ts'
 import { traceOf } from './checks.ts'
 import { testDevice } from './device.ts'
+import { checkSlope, drawnImage } from './drawn.ts'
 import { test } from './harness.ts'
 import { checkCounts, onPaper } from './paper.ts'
 
@@ -28,35 +28,14 @@ for (const join of joins)
     )
   })
 
+const train = { train: true }
 const narrow = { classes: 3, base: 2, seed: 3 }
 
 for (const join of joins)
   test(`frrn-baseline: the gradient is the slope, ${join}`, () => {
     const model = buildModel({ name: 'frrn-baseline', options: { ...narrow, join } })
-    const parameters = model.parameters()
-    const types = [f32(1, 32, 16, 3)]
-    const loss = (image: Tensor) => mean(square(model.apply(image, { train: true })))
-    const forward = traceOf((image) => [loss(image)], types)
-    const backward = traceOf((image) => grad(loss(image), parameters), types)
-    const random = randomFrom(5)
-    const [image] = drawn(types)
-    const directions = parameters.map((v) => drawDirection(v.initial().length, random))
-    const moved = (step: number): number => {
-      const state: State = new Map(
-        parameters.map((v, i) => [
-          v,
-          Float64Array.from(v.initial(), (x, e) => x + step * directions[i][e]),
-        ]),
-      )
-      return interpret(forward, [image], state)[0][0]
-    }
-    const got = interpret(backward, [image])
-      .flatMap((g, i) => Array.from(g, (x, e) => x * directions[i][e]))
-      .reduce((a, b) => a + b)
-    // Small, since close to a ReLU's edge the slope is another's.
-    const step = 1e-8
-    const slope = (moved(step) - moved(-step)) / (2 * step)
-    assert.ok(Math.abs(got - slope) <= 1e-5 * Math.abs(slope), `${got} is not ${slope}`)
+    const image = drawnImage([2, 32, 32, 3])
+    checkSlope(model, (x) => mean(square(model.apply(x, train))), image)
   })
 
 test('frrn-baseline: `residual` meets each of its 23 units once, in order', () => {
@@ -105,7 +84,6 @@ const crossings = {
 const models = { a: frrnA, b: frrnB }
 const variants = ['a', 'b'] as const
 const make = (variant: 'a' | 'b'): Frrn => models[variant]({ ...narrow, lanes: 5 })
-const train = { train: true }
 
 for (const variant of variants)
   test(`frrn-${variant}: block after block, with nothing between but what its cuts keep, is the whole`, () => {

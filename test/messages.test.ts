@@ -36,6 +36,7 @@ const others: Readonly<Record<string, string>> = {
   countParameters: '',
   nameVariables: '',
   joined: 'adds within residual units',
+  hostLocalizationTargets: 'computes on the host',
   nearest: 'is on names, as is the next one',
   suggest: '',
 }

@@ -107,6 +107,19 @@ export const calls: Readonly<Record<string, Call>> = {
   ],
   predict: () => [f32(2, 4, 3)],
   labelsOnGrid: () => [u8(2, 12, 9), 8, { offset: 4, ignore: 255 }],
+  localizationTargets: () => [
+    u8(2, 12, 9),
+    i32(2, 12, 9),
+    8,
+    { offset: 4, ignore: 255, classes: 3, sigma: 64 },
+  ],
+  localizationLoss: () => [
+    f32(2, 2, 3, 8),
+    { boxes: f32(2, 2, 3, 4), classes: i32(2, 2, 3), outOfRange: f32(), sigma: 64 },
+    { threshold: 0.7, keep: 512, beta: 1, weights: [0.01, 0.1] },
+  ],
+  decodeBoxes: () => [f32(2, 2, 3, 8), 8, { offset: [4, 3], sigma: 64 }],
+  boxIou: () => [f32(3, 1, 4), f32(5, 4)],
   scoresOnImage: () => [f32(2, 2, 3, 4), [12, 18], 8, { offset: 3, stretch: false }],
 }
 

@@ -6,14 +6,18 @@ import {
   BatchNorm2d,
   binaryCrossEntropyWithLogits,
   bootstrappedCrossEntropy,
+  boxIou,
   Conv2d,
   ConvTranspose2d,
   crossEntropy,
   Dropout,
   Dropout2d,
+  decodeBoxes,
   huber,
   Linear,
   labelsOnGrid,
+  localizationLoss,
+  localizationTargets,
   Module,
   nllLoss,
   pixelCrossEntropy,
@@ -40,6 +44,11 @@ const inside = (layer: Module<never>, x: Tensor, mode?: unknown) =>
 
 const logits = () => f32(2, 4, 4, 3)
 const labels = () => u8(2, 4, 4)
+
+const boxes = () => f32(2, 4, 4, 8)
+const targets = (classes = i32(2, 4, 4), sigma = 64) => ({
+  ...{ boxes: f32(2, 4, 4, 4), classes, outOfRange: f32(), sigma },
+})
 
 export const networks: Misuses = {
   crossEntropy: [
@@ -102,6 +111,40 @@ export const networks: Misuses = {
     () => labelsOnGrid(labels(), 8, { offset: 'middle' as never }),
     () => labelsOnGrid(labels(), 8, { ignore: -1 }),
     () => labelsOnGrid(labels(), 8, { stretch: true } as never),
+  ],
+  localizationTargets: [
+    () => localizationTargets(labels(), u8(2, 4, 5), 8),
+    () => localizationTargets(labels(), f32(2, 4, 4), 8),
+    () => localizationTargets(u8(4, 4), u8(4, 4), 8),
+    () => localizationTargets(labels(), labels(), 0),
+    () => localizationTargets(labels(), labels(), 8, { classes: 0 }),
+    () => localizationTargets(labels(), labels(), 8, { sigma: 0 }),
+    () => localizationTargets(labels(), labels(), 8, { ignore: 0.5 }),
+    () => localizationTargets(labels(), labels(), 8, { offset: -1 }),
+    () => localizationTargets(labels(), labels(), 8, { stride: 8 } as never),
+  ],
+  localizationLoss: [
+    () => localizationLoss(f32(2, 4, 4, 7), targets()),
+    () => localizationLoss(boxes(), targets(i32(2, 4, 5))),
+    () => localizationLoss(boxes(), targets(u8(2, 4, 4))),
+    () => localizationLoss(boxes(), targets(i32(2, 4, 4), -1)),
+    () => localizationLoss(boxes(), labels() as never),
+    () => localizationLoss(boxes(), targets(), { threshold: 70 }),
+    () => localizationLoss(boxes(), targets(), { keep: 0.5 }),
+    () => localizationLoss(boxes(), targets(), { beta: -1 }),
+    () => localizationLoss(boxes(), targets(), { weights: [1 / 16, 1 / 256] }),
+  ],
+  decodeBoxes: [
+    () => decodeBoxes(f32(2, 4, 4, 21), 8),
+    () => decodeBoxes(f16(2, 4, 4, 8), 8),
+    () => decodeBoxes(boxes(), 8, { sigma: Number.NaN }),
+    () => decodeBoxes(boxes(), undefined as never),
+  ],
+  boxIou: [
+    () => boxIou(f32(3, 4), f32(3, 2)),
+    () => boxIou(f32(3, 4), f32(5, 4)),
+    () => boxIou(i32(3, 4), f32(3, 4)),
+    () => boxIou(f32(0, 4), f32(3, 4)),
   ],
   scoresOnImage: [
     () => scoresOnImage(logits(), [35, 32], 8),
