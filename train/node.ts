@@ -16,3 +16,4 @@ export {
 export * from './index.ts'
 export { createRun, type MetricsRecord, openRun, RunFolder } from './runs.ts'
 export { openSplits, readAll, type Splits } from './sources.ts'
+export { readWeights, writeWeights } from './weights/files.ts'

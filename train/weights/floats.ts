@@ -5,12 +5,11 @@ const float = new Float32Array(1)
 const bits = new Uint32Array(float.buffer)
 
 export function halfToNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1
-  const exponent = (half >> 10) & 31
-  const fraction = half & 1023
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+  const isSpecial = (half & 0x7c00) === 0x7c00
+  if (isSpecial && half & 1023) return Number.NaN
+  // The same digits in a float32, whose exponent is biased by 112 more; a subnormal one serves as well.
+  bits[0] = ((half & 0x8000) << 16) | ((half & 0x7fff) << 13)
+  return isSpecial ? float[0] * Number.POSITIVE_INFINITY : float[0] * 2 ** 112
 }
 
 export function numberToHalf(value: number): number {

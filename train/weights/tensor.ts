@@ -100,12 +100,10 @@ export function weightTensor(
   const isDense = shape.every((n, axis) => n <= 1 || strides[axis] === dense[axis])
   const values = () => {
     if (count === 0) return new Float32Array(0)
-    if (isDense) {
-      const { bytes } = ELEMENTS[dtype]
-      const part = data.subarray(offset * bytes, (offset + count) * bytes)
-      return dtype === 'f32' && LITTLE_ENDIAN ? asFloats(part) : gather(part, dtype, [count], [1])
-    }
-    return gather(data, dtype, shape, strides, offset)
+    if (!isDense) return gather(data, dtype, shape, { offset, strides })
+    const { bytes } = ELEMENTS[dtype]
+    const part = data.subarray(offset * bytes, (offset + count) * bytes)
+    return dtype === 'f32' && LITTLE_ENDIAN ? asFloats(part) : convert(part, dtype)
   }
   return { dtype, shape, values }
 }
@@ -117,15 +115,22 @@ function asFloats(data: Uint8Array): Float32Array {
   return new Float32Array(new Uint8Array(data).buffer)
 }
 
+function convert(data: Uint8Array, dtype: WeightDtype): Float32Array {
+  const { bytes, get } = ELEMENTS[dtype]
+  const view = viewOf(data)
+  const out = new Float32Array(data.length / bytes)
+  for (let i = 0; i < out.length; i++) out[i] = get(view, i * bytes)
+  return out
+}
+
 function gather(
   data: Uint8Array,
   dtype: WeightDtype,
   shape: readonly number[],
-  strides: readonly number[],
-  offset = 0,
+  { offset, strides }: Strides,
 ): Float32Array {
   const { bytes, get } = ELEMENTS[dtype]
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
+  const view = viewOf(data)
   const out = new Float32Array(shape.reduce((count, n) => count * n, 1))
   const at = new Array<number>(shape.length).fill(0)
   let from = offset
@@ -140,3 +145,5 @@ function gather(
   }
   return out
 }
+
+const viewOf = (data: Uint8Array) => new DataView(data.buffer, data.byteOffset, data.byteLength)
