@@ -93,7 +93,8 @@ export function shiftedLoss(
  *       for (const s of sums) assign(s, mul(s, 0))
  *     })
  *
- * Batch norm that is not frozen updates the averages of what all passes share four times in this way. */
+ * In this way batch norm that is not frozen updates the averages of what all passes share four times, and dropout draws the
+ * same for all of them unless `mode.random` says otherwise. */
 export function shiftedPassLoss(
   model: Fcrn,
   image: Tensor,
