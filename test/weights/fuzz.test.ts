@@ -55,7 +55,7 @@ const files: Readonly<{ [name: string]: Uint8Array }> = {
 }
 
 /** Mutations each; a second or so for all. */
-const COUNT = 600
+const COUNT = 400
 
 for (const [name, bytes] of Object.entries(files))
   test(`fuzz: ${name}, ${COUNT} mutations`, async () => {
@@ -73,13 +73,13 @@ for (const [name, bytes] of Object.entries(files))
     assert.ok(outcomes.read > 0, `${outcomes.read} read`)
   })
 
-test('fuzz: pickles, 4000 mutations behind a sound checksum', async () => {
+test('fuzz: pickles, 3000 mutations behind a sound checksum', async () => {
   let refused = 0
-  for (let i = 0; i < 4000; i++) {
+  for (let i = 0; i < 3000; i++) {
     const mutated = mutate(state, new Random(i, 99))
     if ((await outcome(archive(mutated, { 0: data }))) === 'refused') refused++
   }
-  assert.ok(refused > 1000 && refused < 4000, `${refused} refused`)
+  assert.ok(refused > 750 && refused < 3000, `${refused} refused`)
 })
 
 test('fuzz: array headers, 1000 mutations behind a sound checksum', async () => {

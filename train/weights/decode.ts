@@ -87,7 +87,7 @@ const FOREIGN: readonly Foreign[] = [
     hint: AGAIN,
   },
   {
-    looks: begins('version '),
+    looks: reads('version https://git-lfs'),
     problem: 'is a pointer of git-lfs, not the file itself',
     hint: 'in the repository: git lfs pull',
   },

@@ -31,9 +31,9 @@ export function unpickle(bytes: Uint8Array, file: string, host: PickleHost): unk
 }
 
 /** A state dict takes about 200 bytes a tensor. */
-const MOST_BYTES = 32 * 2 ** 20
+const MOST_BYTES = 2 ** 24
 /** On the stack, in the memo, and of lists and dicts: what a few bytes of pickle could otherwise multiply. */
-const MOST_VALUES = 1_000_000
+const MOST_VALUES = 2 ** 18
 const STOP = 0x2e
 
 class Machine {

@@ -6,7 +6,7 @@ import { shown } from './reader.ts'
 import { TorchTensor } from './torch-pickle.ts'
 
 /** Beyond any real checkpoint: tensors and metadata, values looked at, levels of nesting, characters of a name. */
-const MOST = { names: 2 ** 16, visits: 2 ** 22, depth: 32, name: 512 }
+const MOST = { names: 2 ** 16, visits: 2 ** 20, depth: 32, name: 512 }
 
 export interface Flat {
   readonly tensors: ReadonlyMap<string, TorchTensor>
