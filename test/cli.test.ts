@@ -1,70 +1,25 @@
 // The command line as a person meets it: each test starts the program and reads what it says and its exit code.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { writePng } from '../train/images.ts'
 import { writeSafetensors } from '../train/safetensors.ts'
+import { atrous, type Ended, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 import { png } from './png.ts'
 
-const program = join(dirname(fileURLToPath(import.meta.url)), '../apps/cli/main.js')
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs a command in a folder; `onError` sees standard error grow. */
-function atrous(
-  args: readonly string[],
-  cwd = tmpdir(),
-  onError: (text: string, child: ReturnType<typeof spawn>) => void = () => {},
-): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const env = { ...process.env, DEBUG: '' }
-    const child = spawn(process.execPath, [program, ...args], { cwd, env })
-    let out = ''
-    let err = ''
-    child.stdout.on('data', (text) => {
-      out += text
-    })
-    child.stderr.on('data', (text) => {
-      err += text
-      onError(err, child)
-    })
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, out, err }))
-  })
-}
-
-const scratch = () => mkdtempSync(join(tmpdir(), 'atrous-test-'))
-
-/** Expects exit code 2 and one message, without a stack. */
-async function refused(args: readonly string[], message: RegExp, cwd?: string): Promise<void> {
-  const { code, out, err } = await atrous(args, cwd)
-  assert.equal(code, 2, `${args.join(' ')}: ${out}${err}`)
-  assert.match(err, message)
-  assert.match(err, /^error: [^\n]*\n {2}hint: [^\n]*\n$/)
-  assert.equal(out, '')
-}
-
 test('cli: help, of all and of each command, with examples', async () => {
-  const commands = ['start', 'train', 'eval', 'predict', 'doctor', 'explain']
+  const commands = ['start', 'train', 'eval', 'predict', 'doctor', 'models', 'summary', 'explain']
   const { code, out } = await atrous(['--help'])
   assert.equal(code, 0)
   for (const name of commands) assert.match(out, new RegExp(`^ {2}${name} `, 'm'))
@@ -90,7 +45,7 @@ test('cli: unknown commands, options and values are refused with the nearest one
     refused(['train', '--steps', '2.5'], /--steps cannot be '2.5'\n {2}hint: give a whole number/),
     refused(['train', '--steps', '2', '--minutes', '1'], /exclude each other/),
     refused(['train', '--size', '96'], /--size cannot be '96'\n {2}hint: .*96x128/),
-    refused(['train', '--model', 'frnr-a'], /--model cannot be 'frnr-a'\n.*did you mean frrn-a/),
+    refused(['train', '--model', 'frnr-a'], /there is no model 'frnr-a'\n.*did you mean frrn-a/),
     refused(['train', 'camvid'], /'camvid' is one argument too many/),
     refused(['eval'], /RUN or CHECKPOINT is missing/),
     refused(['predict', 'run', 'a.jpg'], /--out is missing/),

@@ -9,6 +9,8 @@ import { nearest } from '../../nn/near.ts'
 export interface OptionSpec {
   /** Shown after the name; an option without one is a switch. */
   readonly value?: string
+  /** May be given several times. */
+  readonly many?: true
   readonly help: string
 }
 
@@ -32,7 +34,7 @@ export const jsonOption: OptionSpec = { help: 'figures as JSON on standard outpu
 export class Args {
   readonly positionals: readonly string[]
   readonly #command: Command
-  readonly #values: Readonly<Record<string, string | boolean | undefined>>
+  readonly #values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
   constructor(command: Command, argv: readonly string[]) {
     this.#command = command
@@ -48,7 +50,7 @@ export class Args {
       allowPositionals: true,
       tokens: true,
     })
-    const values: Record<string, string | boolean> = {}
+    const values: Record<string, string | boolean | string[]> = {}
     const positionals: string[] = []
     for (const token of tokens) {
       if (token.kind === 'positional') positionals.push(token.value)
@@ -56,12 +58,13 @@ export class Args {
       const { name, rawName, value } = token
       const spec = Object.hasOwn(command.options, name) ? command.options[name] : undefined
       if (!spec) throw unknownOption(command, rawName, name)
-      if (name in values) throw this.#wrong(name, 'is given twice', 'give it once')
+      if (name in values && !spec.many) throw this.#wrong(name, 'is given twice', 'give it once')
       if (spec.value === undefined && value !== undefined)
         throw this.#wrong(name, `takes no value, and got '${value}'`)
       if (spec.value !== undefined && (value === undefined || value.startsWith('--')))
         throw this.#wrong(name, `needs a value: --${name} ${spec.value}`)
-      values[name] = value ?? true
+      if (spec.many) values[name] = [...((values[name] as string[]) ?? []), value as string]
+      else values[name] = value ?? true
     }
     this.#values = values
     this.positionals = positionals
@@ -79,6 +82,12 @@ export class Args {
   text(name: string): string | undefined {
     const value = this.#values[name]
     return typeof value === 'string' ? value : undefined
+  }
+
+  /** Of an option that may be given several times. */
+  texts(name: string): readonly string[] {
+    const value = this.#values[name]
+    return Array.isArray(value) ? value : []
   }
 
   /** A whole number from `least`. */

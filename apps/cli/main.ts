@@ -14,6 +14,9 @@ const commands: Record<string, () => Promise<Command>> = {
   eval: async () => (await import('./eval.ts')).evaluateCommand,
   predict: async () => (await import('./predict.ts')).predictCommand,
   doctor: async () => (await import('./doctor.ts')).doctor,
+  models: async () => (await import('./models.ts')).modelsCommand,
+  summary: async () => (await import('./summary.ts')).summaryCommand,
+  weights: async () => (await import('./weights.ts')).weightsCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
 }
 

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { DataError, OptionError } from '../../engine/errors.ts'
 import type { Device } from '../../engine/node.ts'
+import { checkFieldOfView } from '../../models/field-of-view.ts'
 import { buildModel, type Network } from '../../models/index.ts'
 import type { BatchStream } from '../../train/batches.ts'
 import {
@@ -59,6 +60,9 @@ async function prepare(
   const splits = await openSplits(recipe.data)
   const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
   const batches = recipeBatches(recipe, splits.train, model)
+  const { height, width } = recipe.data
+  const warning = height && width && checkFieldOfView(model, [height, width])
+  if (warning) progress.say(`note: ${warning}`)
   await readFiles(recipe, splits, progress, signal)
   if (run) await run.truncateMetrics(step)
   return {

@@ -2,7 +2,8 @@
 
 import { resolve } from 'node:path'
 import { OptionError } from '../../engine/errors.ts'
-import { type ModelConfig, models } from '../../models/index.ts'
+import { buildModel, type ModelConfig, models } from '../../models/index.ts'
+import { needPixelScores } from '../../models/network.ts'
 import { NO_AUGMENTATION } from '../../train/augment.ts'
 import { CAMVID_CLASSES } from '../../train/camvid.ts'
 import {
@@ -13,6 +14,7 @@ import {
 } from '../../train/recipe.ts'
 import { STREET_CLASSES } from '../../train/street.ts'
 import { type Args, helpOption, jsonOption, type Options } from './command.ts'
+import { chosenModel, modelOptions } from './model.ts'
 
 export const trainOptions: Options = {
   data: {
@@ -23,9 +25,8 @@ export const trainOptions: Options = {
   minutes: { value: 'N', help: 'time for training; street 1.8, CamVid 15' },
   steps: { value: 'N', help: 'number of steps instead; such a run repeats to the bit' },
   batch: { value: 'N', help: 'images in a batch' },
-  model: { value: 'NAME', help: `${Object.keys(models).join(' or ')}; default frrn-a` },
-  base: { value: 'N', help: "channels at full resolution; 48 is the paper's" },
-  lanes: { value: 'N', help: "channels of the residual stream; 32 is the paper's" },
+  model: { value: 'NAME', help: 'a network that segments, of `atrous models`; default frrn-a' },
+  ...modelOptions,
   lr: { value: 'RATE', help: "Adam's first learning rate" },
   schedule: { value: 'NAME', help: `how it falls: ${scheduleNames.join(', ')}` },
   keep: { value: 'SHARE', help: 'share of the pixels that bootstrapping keeps; 1 keeps all' },
@@ -42,9 +43,12 @@ export const trainOptions: Options = {
 const resumable = new Set(['resume', 'steps', 'minutes', 'eval-every', 'data', 'watch-nan', 'json'])
 
 const defaults = {
-  street: { size: [48, 64], minutes: 1.8, batch: 2, base: 8, lanes: 8, lr: 8e-3, keep: 1 },
-  camvid: { size: [96, 128], minutes: 15, batch: 2, base: 8, lanes: 8, lr: 6e-3, keep: 0.25 },
+  street: { size: [48, 64], minutes: 1.8, batch: 2, lr: 8e-3, keep: 1 },
+  camvid: { size: [96, 128], minutes: 15, batch: 2, lr: 6e-3, keep: 0.25 },
 } as const
+
+/** Of whatever network: narrow, and with batch statistics, since its weights are new and nothing is normalised yet. */
+const narrow = { width: 8, base: 8, lanes: 8, frozen: 'none' }
 
 /** The recipe of a new run. */
 export function newRecipe(args: Args): Recipe {
@@ -64,7 +68,7 @@ export function newRecipe(args: Args): Recipe {
   const classes = kind === 'street' ? STREET_CLASSES.length : CAMVID_CLASSES.length
   return {
     data,
-    model: modelConfig(args, { classes, base: d.base, lanes: d.lanes, seed }),
+    model: modelConfig(args, classes, seed),
     lr: args.positive('lr') ?? d.lr,
     schedule: args.choice('schedule', scheduleNames) ?? 'linear',
     keep: share(args) ?? d.keep,
@@ -103,15 +107,15 @@ export function resumedRecipe(args: Args, recipe: Recipe): Recipe {
   }
 }
 
-/** A model by its options; a name that does not exist is refused when it is built. */
-export function modelConfig(args: Args, given: Readonly<Record<string, unknown>>): ModelConfig {
-  const names = Object.keys(models)
-  const chosen = { ...given }
-  for (const name of ['base', 'lanes']) {
-    const value = args.whole(name)
-    if (value !== undefined) chosen[name] = value
-  }
-  return { name: args.choice('model', names) ?? 'frrn-a', options: chosen }
+/** The network to train. Throws OptionError for one that does not exist or does not score pixels. */
+function modelConfig(args: Args, classes: number, seed: number): ModelConfig {
+  if (args.texts('option').some((text) => text.startsWith('classes=')))
+    throw new OptionError('the data decides the number of classes', 'leave classes out')
+  const { name, options } = chosenModel(args, args.text('model') ?? 'frrn-a')
+  const own = Object.entries({ ...narrow, seed }).filter(([key]) => key in models[name].options)
+  const config = { name, options: { ...Object.fromEntries(own), ...options, classes } }
+  needPixelScores(buildModel(config), 'training')
+  return config
 }
 
 function refuseBoth(steps: number | undefined, minutes: number | undefined): void {

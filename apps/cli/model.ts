@@ -1,0 +1,61 @@
+// Which network a command is about: a name or an id, and options in the network's own terms.
+
+import { OptionError } from '../../engine/errors.ts'
+import { type Configuration, findModel } from '../../models/catalog.ts'
+import { models } from '../../models/index.ts'
+import type { Check } from '../../models/options.ts'
+import type { Args, OptionSpec, Options } from './command.ts'
+
+export const modelUsage = 'MODEL [options]'
+
+export const classesOption: OptionSpec = {
+  value: 'N',
+  help: "classes to tell apart; default the network's",
+}
+
+export const modelOptions = {
+  option: {
+    value: 'KEY=VALUE',
+    many: true,
+    help: 'an option of the network, such as kernel=7; again for others',
+  },
+  width: { value: 'N', help: "channels of the first convolution; 64 is the papers'" },
+  base: { value: 'N', help: "the same of FRRN; 48 is the paper's" },
+  lanes: { value: 'N', help: "channels of FRRN's residual stream; 32 is the paper's" },
+} as const satisfies Options
+
+/** The network that `text` means, with the options that were given: those of `modelOptions`, and `classes` where the command
+ * has that. Throws OptionError where there is no such network, or where what was given is no KEY=VALUE; whether the option
+ * exists and may have the value is for the network to say. */
+export function chosenModel(args: Args, text: string): Configuration {
+  const found = findModel(text)
+  const { options: checks } = models[found.name]
+  const given = new Map<string, unknown>()
+  const give = (key: string, value: unknown) => {
+    if (given.has(key)) throw new OptionError(`${key} is given twice`, 'give it once')
+    given.set(key, value)
+  }
+  for (const name of ['classes', 'width', 'base', 'lanes'])
+    if (args.has(name)) give(name, args.whole(name))
+  for (const pair of args.texts('option')) {
+    const at = pair.indexOf('=')
+    if (at < 1)
+      throw new OptionError(
+        `--option cannot be '${pair}'`,
+        `give KEY=VALUE with one of ${Object.keys(checks).join(', ')}`,
+      )
+    const key = pair.slice(0, at)
+    give(key, valueOf(checks[key], pair.slice(at + 1)))
+  }
+  return { ...found, options: { ...found.options, ...Object.fromEntries(given) } }
+}
+
+/** What a text means to an option: a number, a boolean or a list, unless only the text itself will do. */
+function valueOf(check: Check | undefined, text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    return check?.fits(text) ? text : value
+  } catch {
+    return text
+  }
+}
