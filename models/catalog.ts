@@ -3,8 +3,8 @@
 
 import { OptionError } from '../engine/errors.ts'
 import { nearest } from '../nn/near.ts'
-import { models } from './index.ts'
 import type { ModelConfig } from './network.ts'
+import { models } from './registry.ts'
 
 /** A network in a form of a paper, and the size of the images that it is measured on there. */
 export interface Configuration extends ModelConfig {

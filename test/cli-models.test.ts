@@ -59,7 +59,7 @@ test('cli: models --json has a row for every configuration', async () => {
 test('cli: summary goes through a network by id or name, to a depth, with options', async () => {
   const whole = await atrous(['summary', 'fcrn50-s8-k5-d12/cityscapes19'])
   assert.equal(whole.code, 0, whole.err)
-  assert.match(whole.out, /^fcrn-50 on \[1,1024,2048,3\]\n/)
+  assert.match(whole.out, /^fcrn-50 on \[1,1024,2048,3\]: FCRN /)
   assert.match(
     whole.out,
     /^ {6}conv2 +Conv2d 3×3 d4 +128×256×512 +2,359,296 +77\.3 G +9\.3 +67\.1 MB$/m,
@@ -74,7 +74,7 @@ test('cli: summary goes through a network by id or name, to a depth, with option
 
   const small = ['summary', 'fcrn-18', '--input', '96x128', '--batch', '2', '--width', '8']
   const text = (await atrous([...small, '--option', 'kernel=3', '--depth', '1'])).out
-  assert.match(text, /^fcrn-18 on \[2,96,128,3\]\n/)
+  assert.match(text, /^fcrn-18 on \[2,96,128,3\]: /)
   assert.deepEqual(text.match(/^(?!fcrn|module|all)[a-z]+(?= {2})/gm), ['backbone', 'head'])
   assert.match(
     text,

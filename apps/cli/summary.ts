@@ -2,7 +2,7 @@
 
 import type { Shape } from '../../engine/dtype.ts'
 import { checkFieldOfView } from '../../models/field-of-view.ts'
-import { buildModel, type Network } from '../../models/index.ts'
+import { buildModel, models, type Network } from '../../models/index.ts'
 import { type Layer, layersOf } from '../../models/layers.ts'
 import { type Measurement, measure, traceStep } from '../../models/measure.ts'
 import { type Args, type Command, helpOption, jsonOption, typed } from './command.ts'
@@ -70,7 +70,7 @@ function lines({ network, input, measured, layers, warning }: Summary): string[]
   ])
   const totals = ['all', network.constructor.name, sizes([output]), exact(trainable), short(macs)]
   return [
-    `${network.config.name} on [${input}]`,
+    `${network.config.name} on [${input}]: ${models[network.config.name].summary}`,
     '',
     ...table(
       [heading, ...rows, [...totals, '100', short(activationBytes, 'B')]],
@@ -82,8 +82,8 @@ function lines({ network, input, measured, layers, warning }: Summary): string[]
     `${exact(macs)} multiply-adds of ${input[0] === 1 ? 'one image' : `${input[0]} images`}; ${scores(measured)}`,
     ...fields(measured),
     ...(warning ? [`note: ${warning}`] : []),
-    `kept: a training step holds ${short(activationBytes, 'B')} of activations (f32) until its backward pass reads them; ` +
-      `${typed(`explain ${network.config.name} --train`)} plans all of its memory`,
+    'kept: f32 activations that a training step holds until its backward pass reads them;',
+    `      ${typed(`explain ${network.config.name} --train`)} plans all of its memory`,
     '',
     ...wrapped(Object.entries(network.config.options).map(([k, v]) => `${k}=${JSON.stringify(v)}`)),
   ]
