@@ -102,6 +102,7 @@ test('npz: headers that lie are refused', async () => {
   const four = { descr: '<f4', shape: [6], data: sixFloats }
   await refuses([
     [one({ ...four, shape: [7] }), /w\.npy has 24 bytes of data for \[7\] of f32/],
+    [one({ ...four, shape: [5] }), /24 bytes of data for \[5\] of f32/],
     [one({ ...four, shape: [2 ** 40, 2 ** 40] }), /24 bytes of data for \[1099/],
     [one({ ...four, shape: [2 ** 53] }), /24 bytes of data for/],
     [one({ ...four, descr: '>f4' }), /holds big-endian numbers/],

@@ -69,7 +69,7 @@ test('pickle: a machine that is driven wrongly stops', async () => {
     [archive(bytesOf(0x80, 9, '}.')), /has protocol 9/],
     [archive(new Uint8Array(0)), /its pickle is truncated/],
     [torch(), /takes from an empty stack/],
-    [torch(int(1), '(', '0'), /takes from an empty stack/],
+    [torch('}', '}', '(', '0'), /takes from an empty stack/],
     [torch('t'), /takes up to a mark that it has not set/],
     [torch(get(7)), /recalls value 7, which it has not stored/],
     [torch(put(7)), /takes from an empty stack/],
@@ -168,7 +168,7 @@ test('torch: a tensor that leaves its storage, or could ask for any memory, is r
   ])
   const fraction = call(
     global('torch._utils', '_rebuild_tensor_v3'),
-    [storage('UntypedStorage', '0', 7), int(0), tuple(int(2)), tuple(int(1))],
+    [storage('UntypedStorage', '0', 7), int(1), tuple(int(1)), tuple(int(1))],
     [0x89, none, global('torch', 'float32')],
   )
   await refuses([

@@ -8,12 +8,14 @@ import {
   archive,
   call,
   dict,
+  get,
   global,
   int,
   list,
   none,
   orderedDict,
   pickle,
+  put,
   storage,
   tensor,
   text,
@@ -124,6 +126,21 @@ test('torch: dicts around the tensors become prefixes, and what else they say is
     ...{ epoch: 90, arch: 'resnet50', done: true, best: 1.5 },
     'optimizer.groups.0.lr': 1,
   })
+})
+
+test('torch: lists that the pickle changes afterwards change no tensor', async () => {
+  const [shape, strides] = [list(int(6)), list(int(1))]
+  const rebuilt = call(global('torch._utils', '_rebuild_tensor_v2'), [
+    storage('FloatStorage', '0', 6),
+    int(0),
+    shape,
+    put(1),
+    strides,
+    put(2),
+  ])
+  const data = pickle(dict({ w: rebuilt }), get(1), int(9), 'a', '0', get(2), int(9), 'a', '0')
+  const weights = await decodeWeights(archive(data, { 0: sixFloats }), 'x')
+  assert.deepEqual(contents(weights), { w: [[6], [1, 2, 3, 4, 5, 6]] })
 })
 
 test('torch: protocol 4 names things by its own opcodes', async () => {
