@@ -66,7 +66,8 @@ function readBlob(reader: ByteReader, key: string): WeightTensor {
   const dtype: WeightDtype = doubles.length ? 'f64' : 'f32'
   const [data = new Uint8Array(0), more] = [...floats, ...doubles]
   const shape = readShape(fields, reader)
-  if (more || countOf(shape)! * bytesPerElement(dtype) !== data.length)
+  if (more) throw reader.error(`has the data of ${shown(key)} in several pieces`)
+  if (countOf(shape)! * bytesPerElement(dtype) !== data.length)
     throw reader.error(`has ${data.length} bytes in ${shown(key)} for [${shape}] of ${dtype}`)
   return weightTensor(dtype, shape, data)
 }
