@@ -38,7 +38,8 @@ export interface ValidField {
   readonly field: Float32Array
   readonly height: number
   readonly width: number
-  /** The pixel that the score belongs to. */
+  /** The pixel on which the score's cell is centred: the cell's row and column times `scoreStride`. The image's middle
+   * where whole images are scored. */
   readonly pixel: readonly [y: number, x: number]
   readonly images: number
   /** Rows and columns of the smallest box that holds all pixels with a gradient; 0 × 0 where there is none. */

@@ -18,6 +18,8 @@ const commands: Record<string, () => Promise<Command>> = {
   summary: async () => (await import('./summary.ts')).summaryCommand,
   weights: async () => (await import('./weights.ts')).weightsCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
+  paths: async () => (await import('./paths.ts')).pathsCommand,
+  field: async () => (await import('./field.ts')).fieldCommand,
 }
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -32,7 +32,7 @@ async function run(args: Args): Promise<number> {
   const asked = args.text('size') === 'full' ? 'full' : args.size('size')
   const checkpoint = await readCheckpoint(path, 'best')
   const model = checkpointModel(checkpoint)
-  const jobs = plan(await list(inputs), out)
+  const jobs = plan(await listImages(inputs), out)
   const progress = new TerminalProgress()
   // All are decoded before anything is written: a damaged one must not leave half of the masks.
   for (const [i, { file }] of jobs.entries()) {
@@ -80,7 +80,8 @@ async function predictAt(
   return resizeLabels(mask, height, width, picture.height, picture.width)
 }
 
-async function list(inputs: readonly string[]): Promise<string[]> {
+/** The image files that files and folders name, in order. Throws DataError for what is not there or holds none. */
+export async function listImages(inputs: readonly string[]): Promise<string[]> {
   const files: string[] = []
   for (const input of inputs) {
     const found = await stat(input).catch((error) => {
