@@ -84,9 +84,7 @@ export function localizationLoss(
     // Both sets are the least IoUs up to some place, so that the union is the larger of the two.
     const kept = logicalOr(hardest.mask, logicalAnd(valid, less(iou, threshold)))
 
-    const all = reshape(kept, [n, m, 1])
-    const [mine, theirs] = [own, truth].map((t) => where(all, t, 0))
-    const losses = sum(smoothL1(mine, theirs, { beta, reduction: 'none' }), [2])
+    const losses = sum(smoothL1(own, truth, { beta, reduction: 'none' }), [2])
     const weight = where(kept, clamp(rsqrt(areaOf(actual)), ...weights), 0)
     const total = sum(weight)
     const loss = div(sum(mul(weight, losses)), where(greater(total, 0), total, 1))

@@ -55,6 +55,15 @@ test('frrn-baseline: `residual` meets each of its 23 units once, in order', () =
   assert.deepEqual(met, [...units('encoder', [3, 3, 4, 2, 2]), ...units('decoder', [2, 2, 2, 3])])
 })
 
+test('frrn-baseline: all four enlargements are as the option says', () => {
+  for (const upsample of ['asymmetric', 'half-pixel']) {
+    const model = buildModel({ name: 'frrn-baseline', options: { ...narrow, upsample } })
+    const { nodes } = traceOf((image) => [model.apply(image, train)], [f32(1, 32, 32, 3)])
+    const modes = nodes.filter(({ op }) => op.name === 'resizeBilinear').map((n) => n.attrs['mode'])
+    assert.deepEqual(modes, Array(4).fill(upsample))
+  }
+})
+
 test('frrn-baseline: other sizes, options and joins are refused', () => {
   const model = buildModel({ name: 'frrn-baseline', options: narrow })
   assert.throws(

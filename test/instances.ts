@@ -57,6 +57,7 @@ export function twoInstances(): Maps {
   maps.labels.data[4 * 24 + 20] = 255
   return maps
 }
+
 /** Rectangles over each other, void and background sprinkled over them. */
 export function drawnMaps(
   shape: [n: number, h: number, w: number],

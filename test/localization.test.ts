@@ -89,7 +89,7 @@ const drawnCases: [what: string, maps: Maps, stride: number, options: Localizati
     ],
     [
       'u32, cells that stand for pixels beyond them',
-      drawnMaps([1, 21, 26], [2 ** 32 - 1, 2 ** 31, 12, 13, 14], 'u32', { labels: 'u32' }),
+      drawnMaps([4, 41, 50], [12, 13, 14, 2 ** 32 - 1, 2 ** 31], 'u32', { labels: 'u32' }),
       4,
       { classes: 3, offset: [5, 2], ignore: 2 },
     ],
@@ -104,6 +104,7 @@ for (const [what, maps, stride, options] of drawnCases)
     assert.deepEqual(classes, host.classes.data)
     assert.deepEqual([...outOfRange], [host.outOfRange])
     assert.ok(host.classes.data.some((c) => c > 0))
+    if (options.ignore) assert.notDeepEqual(onHost(maps, stride, { ...options, ignore: 255 }), host)
     close(boxes, host.boxes.data, options.sigma ? 1e-6 : 0, 'boxes')
   })
 
@@ -136,6 +137,14 @@ test('localizationTargets: each pixel an instance of its own, more than any tabl
   }
   const [boxes] = await onDevice(maps, 1, { sigma: 1 })
   for (let p = 0; p < 2400; p++) assert.deepEqual([...boxes.slice(4 * p, 4 * p + 4)], [0, 0, 1, 1])
+})
+
+test('localizationTargets: one instance is the whole image', async () => {
+  const { paint, ...maps } = canvas([1, 16, 24], 'i32')
+  paint([0, 0, 0, 15, 23], 1, 3)
+  const [boxes] = await onDevice(maps, 16, { sigma: 1 })
+  // The second cell's pixel is outside.
+  assert.deepEqual([...boxes], [-0.5, 3.5, 16, 24, 0, 0, 0, 0])
 })
 
 test('decodeBoxes: targets are decoded to the boxes that they were made of, sizes no less than a pixel', async () => {
