@@ -1,6 +1,6 @@
 // The localization net (Wu, Shen and van den Hengel 2016b, "Bridging Category-level and Instance-level Semantic Image
-// Segmentation", section 3): an FCRN whose last layer says, for each class of object, where the middle of the instance around
-// a pixel is, and how large it is. The net that says which class it is, is another one, trained by itself.
+// Segmentation"): an FCRN whose last layer says, for each class of object, where the middle of the instance around a pixel is,
+// and how large it is. Which class it is says another net, an FCRN trained by itself.
 
 import type { Tensor } from '../engine/tensor.ts'
 import { type Mode, nameVariables } from '../nn/module.ts'

@@ -1,5 +1,5 @@
 // Boxes as the localization net states them (Wu, Shen and van den Hengel 2016b, "Bridging Category-level and Instance-level
-// Semantic Image Segmentation", section 3): at each cell, how far off the middle of an instance is, and how large it is.
+// Semantic Image Segmentation"): at each cell, how far off the middle of an instance is, and how large it is.
 
 import type { TensorLike } from '../engine/op.ts'
 import { add, div, maximum, minimum, mul, sub } from '../engine/ops/arithmetic.ts'

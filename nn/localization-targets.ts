@@ -1,5 +1,5 @@
-// What the localization net is to predict (Wu, Shen and van den Hengel 2016b, section 3; FACTS 4.2): at each cell of its grid
-// the box of the instance there. All on the device, as a part of a step, after whatever cropping and flipping there was.
+// What the localization net is to predict (Wu, Shen and van den Hengel 2016b; FACTS 4.2): at each cell of its grid the box of
+// the instance there. All on the device, as a part of a step, after whatever cropping and flipping there was.
 //
 // Boxes of instances without atomics and without a limit on their number: a stable sort of an image's pixels by instance puts
 // those of each one beside each other, in the order that they had. Sorted by rows, the first of them is in the instance's
@@ -138,14 +138,8 @@ function edgesAt(ids: Tensor, bits: number, onGrid: (x: Tensor) => Tensor) {
   const run = sub(gather(cumsum(begins, 1), flat(cells), 1), 1)
   const edges = (places: Tensor) => {
     const at = gather(places, run, 1)
-    const [row, column] = [div(gather(byRow, at, 1), w), div(gather(byColumn, at, 1), h)]
-    return cast(
-      stack(
-        [row, column].map((x) => reshape(x, cells.shape)),
-        3,
-      ),
-      'f32',
-    )
+    const both = [div(gather(byRow, at, 1), w), div(gather(byColumn, at, 1), h)]
+    return reshape(cast(stack(both, 2), 'f32'), [...cells.shape, 2])
   }
   return { from: edges(firsts), to: edges(lasts) }
 }
