@@ -36,7 +36,8 @@ export interface PathOptions {
   readonly seed?: number
   /** The values of k; default all, 0 … n. */
   readonly lengths?: readonly number[] | undefined
-  /** Of batch norm: `running` (default), or those of the batch as in training. The averages stay as they are. */
+  /** Of batch norm: `running` (default), or those of the batch as in training, which starting values want, since averages
+   * that have seen nothing normalise nothing. The averages stay as they are. */
   readonly statistics?: 'running' | 'batch'
   /** Gets the number of runs done after each. */
   readonly onProgress?: (done: number, of: number) => void
