@@ -81,8 +81,7 @@ export abstract class Module<
 
   /** All variables by path (`encoder.3.conv1.weight`); one that is held twice has its first path. */
   stateDict(): Map<string, Variable> {
-    nameVariables(this)
-    return treeOf(this).variables
+    return nameVariables(this)
   }
 }
 
@@ -107,18 +106,21 @@ function treeOf(root: AnyModule): Tree {
       })
     } else if (value instanceof Module && !tree.modules.has(value)) {
       tree.modules.set(value, path)
-      for (const [name, field] of Object.entries(value)) visit(field, `${path}.${name}`)
+      for (const [name, field] of Object.entries(value))
+        if (typeof field === 'object') visit(field, `${path}.${name}`)
     }
   }
   for (const [name, field] of Object.entries(root)) visit(field, name)
   return tree
 }
 
-/** Gives each variable its path in `root` as its name. A name only ever grows at the front, so that looking at a part
- * of a model does not rename it, and putting a model into a larger one does. */
-export function nameVariables(root: AnyModule): void {
-  for (const [path, v] of treeOf(root).variables)
+/** The variables by path; each gets its path in `root` as its name. A name only ever grows at the front, so that looking at
+ * a part of a model does not rename it, and putting a model into a larger one does. */
+export function nameVariables(root: AnyModule): Map<string, Variable> {
+  const { variables } = treeOf(root)
+  for (const [path, v] of variables)
     if (v.name === '' || path.endsWith(`.${v.name}`)) v.name = path
+  return variables
 }
 
 const known = new WeakMap<AnyModule, Map<AnyModule, string>>()
