@@ -42,12 +42,11 @@ const known = new WeakMap<Op, Map<string, readonly number[]>>()
 /** What the derivative of a node by its `needed` inputs reads: input i as i, output i as −1 − i. The same for all nodes of an
  * op with the same attributes and shapes. */
 function mentioned(node: Node, needed: readonly boolean[]): readonly number[] {
-  const shapes = node.inputs.map((x) => x.shape)
-  const key = `${needed} ${shapes.join(' ')} ${attrKey(node.attrs)}`
+  const attrs = Object.keys(node.attrs).length ? attrKey(node.attrs) : ''
+  const key = node.inputs.reduce((k, x, i) => `${k} ${needed[i]} ${x.shape}`, attrs)
   const answers = known.get(node.op) ?? new Map<string, readonly number[]>()
-  known.set(node.op, answers)
   const answer = answers.get(key) ?? readBy(node, needed)
-  answers.set(key, answer)
+  known.set(node.op, answers.set(key, answer))
   return answer
 }
 

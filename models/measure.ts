@@ -33,7 +33,7 @@ export function countByKind(module: AnyModule): ParameterCounts {
   const state = module.stateDict()
   const counts = { weights: 0, biases: 0, batchNorm: 0, buffers: 0 }
   for (const [path, variable] of state) {
-    const normalises = state.has(path.replace(/[^.]+$/, 'running_mean'))
+    const normalises = state.has(`${path.slice(0, path.lastIndexOf('.') + 1)}running_mean`)
     const trainable = normalises ? 'batchNorm' : path.endsWith('bias') ? 'biases' : 'weights'
     counts[isBuffer(variable) ? 'buffers' : trainable] += sizeOf(variable.shape)
   }
