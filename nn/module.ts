@@ -118,8 +118,7 @@ function treeOf(root: AnyModule): Tree {
  * a part of a model does not rename it, and putting a model into a larger one does. */
 export function nameVariables(root: AnyModule): Map<string, Variable> {
   const { variables } = treeOf(root)
-  for (const [path, v] of variables)
-    if (v.name === '' || path.endsWith(`.${v.name}`)) v.name = path
+  for (const [path, v] of variables) if (v.name === '' || path.endsWith(`.${v.name}`)) v.name = path
   return variables
 }
 
