@@ -298,6 +298,9 @@ test('checkpoint: comes back from a run folder, and is refused by name where it 
       writeSafetensors(tensors, { atrous: JSON.stringify({ ...back.info, ...change }) }),
       file,
     )
+  // As it was written before these options came.
+  const { frozen: _, input: __, ...older } = model.config.options
+  loadModel(device, model, forged({ model: { ...model.config, options: older } }))
   refuses(
     () => forged({ format: 2 }),
     /has checkpoint format 2, and this version reads up to 1\n.*update/,

@@ -147,7 +147,8 @@ function build(config: ModelConfig, file: string): Network {
 /** Writes the trained values into a model. Throws DataError where the checkpoint is another model's. */
 export function loadModel(device: Device, model: Network, checkpoint: Checkpoint): void {
   const { file, info } = checkpoint
-  const [mine, its] = [model.config, info.model].map(describe)
+  // Written out in full: options that came later were not stored, and have their defaults.
+  const [mine, its] = [model.config, build(info.model, file).config].map(describe)
   if (mine !== its)
     throw new DataError(
       file,
