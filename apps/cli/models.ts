@@ -21,7 +21,8 @@ async function run(args: Args): Promise<number> {
     const measured = measure(buildModel({ name, options }), [1, ...input])
     return { id, name, alias, input: [1, ...input, 3], ...measured }
   })
-  console.log(args.has('json') ? JSON.stringify(rows.map(figures), null, 2) : text(rows, all))
+  const json = () => `[\n${rows.map((row) => JSON.stringify(figures(row))).join(',\n')}\n]`
+  console.log(args.has('json') ? json() : text(rows, all))
   return 0
 }
 

@@ -26,7 +26,14 @@ export const trainOptions: Options = {
   steps: { value: 'N', help: 'number of steps instead; such a run repeats to the bit' },
   batch: { value: 'N', help: 'images in a batch' },
   model: { value: 'NAME', help: 'a network that segments, of `atrous models`; default frrn-a' },
-  ...modelOptions,
+  option: modelOptions.option,
+  width: { value: 'N', help: "channels of its first convolution; default 8, the papers' is 64" },
+  base: { value: 'N', help: "the same of FRRN; default 8, the paper's is 48" },
+  lanes: { value: 'N', help: "channels of FRRN's residual stream; default 8, the paper's is 32" },
+  weights: {
+    value: 'FILE',
+    help: 'start from these: torchvision, timm, mapillary … (see `atrous weights`); the network then has its full width',
+  },
   lr: { value: 'RATE', help: "Adam's first learning rate" },
   schedule: { value: 'NAME', help: `how it falls: ${scheduleNames.join(', ')}` },
   keep: { value: 'SHARE', help: 'share of the pixels that bootstrapping keeps; 1 keeps all' },
@@ -78,6 +85,7 @@ export function newRecipe(args: Args): Recipe {
     seed,
     ...(steps === undefined ? { minutes: minutes ?? d.minutes } : { steps }),
     validateEvery: args.whole('eval-every'),
+    ...(args.has('weights') && { weights: resolve(args.text('weights')!) }),
   }
 }
 
@@ -112,7 +120,8 @@ function modelConfig(args: Args, classes: number, seed: number): ModelConfig {
   if (args.texts('option').some((text) => text.startsWith('classes=')))
     throw new OptionError('the data decides the number of classes', 'leave classes out')
   const { name, options } = chosenModel(args, args.text('model') ?? 'frrn-a')
-  const own = Object.entries({ ...narrow, seed }).filter(([key]) => key in models[name].options)
+  const start = args.has('weights') ? { seed } : { ...narrow, seed }
+  const own = Object.entries(start).filter(([key]) => key in models[name].options)
   const config = { name, options: { ...Object.fromEntries(own), ...options, classes } }
   needPixelScores(buildModel(config), 'training')
   return config
