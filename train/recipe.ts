@@ -44,6 +44,8 @@ export const scheduleNames = Object.keys(schedules) as ScheduleName[]
 export interface Recipe {
   readonly data: DataSource
   readonly model: ModelConfig
+  /** A file of weights to start from. */
+  readonly weights?: string
   /** Adam's first learning rate, and how it falls. */
   readonly lr: number
   readonly schedule: ScheduleName

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { DataError, OptionError } from '../../engine/errors.ts'
 import type { Device } from '../../engine/node.ts'
+import type { Variable } from '../../engine/tensor.ts'
 import { checkFieldOfView } from '../../models/field-of-view.ts'
 import { buildModel, type Network } from '../../models/index.ts'
 import type { BatchStream } from '../../train/batches.ts'
@@ -29,6 +30,9 @@ import {
 } from '../../train/recipe.ts'
 import { createRun, openRun, type RunFolder } from '../../train/runs.ts'
 import { openSplits, readAll, type Splits } from '../../train/sources.ts'
+import { readWeights } from '../../train/weights/files.ts'
+import { matchWeights } from '../../train/weights/load.ts'
+import { checkReport } from '../../train/weights/report.ts'
 import type { Args } from './command.ts'
 import { openSaying } from './open.ts'
 import type { TerminalProgress } from './progress.ts'
@@ -42,6 +46,8 @@ interface Prepared {
   readonly batches: BatchStream
   readonly run: RunFolder
   readonly checkpoint: Checkpoint | undefined
+  /** What a weight file gives the model. */
+  readonly start: ReadonlyMap<Variable, Float32Array>
 }
 
 /** Everything that can be refused without a GPU is refused before it is opened and before a folder is made. */
@@ -59,6 +65,7 @@ async function prepare(
   if (checkpoint && run) refuseFinished(run, recipe, checkpoint.info.progress)
   const splits = await openSplits(recipe.data)
   const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
+  const start = checkpoint ? new Map() : await startOf(recipe, model, progress)
   const batches = recipeBatches(recipe, splits.train, model)
   const { height, width } = recipe.data
   const warning = height && width && checkFieldOfView(model, [height, width])
@@ -72,7 +79,21 @@ async function prepare(
     batches,
     run: run ?? (await createRun(splits.train.name, { out: args.text('out') })),
     checkpoint,
+    start,
   }
+}
+
+/** The values of the recipe's weight file, which must have a place each. */
+async function startOf(
+  { weights }: Recipe,
+  model: Network,
+  progress: TerminalProgress,
+): Promise<Prepared['start']> {
+  if (weights === undefined) return new Map()
+  const { report, values } = matchWeights(model, await readWeights(weights))
+  checkReport(report)
+  progress.say(`weights: ${weights}, ${report.text}`)
+  return values
 }
 
 /** A run that was stopped between its last step and its report may still be resumed, to report. */
@@ -141,13 +162,14 @@ export async function trainSession(
 }
 
 async function runLoop(
-  { recipe, splits, model, batches, run, checkpoint }: Prepared,
+  { recipe, splits, model, batches, run, checkpoint, start }: Prepared,
   device: Device,
   progress: TerminalProgress,
   signal: AbortSignal,
   watch: boolean,
 ): Promise<EndEvent> {
   const optimizer = recipeOptimizer(recipe, model)
+  for (const [variable, values] of start) device.write(variable, values)
   if (checkpoint) {
     loadModel(device, model, checkpoint)
     loadOptimizer(device, optimizer, checkpoint)

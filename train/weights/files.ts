@@ -61,7 +61,7 @@ async function isFolder(path: string): Promise<boolean> {
     const found = await stat(path)
     if (found.isDirectory() || found.isFile()) return found.isDirectory()
   } catch (error) {
-    throw fileError(path, 'the weights cannot be opened', error)
+    throw fileError(path, 'the weights cannot be opened', error, 'name a file of weights')
   }
   throw new DataError(path, 'is neither a file nor a folder', 'name a file of weights')
 }

@@ -49,7 +49,7 @@ export function checkReport(report: LoadReport, { strict = true }: LoadOptions =
 
 function hintFor({ nonFinite, loaded, otherForm, misshaped, unexpected }: LoadReport): string {
   if (nonFinite.length) return 'these weights are damaged or diverged; take others'
-  if (!loaded.length) return 'build the network that the file was made for'
+  if (!loaded.length && !misshaped.length) return 'build the network that the file was made for'
   if (otherForm.length)
     return 'build the model with these options, or load with anyForm if you know better'
   if (misshaped.length) return 'build the model with the widths and classes of the file'
