@@ -80,7 +80,7 @@ export function table(report: Lists & { readonly file: string; readonly keys: st
   const rows = (Object.keys(kinds) as (keyof typeof kinds)[]).flatMap((kind) => {
     const list = report[kind]
     if (!list.length) return []
-    const names = kind === 'loaded' ? '' : `  ${listed(list)}`
+    const names = kind === 'loaded' ? '' : `  ${listed(list, 3)}`
     return [`${kinds[kind].padEnd(26)} ${String(list.length).padStart(5)}${names}`]
   })
   return [`names of ${report.keys}`, ...rows].join('\n')
