@@ -3,6 +3,7 @@
 # training step cost, and does a network learn. Works on the built files (npm run build). Results go to $OUT.
 #
 #   bench/visit.sh            about ten minutes on a discrete GPU
+#   bench/visit.sh networks   every network at full width and its paper's size, once; as long again
 set -u
 cd "$(dirname "$0")/.." || exit 1
 out=${OUT:-visit}
@@ -12,11 +13,16 @@ part() {
   local name=$1
   shift
   echo "== $name"
-  if timeout 200 "$@" >"$out/$name.txt" 2>&1; then tail -n 25 "$out/$name.txt"; else
+  if timeout "${limit:-200}" "$@" >"$out/$name.txt" 2>&1; then tail -n 25 "$out/$name.txt"; else
     echo "FAILED ($?): $*"
     tail -n 15 "$out/$name.txt"
   fi
 }
+
+if [ "${1:-}" = networks ]; then
+  limit=580 part networks node dist/test/run.js paper-size --slow
+  exit
+fi
 
 part doctor node dist/apps/cli/main.js doctor
 part conv-check node dist/bench/conv-kernels.js check
