@@ -6,7 +6,18 @@ import { Random } from '../../train/random.ts'
 import { writeSafetensors } from '../../train/safetensors.ts'
 import { decodeWeights } from '../../train/weights/decode.ts'
 import { test } from '../harness.ts'
-import { archive, dict, int, list, orderedDict, pickle, tensor, text } from './pickles.ts'
+import {
+  archive,
+  dict,
+  int,
+  legacy,
+  list,
+  none,
+  orderedDict,
+  pickle,
+  tensor,
+  text,
+} from './pickles.ts'
 import { caffemodel, floats, npy, params, zip } from './writers.ts'
 
 const data = floats(1, 2, 3, 4, 5, 6)
@@ -37,6 +48,13 @@ const files: Readonly<{ [name: string]: Uint8Array }> = {
   ]),
   torch: archive(state, { 0: data }),
   'torch, deflated': archive(state, { 0: data }, { deflate: true }),
+  'torch, legacy': legacy(
+    dict({
+      w: tensor({ ...six, view: none }),
+      l: tensor({ ...six, key: '1', shape: [], strides: [] }),
+    }),
+    { storages: { 0: [6, data], 1: [6, data] } },
+  ),
   npz: zip(arrays),
   'npz, zip64': zip(arrays, { zip64: true }),
   'npz, deflated': zip(arrays, { deflate: true }),

@@ -1,6 +1,6 @@
 // A pickler of test files: the opcodes that torch.save's take, and archives around them.
 
-import { bytesOf, type Files, type Piece, u32, type ZipOptions, zip } from './writers.ts'
+import { bytesOf, type Files, type Piece, u32, u64, type ZipOptions, zip } from './writers.ts'
 
 export const PROTO2: Piece = [0x80, 2]
 export const STOP = '.'
@@ -38,17 +38,19 @@ export interface Stored {
   readonly offset?: number
   readonly shape: readonly number[]
   readonly strides: readonly number[]
+  /** What follows the number of elements in a persistent id of before 1.6. */
+  readonly view?: Piece
 }
 
-export const storage = (type: string, key: string, count: number): Piece => [
-  tuple(text('storage'), global('torch', type), text(key), text('cpu'), int(count)),
+export const storage = (type: string, key: string, count: number, view: Piece = []): Piece => [
+  tuple(text('storage'), global('torch', type), text(key), text('cpu'), int(count), view),
   'Q',
 ]
 
 export const tensor = ({ storage: type = 'FloatStorage', ...at }: Stored): Piece =>
   call(
     global('torch._utils', '_rebuild_tensor_v2'),
-    storage(type, at.key, at.count),
+    storage(type, at.key, at.count, at.view),
     int(at.offset ?? 0),
     tuple(...at.shape.map(int)),
     tuple(...at.strides.map(int)),
@@ -57,6 +59,30 @@ export const tensor = ({ storage: type = 'FloatStorage', ...at }: Stored): Piece
   )
 
 export const pickle = (...pieces: readonly Piece[]): Uint8Array => bytesOf(PROTO2, pieces, STOP)
+
+export interface LegacyParts {
+  readonly magic?: Piece
+  readonly version?: Piece
+  readonly machine?: Piece
+  /** Counts and elements of the storages by key. */
+  readonly storages?: Readonly<{ [key: string]: readonly [count: number, content: Uint8Array] }>
+  readonly keys?: Piece
+  readonly trailing?: Piece
+}
+
+/** A `.pth` file of before 1.6: pickles one after another, then the storages. */
+export function legacy(object: Piece, parts: LegacyParts = {}): Uint8Array<ArrayBuffer> {
+  const { storages = {}, trailing = [] } = parts
+  const {
+    magic = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19],
+    version = ['M', 0xe9, 3],
+    machine = dict({ protocol_version: ['M', 0xe9, 3], little_endian: 0x88 }),
+    keys = list(...Object.keys(storages).map(text)),
+  } = parts
+  const pickles = [magic, version, machine, object, keys].map((pieces) => pickle(pieces))
+  const contents = Object.values(storages).map(([count, content]) => [u64(count), content])
+  return bytesOf(pickles, contents, trailing)
+}
 
 /** A `.pth` file: `data.pkl` and the storages by key. */
 export function archive(

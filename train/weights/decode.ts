@@ -9,10 +9,11 @@ import { decodeNpz, isNpz } from './npz.ts'
 import { shown } from './reader.ts'
 import { type WeightDtype, type Weights, weightTensor } from './tensor.ts'
 import { decodeTorch, isTorch } from './torch.ts'
+import { decodeLegacy, isLegacy, isTarred } from './torch-legacy.ts'
 import { openZip } from './zip.ts'
 
-/** The tensors of a weight file: safetensors, a PyTorch zip archive, `.npz`, MXNet's `.params` or `.caffemodel`. Nothing
- * in it is executed, and memory and time are bounded by its size. `bytes` may not be written afterwards: tensors are
+/** The tensors of a weight file: safetensors, what torch.save wrote since 2017, `.npz`, MXNet's `.params` or
+ * `.caffemodel`. Nothing in it is executed, and memory and time are bounded by its size. `bytes` may not be written afterwards: tensors are
  * views of them. Throws DataError naming `file` where it is damaged or of another format. */
 export async function decodeWeights(bytes: Uint8Array, file: string): Promise<Weights> {
   const start = String.fromCharCode(...bytes.subarray(0, 8))
@@ -20,6 +21,7 @@ export async function decodeWeights(bytes: Uint8Array, file: string): Promise<We
     return decodeArchive(bytes, file)
   // Any number of eight bytes that is no text, before the object that the header is.
   if (bytes[8] === 0x7b && /[^\t\n\r -~]/.test(start)) return decodeSafetensors(bytes, file)
+  if (isLegacy(bytes)) return decodeLegacy(bytes, file)
   const foreign = FOREIGN.find(({ looks }) => looks(bytes, start))
   if (foreign) throw new DataError(file, foreign.problem, foreign.hint)
   if (isMxnet(bytes)) return decodeMxnet(bytes, file)
@@ -77,8 +79,8 @@ const reads =
 const FOREIGN: readonly Foreign[] = [
   {
     looks: (bytes) => bytes[0] === 0x80 && bytes[1] >= 2 && bytes[1] <= 5,
-    problem: 'is a bare pickle, as PyTorch wrote them before 1.6, which is not read',
-    hint: 'in Python: torch.save(torch.load("old.pth", weights_only=True), "new.pth")',
+    problem: 'is a bare pickle, not a file of torch.save',
+    hint: 'in Python, if you trust it: torch.save(pickle.load(open("old.pkl", "rb")), "new.pth")',
   },
   { looks: (bytes) => !bytes.length, problem: 'is empty', hint: AGAIN },
   {
@@ -101,6 +103,11 @@ const FOREIGN: readonly Foreign[] = [
   { looks: begins('GGUF'), problem: 'is GGUF', hint: EXPORT },
   { looks: (_, start) => start.slice(4) === 'TFL3', problem: 'is TensorFlow Lite', hint: EXPORT },
   { looks: begins('\x1f\x8b'), problem: 'is compressed by gzip', hint: 'unpack it: gunzip' },
+  {
+    looks: isTarred,
+    problem: 'is a tar archive of PyTorch before 2017, which is not read',
+    hint: 'in Python, if you trust it: torch.save(torch.load("old.pth", weights_only=False), "new.pth")',
+  },
   {
     looks: (bytes) => String.fromCharCode(...bytes.subarray(257, 262)) === 'ustar',
     problem: 'is a tar archive',

@@ -15,7 +15,16 @@ import {
 } from './shards.ts'
 import type { Weights } from './tensor.ts'
 
-const ENDINGS = ['.safetensors', '.pth', '.pt', '.bin', '.npz', '.params', '.caffemodel']
+const ENDINGS = [
+  '.safetensors',
+  '.pth',
+  '.pth.tar',
+  '.pt',
+  '.bin',
+  '.npz',
+  '.params',
+  '.caffemodel',
+]
 
 /** The weights in a file, in the files of an index (`*.index.json`, its shards beside it), or in a folder that holds
  * just one of these. Throws DataError naming the file that is missing, damaged, or one of several. */

@@ -1,174 +1,36 @@
 // Python's pickle, protocols 2 to 5, read as data. A pickle is a program for a stack machine, and in Python it may call
 // any function that can be imported. Here a name of Python's stands for what the host gives for it, and only for a few
-// names; everything that would make an object of a class is refused. (Opcodes: Lib/pickletools.py of Python.)
+// names; what would make an object of a class of any other name is refused. (Opcodes: Lib/pickletools.py of Python.)
 
 import type { DataError } from '../../engine/errors.ts'
-import { ByteReader, shown } from './reader.ts'
-
-/** Stands for a function of Python's. It gets the arguments and what makes an error of a problem. */
-export type Callable = (args: readonly unknown[], error: (problem: string) => DataError) => unknown
-
-export interface PickleHost {
-  /** What stands for a global, such as `collections.OrderedDict`; undefined refuses it. */
-  global(name: string): unknown
-  /** What stands for an object that is kept outside the pickle, by its id. */
-  persistent(id: unknown, error: (problem: string) => DataError): unknown
-}
+import { Machine, MOST_BYTES, type PickleHost, UNTRUSTED } from './pickle-machine.ts'
+import { ByteReader } from './reader.ts'
 
 /** Numbers, strings, bytes (Uint8Array), booleans and null; lists, tuples and sets as arrays; dicts as maps; and what
  * the host gave. An array or a map may hold itself. Throws DataError naming the file. */
 export function unpickle(bytes: Uint8Array, file: string, host: PickleHost): unknown {
-  const machine = new Machine(new ByteReader(bytes, file, 'its pickle'), host)
+  const reader = new ByteReader(bytes, file, 'its pickle')
   if (bytes.length > MOST_BYTES)
-    throw machine.error(`has ${bytes.length} bytes: it is no table of names`)
+    throw reader.error(`has ${bytes.length} bytes: it is no table of names`)
+  return unpickleNext(reader, host)
+}
+
+/** As `unpickle`, of the pickle at the reader's place; moves it to the pickle's end. */
+export function unpickleNext(reader: ByteReader, host: PickleHost): unknown {
+  const machine = new Machine(reader, host)
   for (;;) {
     const code = machine.reader.u8()
-    if (code === STOP) return machine.pop()
+    if (code === STOP) break
     const run = OPCODES.get(code)
-    if (!run) throw machine.refuse(code)
+    if (!run) throw refusal(machine, code)
     run(machine)
   }
+  reader.at = machine.reader.at
+  return machine.pop()
 }
 
-/** A state dict takes about 200 bytes a tensor. */
-const MOST_BYTES = 2 ** 24
-/** On the stack, in the memo, and of lists and dicts: what a few bytes of pickle could otherwise multiply. */
-const MOST_VALUES = 2 ** 18
 const STOP = 0x2e
-
-class Machine {
-  readonly reader: ByteReader
-  readonly host: PickleHost
-  readonly memo = new Map<number, unknown>()
-  /** Heights of the stack. */
-  readonly marks: number[] = []
-  readonly #stack: unknown[] = []
-  #containers = 0
-
-  constructor(reader: ByteReader, host: PickleHost) {
-    this.reader = reader
-    this.host = host
-  }
-
-  readonly error = (problem: string, hint?: string): DataError => this.reader.error(problem, hint)
-
-  refuse(code: number): DataError {
-    const name = FORBIDDEN.get(code)
-    if (name) return this.error(`has the opcode ${name}, which tensors do not need`, UNTRUSTED)
-    return this.error(`has the unknown opcode ${code} at byte ${this.reader.at - 1}`)
-  }
-
-  push(value: unknown): void {
-    if (this.#stack.length >= MOST_VALUES) throw this.error('needs a stack that is too high')
-    this.#stack.push(value)
-  }
-
-  pushNew(container: unknown[] | Map<unknown, unknown>): void {
-    if (++this.#containers > MOST_VALUES) throw this.error('has too many lists and dicts')
-    this.push(container)
-  }
-
-  /** Down to the last mark. */
-  popCount(count: number): unknown[] {
-    const height = this.#stack.length - count
-    if (height < (this.marks.at(-1) ?? 0)) throw this.error('takes from an empty stack')
-    return this.#stack.splice(height)
-  }
-
-  pop(): unknown {
-    return this.popCount(1)[0]
-  }
-
-  /** The topmost value, which stays. */
-  top(): unknown {
-    const value = this.pop()
-    this.#stack.push(value)
-    return value
-  }
-
-  popToMark(): unknown[] {
-    const height = this.marks.pop()
-    if (height === undefined) throw this.error('takes up to a mark that it has not set')
-    return this.#stack.splice(height)
-  }
-
-  mark(): void {
-    if (this.marks.length >= MOST_VALUES) throw this.error('sets too many marks')
-    this.marks.push(this.#stack.length)
-  }
-
-  remember(index: number): void {
-    if (this.memo.size >= MOST_VALUES) throw this.error('remembers too much')
-    this.memo.set(index, this.top())
-  }
-
-  recall(index: number): void {
-    if (!this.memo.has(index)) throw this.error(`recalls value ${index}, which it has not stored`)
-    this.push(this.memo.get(index))
-  }
-
-  extend(values: readonly unknown[]): void {
-    const list = this.top()
-    if (!Array.isArray(list)) throw this.error('appends to something that is no list')
-    for (const value of values) list.push(value)
-  }
-
-  assign(items: readonly unknown[]): void {
-    const dict = this.top()
-    if (!(dict instanceof Map) || items.length % 2) throw this.error('sets items of no dict')
-    for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1])
-  }
-
-  line(): string {
-    const { bytes, at } = this.reader
-    const end = bytes.indexOf(0x0a, at)
-    if (end < 0) throw this.error('is truncated in a name')
-    const line = this.reader.text(end - at)
-    this.reader.skip(1)
-    return line
-  }
-
-  global(module: unknown, name: unknown): void {
-    if (typeof module !== 'string' || typeof name !== 'string')
-      throw this.error('names a global by something that is no text')
-    const full = `${module}.${name}`
-    const value = this.host.global(full)
-    if (value === undefined)
-      throw this.error(
-        `names ${shown(full)}, which tensors do not need and which could run code: nothing was run`,
-        UNTRUSTED,
-      )
-    this.push(value)
-  }
-
-  reduce(): void {
-    const [callable, args] = this.popCount(2)
-    if (typeof callable !== 'function' || !Array.isArray(args))
-      throw this.error('calls something that is no function')
-    const value: unknown = (callable as Callable)(args, this.error)
-    if (value instanceof Map) this.pushNew(value)
-    else this.push(value)
-  }
-
-  /** Attributes of an OrderedDict (PyTorch notes versions in them) are dropped; nothing else may have any. */
-  build(): void {
-    this.pop()
-    if (!(this.top() instanceof Map))
-      throw this.error('sets attributes of something that is no dict', UNTRUSTED)
-  }
-
-  /** Two's complement, the lowest byte first. */
-  long(length: number): void {
-    let value = 0n
-    const bytes = this.reader.take(length)
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i])
-    value = BigInt.asIntN(8 * length, value)
-    this.push(Number.isSafeInteger(Number(value)) ? Number(value) : value)
-  }
-}
-
-const UNTRUSTED =
-  'in Python, if you trust the file, save its tensors alone: torch.save(model.state_dict(), "weights.pth")'
+const NEWOBJ = 0x81
 
 const latin1 = (bytes: Uint8Array): string => new TextDecoder('latin1').decode(bytes)
 
@@ -253,6 +115,17 @@ const OPCODES = new Map<number, (m: Machine) => void>([
   ],
   [0x52, (m) => m.reduce()],
   [0x62, (m) => m.build()],
+  // NEWOBJ
+  [
+    NEWOBJ,
+    (m) => {
+      const [type, args] = m.popCount(2)
+      if (!m.host.classes.has(type)) throw refusal(m, NEWOBJ)
+      m.push(type)
+      m.push(args)
+      m.reduce()
+    },
+  ],
   [0x51, (m) => m.push(m.host.persistent(m.pop(), m.error))],
 ])
 
@@ -260,7 +133,7 @@ const OPCODES = new Map<number, (m: Machine) => void>([
 const FORBIDDEN: ReadonlyMap<number, string> = new Map([
   [0x69, 'INST'],
   [0x6f, 'OBJ'],
-  [0x81, 'NEWOBJ'],
+  [NEWOBJ, 'NEWOBJ'],
   [0x92, 'NEWOBJ_EX'],
   [0x82, 'EXT1'],
   [0x83, 'EXT2'],
@@ -269,3 +142,9 @@ const FORBIDDEN: ReadonlyMap<number, string> = new Map([
   [0x97, 'NEXT_BUFFER'],
   [0x98, 'READONLY_BUFFER'],
 ])
+
+function refusal({ error, reader }: Machine, code: number): DataError {
+  const name = FORBIDDEN.get(code)
+  if (name) return error(`has the opcode ${name}, which tensors do not need`, UNTRUSTED)
+  return error(`has the unknown opcode ${code} at byte ${reader.at - 1}`)
+}

@@ -3,7 +3,7 @@
 
 import { DataError } from '../../engine/errors.ts'
 import { shown } from './reader.ts'
-import { TorchTensor } from './torch-pickle.ts'
+import { type TorchTensor, tensorOf } from './torch-pickle.ts'
 
 /** Beyond any real checkpoint: tensors and metadata, values looked at, levels of nesting, characters of a name. */
 const MOST = { names: 2 ** 16, visits: 2 ** 20, depth: 32, name: 512 }
@@ -46,7 +46,8 @@ class Walk implements Flat {
   }
 
   visit(value: unknown, path: readonly string[]): void {
-    if (value instanceof TorchTensor) this.#add(value, path)
+    const tensor = tensorOf(value)
+    if (tensor) this.#add(tensor, path)
     else if (value instanceof Map || Array.isArray(value)) this.#enter(value, path)
     else if (isPlain(value)) this.metadata.set(this.#nameOf(path), value)
   }

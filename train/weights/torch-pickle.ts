@@ -1,7 +1,10 @@
 // What the names in a state dict's pickle stand for. torch.save writes a tensor as a call of a function of PyTorch's with
-// a storage, an offset, a shape and strides; the storage is a persistent id, its bytes lie elsewhere.
+// a storage, an offset, a shape and strides; the storage is a persistent id, its bytes lie elsewhere. Until 0.3 a parameter
+// was an object around its tensor, and at first both were made empty and then given their contents as a state.
 
-import type { Callable, PickleHost } from './pickle.ts'
+import type { DataError } from '../../engine/errors.ts'
+import type { Callable, PickleHost } from './pickle-machine.ts'
+import { shown } from './reader.ts'
 import { bytesPerElement, countOf, type Strides, type WeightDtype } from './tensor.ts'
 
 /** A window on a storage, checked to lie inside it; only the storage's bytes are missing. */
@@ -19,17 +22,41 @@ export class TorchTensor {
   }
 }
 
+/** What the file keeps under a key, or a view of a part of that. */
 export class Storage {
   readonly key: string
   readonly dtype: WeightDtype
+  /** Elements under the key. */
+  readonly count: number
+  /** Bytes of the part. */
   readonly bytes: number
+  readonly #start: number
 
-  constructor(key: string, dtype: WeightDtype, count: number) {
+  constructor(key: string, dtype: WeightDtype, count: number, part = { offset: 0, count }) {
     this.key = key
     this.dtype = dtype
-    this.bytes = count * bytesPerElement(dtype)
+    this.count = count
+    this.bytes = part.count * bytesPerElement(dtype)
+    this.#start = part.offset * bytesPerElement(dtype)
+  }
+
+  /** The part, of all the bytes under the key. */
+  within(content: Uint8Array): Uint8Array {
+    return content.subarray(this.#start, this.#start + this.bytes)
   }
 }
+
+/** `torch.nn.parameter.Parameter`, or a `torch.FloatTensor` that was made empty. */
+class TorchObject {
+  tensor: TorchTensor | undefined
+  constructor(tensor: TorchTensor | undefined) {
+    this.tensor = tensor
+  }
+}
+
+/** A tensor, or the one that an object has been given. */
+export const tensorOf = (value: unknown): TorchTensor | undefined =>
+  value instanceof TorchObject ? value.tensor : value instanceof TorchTensor ? value : undefined
 
 /** `torch.FloatStorage` or `torch.float32`. */
 class ElementType {
@@ -39,16 +66,21 @@ class ElementType {
   }
 }
 
-/** A persistent id is ('storage', its type, its key, where it was, its number of elements). */
-const storageOf: PickleHost['persistent'] = (id, error) => {
-  const [kind, type, key, , count] = Array.isArray(id) ? id : []
+/** A persistent id is ('storage', its type, its key, where it was, its number of elements), and before 1.6 one thing more:
+ * None, or (the view's key, offset, number of elements). */
+const storageOf = (id: unknown, error: (problem: string) => DataError): Storage => {
+  const [kind, type, key, , count, view] = Array.isArray(id) ? id : []
   const isWhole = kind === 'storage' && type instanceof ElementType && typeof key === 'string'
   if (!isWhole || !isCount(count)) throw error('has something outside itself that is no storage')
-  return new Storage(key, type.dtype, count)
+  if (view === undefined || view === null) return new Storage(key, type.dtype, count)
+  const [, offset, part] = Array.isArray(view) ? view : []
+  if (!isCount(offset) || !isCount(part) || offset + part > count)
+    throw error(`has a view that leaves storage ${shown(key)}`)
+  return new Storage(key, type.dtype, count, { offset, count: part })
 }
 
 /** Refuses what leaves its storage, and what has more elements than it: an expanded tensor could ask for any memory. */
-const rebuild: Callable = (args, error) => {
+const rebuild = (args: readonly unknown[], error: (problem: string) => DataError) => {
   const [storage, offset, shape, strides, , , type] = args
   if (!(storage instanceof Storage)) throw error('has a tensor without a storage')
   const dtype = type instanceof ElementType ? type.dtype : storage.dtype
@@ -75,14 +107,35 @@ const isCounts = (value: unknown): value is number[] =>
 const first: Callable = ([value = null]) => value
 const emptyDict: Callable = () => new Map()
 
+/** Python 2 passes the items of an OrderedDict, Python 3 sets them afterwards. */
+const orderedDict: Callable = ([items = []], error) => {
+  const isPair = (item: unknown) => Array.isArray(item) && item.length === 2
+  if (!Array.isArray(items) || !items.every(isPair)) throw error('makes a dict of other than items')
+  return new Map(items as [unknown, unknown][])
+}
+
+const objectOf: Callable = ([data]) => new TorchObject(tensorOf(data))
+
+/** What the state is, its length tells: of a tensor what rebuilds it; of a parameter its hooks and flags, and of one that
+ * was made empty before them its tensor and gradient. */
+const build: PickleHost['build'] = (object, state, error) => {
+  if (!(object instanceof TorchObject && Array.isArray(state))) return false
+  if (state.length === 4) object.tensor = rebuild(state, error)
+  else if (state.length === 5) object.tensor = tensorOf(state[0])
+  else return state.length === 3
+  return true
+}
+
 function elementTypes(names: { readonly [dtype in WeightDtype]: readonly string[] }) {
   return Object.entries(names).flatMap(([dtype, all]) =>
     all.map((name) => [`torch.${name}`, new ElementType(dtype as WeightDtype)] as const),
   )
 }
 
+const TENSORS = ['Double', 'Float', 'Half', 'Long', 'Int', 'Short', 'Char', 'Byte']
+
 const GLOBALS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
-  ['collections.OrderedDict', emptyDict],
+  ['collections.OrderedDict', orderedDict],
   // Milestones of a learning-rate schedule; sets; bytes in protocol 2.
   ['collections.Counter', emptyDict],
   ['builtins.set', first],
@@ -96,6 +149,12 @@ const GLOBALS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['torch._utils._rebuild_tensor_v3', rebuild],
   ['torch._utils._rebuild_parameter', first],
   ['torch._utils._rebuild_parameter_with_state', first],
+  ...TENSORS.flatMap((name) => [
+    [`torch.${name}Tensor`, objectOf] as const,
+    [`torch.cuda.${name}Tensor`, objectOf] as const,
+  ]),
+  ['torch.nn.parameter.Parameter', objectOf],
+  ['torch.autograd.variable.Variable', objectOf],
   ...elementTypes({
     f64: ['DoubleStorage', 'float64', 'double'],
     f32: ['FloatStorage', 'float32', 'float'],
@@ -114,7 +173,9 @@ const GLOBALS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
 ])
 
 /** Knows plain tensors and the plain containers around them. */
-export const torchHost: PickleHost = {
-  global: (name) => GLOBALS.get(name),
+export const torchHost = {
+  global: (name: string) => GLOBALS.get(name),
   persistent: storageOf,
-}
+  classes: new Set([objectOf]),
+  build,
+} satisfies PickleHost

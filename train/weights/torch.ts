@@ -4,7 +4,7 @@
 import { DataError } from '../../engine/errors.ts'
 import { unpickle } from './pickle.ts'
 import { shown } from './reader.ts'
-import { type Weights, type WeightTensor, weightTensor } from './tensor.ts'
+import { bytesPerElement, type Weights, type WeightTensor, weightTensor } from './tensor.ts'
 import { flatten } from './torch-names.ts'
 import { type Storage, torchHost } from './torch-pickle.ts'
 import type { ZipEntry } from './zip.ts'
@@ -33,7 +33,7 @@ export async function decodeTorch(entries: Entries, file: string): Promise<Weigh
     const content = contents.get(key) ?? (await readStorage(entries.get(folder + key), key, file))
     contents.set(key, content)
     checkSize(content, storage, file)
-    out.set(name, weightTensor(dtype, shape, content, at))
+    out.set(name, weightTensor(dtype, shape, storage.within(content), at))
   }
   return { file, format: 'torch', tensors: out, metadata, wrappers }
 }
@@ -57,7 +57,8 @@ async function readStorage(entry: ZipEntry | undefined, key: string, file: strin
 }
 
 /** The pickle may name one storage twice, and of different sizes. */
-function checkSize(content: Uint8Array, { key, bytes }: Storage, file: string): void {
+function checkSize(content: Uint8Array, { key, count, dtype }: Storage, file: string): void {
+  const bytes = count * bytesPerElement(dtype)
   if (content.length === bytes) return
   const problem = `has ${content.length} bytes in storage ${shown(key)}, which announces ${bytes}`
   throw new DataError(file, problem, AGAIN)
