@@ -260,8 +260,7 @@ test('legacy: storages that are not just those of the pickle are refused', async
 })
 
 test('legacy: a pickle ends, however large the file is', async () => {
-  const pop = bytesOf('N', '0')
-  const long = new Uint8Array(Buffer.alloc(2 ** 24, pop))
+  const long = new Uint8Array(Buffer.alloc(2 ** 24, bytesOf('N', '0')))
   const many = (count: number, piece: Piece) => {
     const one = bytesOf(piece)
     return new Uint8Array(Buffer.alloc(count * one.length, one))

@@ -13,8 +13,8 @@ import { decodeLegacy, isLegacy, isTarred } from './torch-legacy.ts'
 import { openZip } from './zip.ts'
 
 /** The tensors of a weight file: safetensors, what torch.save wrote since 2017, `.npz`, MXNet's `.params` or
- * `.caffemodel`. Nothing in it is executed, and memory and time are bounded by its size. `bytes` may not be written afterwards: tensors are
- * views of them. Throws DataError naming `file` where it is damaged or of another format. */
+ * `.caffemodel`. Nothing in it is executed, and memory and time are bounded by its size. `bytes` may not be written
+ * afterwards: tensors are views of them. Throws DataError naming `file` where it is damaged or of another format. */
 export async function decodeWeights(bytes: Uint8Array, file: string): Promise<Weights> {
   const start = String.fromCharCode(...bytes.subarray(0, 8))
   if (start.startsWith('PK\x03\x04') || start.startsWith('PK\x05\x06'))
