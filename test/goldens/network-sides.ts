@@ -39,14 +39,18 @@ export async function onOneSide(
   return { comparisons, remark }
 }
 
-/** Parameters, each value moved to a neighbouring float32 or left. */
+/** Parameters, each value moved to a neighbouring float32, up or down, or left. */
 function nudged(start: Start, parameters: Experiment['parameters'], seed: number): Start {
   return new Map(
     parameters.map((variable, ordinal) => {
-      const data = start.get(variable)!
-      const draw = { ordinal, shape: [data.length], offset: 0, scale: 2 ** -23 }
-      const noise = recipeValues(seed, draw).data
-      return [variable, data.map((v, i) => v * (1 + noise[i]))]
+      const data = start.get(variable)!.slice()
+      const draw = { ordinal, shape: [data.length], offset: 0, scale: 1.5 }
+      const steps = recipeValues(seed, draw).data
+      const bits = new Int32Array(data.buffer)
+      steps.forEach((step, i) => {
+        if (data[i]) bits[i] += Math.round(step)
+      })
+      return [variable, data]
     }),
   )
 }
