@@ -121,9 +121,11 @@ function joined(
   const problems = whole.problem ? [whole.problem] : []
   if (wrong.length) {
     const first = backwards ? wrong[wrong.length - 1] : wrong[0]
-    const of = `${wrong.length} of ${rows.length} are`
     const from = backwards ? 'from the loss on' : 'from the input on'
-    problems.push(`is off (${of}), first ${from}: ${names[first]} ${rows[first].problem}`)
+    const start = problems.length ? '' : 'is off: '
+    problems.push(
+      `${start}${wrong.length} of ${rows.length}, first ${from}: ${names[first]} ${rows[first].problem}`,
+    )
   }
   return {
     error: whole.error,
