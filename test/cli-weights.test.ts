@@ -16,7 +16,8 @@ async function narrowFile(): Promise<string> {
     return /bias$|running_mean$/.test(name) ? 0 : Math.sin(12.9898 * i + name.length) / 8
   }
   const { tensors } = filledFile(torchvisionListing([3, 4, 6, 3], { width: 8 }), unit)
-  const [file] = await writeWeights(scratch(), tensors, { name: 'resnet50' })
+  const metadata = { format: 'pt' }
+  const [file] = await writeWeights(scratch(), tensors, { name: 'resnet50', metadata })
   return file
 }
 
@@ -47,7 +48,8 @@ test('cli: weights lists a file, says where its tensors go, and converts it', as
   assert.equal(unfit.code, 1)
   assert.deepEqual(JSON.parse(unfit.out).match.otherForm, ['stride is "1x1" for "3x3"'])
   assert.match(converted.out, /\nfc\.bias +f32 +\[1000\]\nwritten: .*half\.safetensors/)
-  const { tensors } = await readWeights(half)
+  const { tensors, metadata } = await readWeights(half)
+  assert.deepEqual([...metadata], [['format', 'pt']])
   assert.deepEqual([tensors.size, tensors.get('fc.bias')!.dtype], [320, 'f16'])
 })
 
@@ -60,7 +62,7 @@ test('cli: training starts from a weight file, or refuses it before a folder is 
   assert.equal(wide.code, 2)
   assert.match(
     wide.err,
-    /gives this model nothing\n[\s\S]* of another shape +265 [\s\S]*\n {2}hint: build the model with/,
+    /gives this model nothing\n[\s\S]*of another shape or type +265 [\s\S]*\n {2}hint: build the model with/,
   )
   assert.ok(!existsSync(out))
   const { code, err } = await atrous([...train, '--width', '8', '--size', '16x16', '--batch', '1'])

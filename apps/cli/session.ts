@@ -46,8 +46,8 @@ interface Prepared {
   readonly batches: BatchStream
   readonly run: RunFolder
   readonly checkpoint: Checkpoint | undefined
-  /** What a weight file gives the model. */
-  readonly start: ReadonlyMap<Variable, Float32Array>
+  /** What a weight file gives the model; empty once it has it. */
+  readonly start: Map<Variable, Float32Array>
 }
 
 /** Everything that can be refused without a GPU is refused before it is opened and before a folder is made. */
@@ -93,7 +93,7 @@ async function startOf(
   const { report, values } = matchWeights(model, await readWeights(weights))
   checkReport(report)
   progress.say(`weights: ${weights}, ${report.text}`)
-  return values
+  return new Map(values)
 }
 
 /** A run that was stopped between its last step and its report may still be resumed, to report. */
@@ -170,6 +170,7 @@ async function runLoop(
 ): Promise<EndEvent> {
   const optimizer = recipeOptimizer(recipe, model)
   for (const [variable, values] of start) device.write(variable, values)
+  start.clear()
   if (checkpoint) {
     loadModel(device, model, checkpoint)
     loadOptimizer(device, optimizer, checkpoint)

@@ -7,6 +7,7 @@ import { buildModel } from '../../models/index.ts'
 import { keyMaps, recognized } from '../../models/keys/index.ts'
 import { readWeights, writeWeights } from '../../train/weights/files.ts'
 import { matchWeights } from '../../train/weights/load.ts'
+import { shown } from '../../train/weights/reader.ts'
 import { fits } from '../../train/weights/report.ts'
 import type { Weights, WeightTensor } from '../../train/weights/tensor.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
@@ -45,7 +46,7 @@ function matched(args: Args, weights: Weights): Match | undefined {
   }).report
 }
 
-async function converted(args: Args, { tensors }: Weights): Promise<string[] | undefined> {
+async function converted(args: Args, weights: Weights): Promise<string[] | undefined> {
   const out = args.text('out')
   const dtype = args.choice('dtype', ['f32', 'f16', 'bf16'])
   if (out === undefined) {
@@ -54,10 +55,18 @@ async function converted(args: Args, { tensors }: Weights): Promise<string[] | u
   }
   if (!out.endsWith('.safetensors'))
     throw new OptionError(`--out cannot be '${out}'`, 'its name must end in .safetensors')
-  return writeWeights(dirname(out), tensors, {
+  return writeWeights(dirname(out), weights.tensors, {
     name: basename(out, '.safetensors'),
+    metadata: descriptionOf(weights),
     ...(dtype && { dtype }),
   })
+}
+
+/** In whose layout the tensors are, for whoever reads the new file: they are written as they are. */
+function descriptionOf({ format, metadata }: Weights): Readonly<Record<string, string>> {
+  if (format === 'torch') return { format: 'pt' }
+  if (format !== 'safetensors') return {}
+  return Object.fromEntries([...metadata].map(([key, value]) => [key, String(value)]))
 }
 
 const sizeOf = ({ shape }: WeightTensor): number => shape.reduce((n, d) => n * d, 1)
@@ -71,9 +80,9 @@ function lines(
   { file, format, keys, values, out, match }: Record<string, unknown>,
 ): string[] {
   const all = [...tensors]
-  const shown = args.has('all') ? all : all.slice(0, FEW)
-  const rows = shown.map(([name, t]) => [name, t.dtype, `[${t.shape}]`])
-  const rest = all.length - shown.length
+  const listed = args.has('all') ? all : all.slice(0, FEW)
+  const rows = listed.map(([name, t]) => [shown(name), t.dtype, `[${t.shape}]`])
+  const rest = all.length - listed.length
   const whose =
     keys === undefined ? 'nobody’s that are known here' : keyMaps[keys as string].summary
   return [

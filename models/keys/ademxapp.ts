@@ -48,5 +48,11 @@ export const ademxapp: KeyMap = {
   },
   ignores: () => false,
   isHead: (name) => /^arg:(linear\d+|conv6a)_/.test(name),
-  expects: { activation: 'relu', eps: 1.001e-5, firstUnitDilation: 'second', input: 'imagenet' },
+  expects: {
+    activation: 'relu',
+    eps: 1.001e-5,
+    statistic: 'variance',
+    firstUnitDilation: 'second',
+    input: 'imagenet',
+  },
 }

@@ -26,16 +26,18 @@ const blobNames = (layer: string, i: number): string[] => [
   `${layer}.${['weight', 'bias'][i] ?? i}`,
 ]
 
-const has = (file: File, layer: string): boolean => blobNames(layer, 0).some((n) => file.has(n))
+const has = (file: Pick<File, 'has'>, layer: string): boolean =>
+  blobNames(layer, 0).some((n) => file.has(n))
 
 function blob(layer: string, i: number, file: File): string {
   const all = blobNames(layer, i)
   return all.find((name) => file.has(name)) ?? all[0]
 }
 
-/** The last `rank` axes of a blob; old files give every blob four. */
+/** A blob without the axes of 1 before its last `rank`; old files give every blob four. */
 function flat({ shape, data }: Converted, rank: number): Converted {
-  return { shape: shape.slice(-rank), data }
+  const isPadded = shape.slice(0, -rank).every((n) => n === 1)
+  return { shape: isPadded ? shape.slice(-rank) : shape, data }
 }
 
 /** The Caffe layer of a path, without its kind: `_conv1` for `conv1`, `3b_branch2c` for `layer2.1.conv3`. */
@@ -71,8 +73,10 @@ function sourceOf(path: string, file: File): Source | undefined {
     return { names: [blob(name, 0, file)], convert: (t) => fromTorch(asStored(t)) }
   }
   if (kind === 'weight' || kind === 'bias') return vector(`scale${layer}`, second, file)
+  const index = ['running_mean', 'running_var'].indexOf(kind)
+  if (index < 0) return undefined
   return {
-    names: [blob(`bn${layer}`, kind === 'running_mean' ? 0 : 1, file), blob(`bn${layer}`, 2, file)],
+    names: [blob(`bn${layer}`, index, file), blob(`bn${layer}`, 2, file)],
     // Caffe keeps moving sums, and in a third blob what to divide them by.
     convert: (sums, factor) => {
       const [s] = factor.values()
@@ -95,5 +99,5 @@ export const caffe: KeyMap = {
   },
   ignores: () => false,
   isHead: (name) => name.startsWith('fc1000'),
-  expects: { stride: '1x1', pool: 'ceil', input: 'caffe', eps: 1e-5 },
+  expects: { stride: '1x1', pool: 'ceil', input: 'caffe', eps: 1e-5, statistic: 'variance' },
 }

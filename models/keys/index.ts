@@ -10,7 +10,7 @@ import { mapillary } from './mapillary.ts'
 import { atrous, torch } from './plain.ts'
 import { torchvision } from './torchvision.ts'
 
-export type { Converted, KeyMap, Source, State, Stored } from './keys.ts'
+export type { Converted, File, KeyMap, Source, State, Stored } from './keys.ts'
 
 /** By name; `atrous` and `torch` are our own names, in our layout and in PyTorch's. */
 export const keyMaps: Readonly<Record<string, KeyMap>> = Object.fromEntries(
@@ -36,20 +36,46 @@ export const below = <T>(file: ReadonlyMap<string, T>, prefix: string): Map<stri
  * recognised. */
 export function recognized(file: File): { map: KeyMap; prefix: string } | undefined {
   for (const prefix of prefixes(file.keys())) {
-    const part = below(file, prefix)
+    const part = { has: (name: string) => file.has(prefix + name) }
     const map = Object.values(keyMaps).find((m) => m.recognizes(part))
     if (map) return { map, prefix }
   }
   return undefined
 }
 
-/** What names start with, up to three of their parts: the shortest first. */
-export function prefixes(names: Iterable<string>): string[] {
-  const found = new Set([''])
-  for (const name of names) {
-    const parts = name.split('.').slice(0, -1)
-    for (let n = 1; n <= Math.min(3, parts.length); n++)
-      found.add(`${parts.slice(0, n).join('.')}.`)
+/** What stands before most of the `wanted` names in a file, the shortest such beginning, and how many they are. */
+export function commonest(
+  wanted: ReadonlySet<string>,
+  file: File,
+): { prefix: string; count: number } {
+  const counts = new Map<string, number>()
+  for (const name of file.keys())
+    for (const start of beginnings(name))
+      if (wanted.has(name.slice(start.length))) counts.set(start, (counts.get(start) ?? 0) + 1)
+  let best = { prefix: '', count: 0 }
+  for (const prefix of prefixes(file.keys())) {
+    const count = counts.get(prefix) ?? 0
+    if (count > best.count) best = { prefix, count }
   }
-  return [...found].sort((a, b) => a.split('.').length - b.split('.').length)
+  return best
+}
+
+/** What names begin with, up to three of their parts: the shortest first. */
+function prefixes(names: Iterable<string>): string[] {
+  const byParts: Set<string>[] = []
+  for (const name of names) {
+    const starts = beginnings(name)
+    for (let n = 0; n < starts.length; n++) {
+      byParts[n] ??= new Set()
+      byParts[n].add(starts[n])
+    }
+  }
+  return byParts.flatMap((starts) => [...starts])
+}
+
+function beginnings(name: string): string[] {
+  const found = ['']
+  for (let at = name.indexOf('.'); at >= 0 && found.length <= 3; at = name.indexOf('.', at + 1))
+    found.push(name.slice(0, at + 1))
+  return found
 }

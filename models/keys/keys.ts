@@ -34,8 +34,8 @@ export interface KeyMap {
   readonly name: string
   /** One line: whose files these are. */
   readonly summary: string
-  /** Whether a file is of this kind. */
-  recognizes(file: File): boolean
+  /** Whether a file with such names is of this kind. */
+  recognizes(file: Pick<File, 'has'>): boolean
   /** Throws DataError, naming the file, where it is of this kind but of a variant that no network here has. */
   readonly refuse?: (file: File, name: string) => void
   /** Sources by path of the variable. Paths without one have nothing in such files. */
@@ -47,7 +47,7 @@ export interface KeyMap {
   /** True where the names are our own. */
   readonly ours?: true
   /** Options that a network must have been built with for these weights to mean what they meant: others have the same shapes
-   * and give wrong results. */
+   * and give wrong results. An array lists several that do. */
   readonly expects: Readonly<Record<string, unknown>>
 }
 

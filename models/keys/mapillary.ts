@@ -53,5 +53,5 @@ export const mapillary: KeyMap = {
   },
   ignores: (name) => name.endsWith('.num_batches_tracked'),
   isHead: (name) => name.startsWith('classifier.'),
-  expects: mapillaryOptions,
+  expects: { ...mapillaryOptions, downsample: ['mixed', 'pool'], statistic: 'variance' },
 }

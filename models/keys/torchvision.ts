@@ -32,5 +32,12 @@ export const torchvision: KeyMap = {
     }),
   ignores: (name) => name.endsWith('.num_batches_tracked'),
   isHead: (name) => name.startsWith('fc.'),
-  expects: { stride: '3x3', pool: 'padded', stemBias: false, input: 'imagenet', eps: 1e-5 },
+  expects: {
+    stride: '3x3',
+    pool: 'padded',
+    stemBias: false,
+    input: 'imagenet',
+    eps: 1e-5,
+    statistic: 'variance',
+  },
 }

@@ -2,25 +2,28 @@
 // then all variables are written, or none.
 
 import type { Device } from '../../engine/device.ts'
-import { sameShape } from '../../engine/dtype.ts'
+import { type Shape, sameShape } from '../../engine/dtype.ts'
+import { OptionError } from '../../engine/errors.ts'
 import type { Variable } from '../../engine/tensor.ts'
 import {
   below,
   type Converted,
+  commonest,
+  type File,
   type KeyMap,
   keyMap,
-  prefixes,
   recognized,
   type State,
 } from '../../models/keys/index.ts'
 import type { AnyModule } from '../../nn/module.ts'
+import { suggest } from '../../nn/near.ts'
 import { checkReport, described, emptyLists, type LoadReport, table } from './report.ts'
 import type { Weights } from './tensor.ts'
 
 export interface LoadOptions {
   /** Whose names the file has: a key of `keyMaps`. Default: found out. */
   readonly keys?: string
-  /** What stands before the names in the file, as `state_dict.module.`. Default: found out. */
+  /** What stands before the names in the file, as `state_dict.module.`, or the beginning of that. Default: found out. */
   readonly prefix?: string
   /** Load these variables of the model only: those whose path starts with it, as `backbone`. */
   readonly part?: string
@@ -31,7 +34,7 @@ export interface LoadOptions {
 }
 
 /** Decides what a file gives a model, without writing anything. Throws DataError where the file is of a network that none here
- * is or of names that are nobody's, OptionError for a key map that does not exist. */
+ * is or of names that are nobody's, OptionError for a key map or a part that does not exist. */
 export function matchWeights(
   model: AnyModule,
   weights: Weights,
@@ -41,19 +44,21 @@ export function matchWeights(
   const { map, prefix } = kindOf(weights, state, options)
   const tensors = below(weights.tensors, prefix)
   map.refuse?.(tensors, weights.file)
-  const part = options.part === undefined ? '' : `${options.part}.`
+  const part = partOf(state, options.part)
   const sources = map.sources(state, tensors)
   const used = new Set([...sources.values()].flatMap(({ names }) => names))
   const values = new Map<Variable, Float32Array>()
   const lists = emptyLists()
-  for (const [path, variable] of state) {
-    if (!path.startsWith(part)) continue
+  for (const [path, variable] of part) {
     const source = sources.get(path)
     if (!source) lists.fresh.push(path)
     else {
       const absent = source.names.filter((name) => !tensors.has(name))
+      const given = source.names.flatMap((name) => tensors.get(name) ?? [])
+      const whole = given.find(({ dtype }) => !/^b?f\d/.test(dtype))
       if (absent.length) lists.missing.push(described(path, absent))
-      else place(path, variable, source.convert(...source.names.map((n) => tensors.get(n)!)))
+      else if (whole) lists.misshaped.push(`${path} ${whole.dtype} for ${variable.dtype}`)
+      else place(path, variable, source.convert(...given))
     }
   }
   // Where the model's last layer is none that such files have, theirs is not wanted.
@@ -63,9 +68,11 @@ export function matchWeights(
       !used.has(name) &&
       !map.ignores(name) &&
       !(headIsNew && map.isHead(name)) &&
-      !(map.ours && !name.startsWith(part))
+      !(map.ours && options.part !== undefined && !name.startsWith(`${options.part}.`))
     )
       lists.unexpected.push(name)
+  for (const name of weights.tensors.keys())
+    if (!name.startsWith(prefix)) lists.elsewhere.push(name)
   if (!options.anyForm) lists.otherForm.push(...differences(model, map))
   const found = { file: weights.file, keys: map.name, prefix, ...lists }
   return { report: { ...found, text: table(found) }, values }
@@ -96,13 +103,16 @@ export function loadWeights(
 }
 
 /** Options that the model was built with and that mean another network than the one that was trained. */
-function differences(model: AnyModule, { expects }: KeyMap): string[] {
+export function differences(model: AnyModule, { expects }: KeyMap): string[] {
   const built = optionsOf(model)
-  return Object.entries(expects).flatMap(([name, wanted]) =>
-    !Object.hasOwn(built, name) || built[name] === wanted
+  return Object.entries(expects).flatMap(([name, value]) => {
+    const wanted: readonly unknown[] = Array.isArray(value) ? value : [value]
+    return !Object.hasOwn(built, name) || wanted.includes(built[name])
       ? []
-      : [`${name} is ${JSON.stringify(built[name])} for ${JSON.stringify(wanted)}`],
-  )
+      : [
+          `${name} is ${JSON.stringify(built[name])} for ${wanted.map((v) => JSON.stringify(v)).join(' or ')}`,
+        ]
+  })
 }
 
 function optionsOf(model: object): Readonly<Record<string, unknown>> {
@@ -113,26 +123,39 @@ function optionsOf(model: object): Readonly<Record<string, unknown>> {
   return config?.options ?? options ?? {}
 }
 
-type Kind = { readonly map: KeyMap; readonly prefix: string }
-
-function kindOf(weights: Weights, state: State, { keys, prefix }: LoadOptions): Kind {
-  const tensors = prefix === undefined ? weights.tensors : below(weights.tensors, prefix)
-  const found = keys === undefined && !isOwn(weights) ? recognized(tensors) : undefined
-  if (found) return { map: found.map, prefix: (prefix ?? '') + found.prefix }
-  const map = keyMap(keys ?? (isTorchs(weights, state, prefix) ? 'torch' : 'atrous'))
-  return { map, prefix: prefix ?? commonest(map, weights, state) }
+/** The variables below a field of the model, as `backbone`; all of them without one. Throws OptionError where there are none. */
+export function partOf(state: State, part?: string): State {
+  if (part === undefined) return state
+  const found = new Map([...state].filter(([path]) => path.startsWith(`${part}.`)))
+  if (found.size) return found
+  const fields = new Set([...state.keys()].map((path) => path.split('.')[0]))
+  throw new OptionError(`the model has no variables below '${part}'`, suggest(part, fields))
 }
 
-/** Of all prefixes in the file, the one below which most of the names that a map looks for are found. */
-function commonest(map: KeyMap, { tensors }: Weights, state: State): string {
-  let [best, most] = ['', 0]
-  for (const prefix of prefixes(tensors.keys())) {
-    const file = below(tensors, prefix)
-    const names = [...map.sources(state, file).values()].flatMap((source) => source.names)
-    const count = names.filter((name) => file.has(name)).length
-    if (count > most) [best, most] = [prefix, count]
+type Kind = { readonly map: KeyMap; readonly prefix: string }
+
+/** Names that are known of another project are that project's, unless more variables are found under their own names: a net of
+ * ours on its backbone comes back from PyTorch without our description. */
+function kindOf(weights: Weights, state: State, { keys, prefix = '' }: LoadOptions): Kind {
+  const file = below(weights.tensors, prefix)
+  if (keys !== undefined) {
+    const map = keyMap(keys)
+    const wanted = [...map.sources(state, file).values()].flatMap(({ names }) => names)
+    return { map, prefix: prefix + commonest(new Set(wanted), file).prefix }
   }
-  return best
+  const own = commonest(new Set(state.keys()), file)
+  const found = isOwn(weights) ? undefined : recognized(file)
+  if (found && covered(found, state, file) >= own.count)
+    return { map: found.map, prefix: prefix + found.prefix }
+  const layout = layoutOf(weights, state, below(file, own.prefix))
+  return { map: keyMap(layout), prefix: prefix + own.prefix }
+}
+
+/** How many variables a file of a kind gives. */
+function covered({ map, prefix }: Kind, state: State, file: File): number {
+  const part = below(file, prefix)
+  const sources = [...map.sources(state, part).values()]
+  return sources.filter(({ names }) => names.every((name) => part.has(name))).length
 }
 
 /** In a file's description: that it was written here, and in what layout. */
@@ -140,22 +163,17 @@ export const LAYOUT = 'atrous.layout'
 
 const isOwn = ({ metadata }: Weights): boolean => metadata.has(LAYOUT) || metadata.has('atrous')
 
-/** Whether a file with our names has PyTorch's layout: by its description or, where somebody else wrote it, by its shapes. */
-function isTorchs(weights: Weights, state: State, prefix?: string): boolean {
-  const { tensors, metadata } = weights
-  if (isOwn(weights)) return metadata.get(LAYOUT) === 'torch'
-  for (const start of prefix === undefined ? prefixes(tensors.keys()) : [prefix])
-    for (const [path, { shape }] of state) {
-      const found = tensors.get(start + path)?.shape
-      if (
-        shape.length === 4 &&
-        found &&
-        !sameShape(
-          found,
-          [3, 2, 0, 1].map((axis) => shape[axis]),
-        )
-      )
-        return false
-    }
-  return true
+/** Of a file with our names: by its description or, where somebody else wrote it, by which layout fits more of its shapes. */
+function layoutOf(weights: Weights, state: State, file: File): 'atrous' | 'torch' {
+  if (isOwn(weights)) return weights.metadata.get(LAYOUT) === 'torch' ? 'torch' : 'atrous'
+  let [ours, torchs] = [0, 0]
+  for (const [path, { shape }] of state) {
+    const found = file.get(path)?.shape
+    if (found && sameShape(found, shape)) ours++
+    if (found && sameShape(found, inTorch(shape))) torchs++
+  }
+  return ours > torchs ? 'atrous' : 'torch'
 }
+
+const inTorch = (shape: Shape): Shape =>
+  shape.length === 4 ? [3, 2, 0, 1].map((axis) => shape[axis]) : shape.toReversed()

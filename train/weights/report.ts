@@ -18,7 +18,9 @@ export interface LoadReport {
   readonly missing: readonly string[]
   /** Names in the file that the model has no place for. */
   readonly unexpected: readonly string[]
-  /** Paths with the shape in the file (in our layout) and the one needed. */
+  /** Names in the file that do not begin with the prefix, as those of an optimiser or of averaged weights. */
+  readonly elsewhere: readonly string[]
+  /** Paths with the shape in the file (in our layout) and the one needed, or the types where the file's are whole numbers. */
   readonly misshaped: readonly string[]
   /** Paths whose values are not all finite. */
   readonly nonFinite: readonly string[]
@@ -64,7 +66,8 @@ const kinds = {
   fresh: 'keep their starting values',
   missing: 'missing in the file',
   unexpected: 'unexpected in the file',
-  misshaped: 'of another shape',
+  elsewhere: 'elsewhere in the file',
+  misshaped: 'of another shape or type',
   nonFinite: 'not finite',
   otherForm: 'trained otherwise',
 } as const
@@ -76,15 +79,19 @@ export const emptyLists = (): Lists =>
   Object.fromEntries(Object.keys(kinds).map((kind) => [kind, []])) as unknown as Lists
 
 /** One line for each kind of names, the first of them listed. */
-export function table(report: Lists & { readonly file: string; readonly keys: string }): string {
+export function table(report: Lists & Pick<LoadReport, 'keys' | 'prefix'>): string {
   const rows = (Object.keys(kinds) as (keyof typeof kinds)[]).flatMap((kind) => {
     const list = report[kind]
     if (!list.length) return []
-    const names = kind === 'loaded' ? '' : `  ${listed(list, 3)}`
+    const names = kind === 'loaded' ? '' : `  ${listed(list.map(printable), 3)}`
     return [`${kinds[kind].padEnd(26)} ${String(list.length).padStart(5)}${names}`]
   })
-  return [`names of ${report.keys}`, ...rows].join('\n')
+  const below = report.prefix && ` below ${printable(report.prefix)}`
+  return [`names of ${report.keys}${below}`, ...rows].join('\n')
 }
+
+/** Names in files may control a terminal. */
+const printable = (text: string): string => text.replace(/\p{C}/gu, '?').slice(0, 200)
 
 const indented = (text: string): string => text.replace(/^/gm, '  ')
 

@@ -4,7 +4,7 @@ import type { Device } from '../../engine/device.ts'
 import { NonFiniteError, OptionError } from '../../engine/errors.ts'
 import { keyMap } from '../../models/keys/index.ts'
 import type { AnyModule } from '../../nn/module.ts'
-import { LAYOUT } from './load.ts'
+import { differences, LAYOUT, partOf } from './load.ts'
 import type { ShapedValues } from './shards.ts'
 
 export interface ExportOptions {
@@ -22,18 +22,21 @@ export interface Exported {
 }
 
 /** The variables of a model as they are now, for `encodeShards` or `writeWeights`. Throws OptionError where such names have no
- * place for a variable, NonFiniteError where a value is NaN or infinite. */
+ * place for a variable or stand for a network of another form, NonFiniteError where a value is NaN or infinite. */
 export async function exportWeights(
   device: Device,
   model: AnyModule,
   { keys = 'atrous', part }: ExportOptions = {},
 ): Promise<Exported> {
-  const state = new Map(
-    [...model.stateDict()].filter(([path]) => part === undefined || path.startsWith(`${part}.`)),
-  )
-  if (!state.size)
-    throw new OptionError(`the model has no variables below ${part}`, 'name a field, as backbone')
-  const sources = keyMap(keys).sources(state, new Map())
+  const state = partOf(model.stateDict(), part)
+  const map = keyMap(keys)
+  const [other] = differences(model, map)
+  if (other)
+    throw new OptionError(
+      `files of ${keys} are of networks of another form: ${other}`,
+      "export with keys: 'torch'",
+    )
+  const sources = map.sources(state, new Map())
   const tensors: [string, ShapedValues][] = []
   for (const [path, variable] of state) {
     const source = sources.get(path)
