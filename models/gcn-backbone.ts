@@ -10,10 +10,10 @@ import { Conv2d, Linear } from '../nn/conv.ts'
 import { heNormal, heUniform } from '../nn/init.ts'
 import { type Mode, Module, nameVariables } from '../nn/module.ts'
 import { BatchNorm2d } from '../nn/norm.ts'
-import { inForm } from './input.ts'
+import { checkImage, inForm } from './input.ts'
 import { type ModelConfig, Network } from './network.ts'
 import { type Checks, count, deepened, oneOf, readOptions } from './options.ts'
-import { type BackboneOptions, backboneChecks, backboneDefaults } from './resnet.ts'
+import { type BackboneOptions, backboneChecks, backboneDefaults, stemPools } from './resnet.ts'
 import { Block, type BlockPlace, type BlockSettings, Bottleneck, conv } from './resnet-units.ts'
 
 /** How the two branches of a block meet before its last convolution: the paper draws both into it. */
@@ -171,11 +171,7 @@ export class GcnBackbone extends Module<[image: Tensor, mode: Mode], Tensor[]> {
   protected forward(image: Tensor, mode: Mode): Tensor[] {
     const { input, pool } = this.options
     let x = relu(this.bn1.apply(this.conv1.apply(inForm(image, input)), mode))
-    x = maxPool2d(x, {
-      kernel: 3,
-      stride: 2,
-      ...(pool === 'ceil' ? { ceil: true } : { padding: 1 }),
-    })
+    x = maxPool2d(x, { kernel: 3, stride: 2, padding: stemPools[pool] })
     return [this.layer1, this.layer2, this.layer3, this.layer4].map((stage) => {
       for (const block of stage) x = block.apply(x, mode)
       return x
@@ -214,6 +210,7 @@ export class GcnResNet extends Network {
   }
 
   protected forward(image: Tensor, mode: Mode): Tensor {
+    checkImage(this.config.name, image, this.sizeMultiple)
     return this.fc.apply(mean(this.backbone.apply(image, mode)[3], [1, 2]))
   }
 }

@@ -1,8 +1,7 @@
 // GCN (Peng et al. 2017, "Large Kernel Matters", fig. 2A): a residual network that is not dilated, a large separable kernel
 // on each of its four stages, and five learnt doublings from 1/32 to full size that take in the scores of each stage.
 
-import { showType } from '../engine/dtype.ts'
-import { OptionError, ShapeError } from '../engine/errors.ts'
+import { OptionError } from '../engine/errors.ts'
 import { add } from '../engine/ops/arithmetic.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { type Mode, Module, nameVariables } from '../nn/module.ts'
@@ -23,6 +22,7 @@ import {
   plainConvolution,
   type ScoreOptions,
 } from './gcn-units.ts'
+import { checkImage } from './input.ts'
 import { type ModelConfig, Network } from './network.ts'
 import { type Check, type Checks, count, flag, odd, oneOf, readOptions } from './options.ts'
 import { Backbone, type ResNetDepth } from './resnet.ts'
@@ -166,7 +166,12 @@ export class Gcn extends Network {
   }
 
   protected forward(image: Tensor, mode: Mode): Tensor {
-    this.checkSize(image)
+    checkImage(
+      this.config.name,
+      image,
+      this.sizeMultiple,
+      'with the mean colour, as the paper does',
+    )
     const features = this.backbone.apply(image, mode)
     const [h2, h3, h4, h5] = features.map((x, i) => this.scores[i].apply(x))
     const [to16, to8, to4, to2, to1] = this.doublings
@@ -175,21 +180,5 @@ export class Gcn extends Network {
     s = to4.apply(s, h2)
     s = to2.apply(s, undefined)
     return to1.apply(s, undefined)
-  }
-
-  private checkSize(image: Tensor): void {
-    const [, h, w, c] = image.shape
-    const m = this.sizeMultiple
-    if (image.shape.length === 4 && h % m === 0 && w % m === 0 && c === 3) return
-    const up = (n: number) => Math.ceil(n / m) * m
-    throw new ShapeError(
-      this.config.name,
-      `an image must be [n, h, w, 3] with h and w multiples of ${m}`,
-      [showType(image)],
-      '',
-      image.shape.length === 4 && c === 3
-        ? `pad it to ${up(h)} x ${up(w)}, with the mean colour as the paper does, its labels with void, and crop the logits`
-        : 'put the colour channels last',
-    )
   }
 }

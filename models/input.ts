@@ -21,8 +21,10 @@ const deviation = [0.229, 0.224, 0.225]
 /** In the order blue, green, red. */
 const caffeMean = [103.939, 116.779, 123.68]
 
-/** An image f32 [n, h, w, 3], RGB in [0, 1], in the form that a network was trained with. */
+/** An image f32 [n, h, w, 3], RGB in [0, 1], in the form that a network was trained with. Throws ShapeError for what is none. */
 export function inForm(image: Tensor, form: InputForm): Tensor {
+  // One channel would be broadcast to three.
+  checkImage('inForm', image, 1)
   if (form === 'none') return image
   return scope('input', () =>
     form === 'imagenet'
@@ -31,18 +33,27 @@ export function inForm(image: Tensor, form: InputForm): Tensor {
   )
 }
 
-/** Throws ShapeError, in the name of the network, for what is no image [n, h, w, 3] with h and w multiples of `multiple`. */
-export function checkImage(name: string, image: Tensor, multiple: number): void {
+/** Throws ShapeError, in the name of the network, for what is no image f32 [n, h, w, 3] with h and w multiples of `multiple`;
+ * `padding` says what one is to be padded with. */
+export function checkImage(
+  name: string,
+  image: Tensor,
+  multiple: number,
+  padding = 'by reflection',
+): void {
   const [, h, w, c] = image.shape
-  if (image.shape.length === 4 && h % multiple === 0 && w % multiple === 0 && c === 3) return
+  const isImage = image.shape.length === 4 && c === 3
+  const divides = h % multiple === 0 && w % multiple === 0
+  if (isImage && divides && image.dtype === 'f32') return
   const up = (n: number) => Math.ceil(n / multiple) * multiple
+  const hint = divides
+    ? 'cast it, and divide bytes by 255'
+    : `pad it to ${up(h)} x ${up(w)} ${padding}, its labels with void, and crop the logits`
   throw new ShapeError(
     name,
-    `an image must be [n, h, w, 3]${multiple > 1 ? ` with h and w multiples of ${multiple}` : ''}`,
+    `an image must be f32 [n, h, w, 3]${multiple > 1 ? ` with h and w multiples of ${multiple}` : ''}`,
     [showType(image)],
     '',
-    image.shape.length === 4 && c === 3
-      ? `pad it by reflection to ${up(h)} x ${up(w)}, its labels with void, and crop the logits`
-      : 'put the colour channels last',
+    isImage ? hint : 'put the colour channels last',
   )
 }

@@ -64,14 +64,15 @@ export function readOptions<T extends object>(
     if (value === undefined) continue
     const { fits, what } = checks[key as keyof T]
     if (!fits(value))
-      throw new OptionError(
-        `${name}: ${key} cannot be ${JSON.stringify(value)}`,
-        `it must be ${what}`,
-      )
+      throw new OptionError(`${name}: ${key} cannot be ${written(value)}`, `it must be ${what}`)
     all[key] = value
   }
   return all as Required<T>
 }
+
+/** As JSON, which has no NaN. */
+const written = (value: unknown): string =>
+  typeof value === 'number' ? String(value) : JSON.stringify(value)
 
 /** How many units a stage has when a depth multiplier is applied to its `units`: at least 1 where there are any. */
 export const deepened = (units: number, multiplier: number): number =>

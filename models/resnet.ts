@@ -184,8 +184,8 @@ export class Backbone extends Module<[image: Tensor, mode: Mode], Tensor[]> {
 const through = (blocks: Blocks, x: Tensor, mode: Mode): Tensor =>
   blocks.reduce((y, block) => block.apply(y, mode), x)
 
-// Windows from each second cell on; those of the last may reach 1 or 2 cells beyond the map.
-const stemPools = { padded: 1, ceil: [0, 0, 2, 2] } as const
+/** Paddings: windows from each second cell on; those of the last may reach 1 or 2 cells beyond the map. */
+export const stemPools = { padded: 1, ceil: [0, 0, 2, 2] } as const
 
 /** Strides and dilations of a stage's blocks. Where a stride was removed, whatever comes after its place is dilated by
  * twice as much, so that it sees the pixels that it saw before (FACTS 3.1, steps 2 and 3). */

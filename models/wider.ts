@@ -14,7 +14,7 @@ import { heUniform } from '../nn/init.ts'
 import { type Mode, nameVariables } from '../nn/module.ts'
 import { BatchNorm2d } from '../nn/norm.ts'
 import { Head } from './heads.ts'
-import { type InputForm, inForm, inputCheck } from './input.ts'
+import { checkImage, type InputForm, inForm, inputCheck } from './input.ts'
 import { type ModelConfig, Network } from './network.ts'
 import {
   type Checks,
@@ -225,6 +225,7 @@ export class Wider extends Network {
   }
 
   protected forward(image: Tensor, mode: Mode): Tensor {
+    checkImage(this.config.name, image, this.sizeMultiple)
     let x = this.conv1.apply(inForm(image, this.input))
     this.levels.forEach((units, level) => {
       const pool = this.pools[level]

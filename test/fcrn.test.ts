@@ -157,6 +157,7 @@ test('fcrn: options that are none, and images that are none', () => {
   assert.throws(build({ width: 'wide' }), /width cannot be "wide"/)
   const net = fcrn(18, small)
   const apply = (shape: number[]) => () => onPaper(shape, (x) => net.apply(x, evaluation))
-  assert.throws(apply([1, 3, 32, 32]), /fcrn-18: an image must be \[n, h, w, 3\]; got/)
+  assert.throws(apply([1, 3, 32, 32]), /fcrn-18: an image must be f32 \[n, h, w, 3\]; got/)
   assert.throws(apply([1, 32, 32, 4]), /colour channels last/)
+  assert.throws(build({ width: Number.NaN }), /width cannot be NaN/)
 })

@@ -1,7 +1,8 @@
 // FRRN's counts and shapes, and models from stored configurations: all by tracing, without a device.
 
 import assert from 'node:assert/strict'
-import { buildModel, frrnA, frrnB } from '../models/index.ts'
+import { cast } from '../engine/ops/arithmetic.ts'
+import { Backbone, buildModel, frrnA, frrnB, models } from '../models/index.ts'
 import { countParameters } from '../nn/state.ts'
 import { test } from './harness.ts'
 import { checkCounts, onPaper } from './paper.ts'
@@ -69,4 +70,22 @@ test('models: an image of another size is refused with the size that fits', () =
     () => onPaper([1, 3, 32, 32], (x) => model.apply(x, { train: false })),
     /colour channels last/,
   )
+})
+
+test('models: every network refuses what is no image, in its own name', () => {
+  const evaluation = { train: false }
+  for (const name of Object.keys(models)) {
+    const net = buildModel({ name, options: {} })
+    const refuses = (shape: number[], hint: RegExp, dtype: 'f32' | 'u8' = 'f32') =>
+      assert.throws(
+        () => onPaper(shape, (x) => net.apply(cast(x, dtype), evaluation)),
+        (e: Error) => e.message.startsWith(`${name}: an image must be f32`) && hint.test(e.message),
+        `${name} ${shape}`,
+      )
+    for (const shape of [[1, 32, 32, 1], [1, 3, 32, 32], [32, 32, 3], []])
+      refuses(shape, /colour channels last/)
+    refuses([1, 32, 32, 3], /cast it, and divide bytes by 255/, 'u8')
+  }
+  const gray = () => onPaper([1, 32, 32, 1], (x) => new Backbone(18).apply(x, evaluation))
+  assert.throws(gray, /an image must be f32 \[n, h, w, 3\]/)
 })
