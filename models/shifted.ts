@@ -4,7 +4,7 @@
 // dilated by twice as much. They are the same at the image's borders too, for any size, since a pass moves the sampling of
 // that stage; moving its input by cropping would not do (the 3×3 convolution sees what was cropped).
 
-import { showType } from '../engine/dtype.ts'
+import { sameShape, showType } from '../engine/dtype.ts'
 import { OptionError, ShapeError } from '../engine/errors.ts'
 import { add, mul } from '../engine/ops/arithmetic.ts'
 import { stack } from '../engine/ops/concat.ts'
@@ -62,7 +62,7 @@ export interface ShiftedLossOptions extends Pick<LabelGridOptions, 'ignore'> {
 
 /** The loss of the four passes together, of labels u8, i32 or u32 [n, h, w]: one update from it is that of P1, which
  * accumulates the gradients of all passes. `lossOf` is taken of each pass by itself, so that bootstrapping chooses within it.
- * Throws as `shiftedPasses` and `lossOf` do. */
+ * Throws as `shiftedPasses` and `lossOf` do, and ShapeError for labels that are not those of the image. */
 export function shiftedLoss(
   model: Fcrn,
   image: Tensor,
@@ -73,6 +73,7 @@ export function shiftedLoss(
 ): Loss {
   const { combine = 'mean', ...rest } = options
   checkChoice('shiftedLoss', 'combine', combine, ['mean', 'sum'])
+  checkLabels(model, image, labels)
   const losses = shiftedPasses(model, image, mode).map((scores, i) =>
     lossOf(scores, passLabels(model, scores, labels, passOffsets[i], rest)),
   )
@@ -104,8 +105,16 @@ export function shiftedPassLoss(
   lossOf: (scores: Tensor, labels: Tensor) => Loss,
   options: Omit<ShiftedLossOptions, 'combine'> = {},
 ): Loss {
+  checkLabels(model, image, labels)
   const scores = shiftedPass(model, image, offset, mode)
   return lossOf(scores, passLabels(model, scores, labels, offset, options))
+}
+
+function checkLabels({ config }: Fcrn, image: Tensor, labels: Tensor): void {
+  if (sameShape(labels.shape, image.shape.slice(0, 3))) return
+  const given = [showType(image), showType(labels)]
+  const hint = 'one number for each pixel of each image'
+  throw new ShapeError(config.name, 'labels [n, h, w] of the images are needed', given, '', hint)
 }
 
 /** The labels of the pixels (s·i + (s/2)·a + o, s·j + (s/2)·b + o). */

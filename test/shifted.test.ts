@@ -6,7 +6,7 @@ import { graphOf } from '../engine/graph.ts'
 import { add, mul } from '../engine/ops/arithmetic.ts'
 import type { Pair } from '../engine/ops/options.ts'
 import { slice } from '../engine/ops/shape.ts'
-import { assign } from '../engine/ops/source.ts'
+import { assign, constant } from '../engine/ops/source.ts'
 import { interpret, largestDifference } from '../engine/reference/index.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import {
@@ -296,4 +296,16 @@ test('shifted passes: nets without a strided stage, passes that are none, images
     image(32, 32, (x) => shiftedLoss(net, x, x, training, crossEntropy)),
     /labels \[n, h, w\]/,
   )
+  const labels = (shape: number[]) =>
+    image(32, 32, (x) => {
+      const y = constant(drawnLabels(shape, 3).data, shape)
+      return shiftedLoss(net, x, y, training, crossEntropy)
+    })
+  labels([1, 32, 32])()
+  for (const shape of [
+    [1, 64, 64],
+    [2, 32, 32],
+    [1, 32, 31],
+  ])
+    assert.throws(labels(shape), /fcrn-18: labels \[n, h, w\] of the images are needed/)
 })
