@@ -287,6 +287,8 @@ test('path lengths: what cannot be measured is refused', async () => {
   await refuses(/differ in size/, [batch, { ...noise(1, 16, 8), labels: undefined }])
   await refuses(/some have labels/, [batch, noise(1)])
   await refuses(/resnet-18 cannot take 512 labels for 2 images of 16×16\n.*each image/, [noise(1)])
+  const labels = Int32Array.of(1, 5)
+  await refuses(/resnet-18 has no score of class 5\n.*0 to 4, or -1/, [{ ...batch, labels }])
   await refuses(/no paths through 5 of 4 branches\n.*from 0 to 4/, [batch], { lengths: [0, 5] })
   await refuses(/no paths through 0.5 of 4/, [batch], { lengths: [0.5] })
   await refuses(/0 draws are none/, [batch], { draws: 0 })

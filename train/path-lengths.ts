@@ -74,7 +74,7 @@ export interface PathLengths {
  * a random direction would be one that nothing is decided by.
  *
  * All runs are of one program. Throws OptionError for a network without residual units, batches that are no batch or of
- * several sizes, and options that make no sense; NonFiniteError where a gradient is not finite. */
+ * several sizes, labels that are no classes, and options that make no sense; NonFiniteError where a gradient is not finite. */
 export async function pathLengths(
   device: Device,
   model: Network,
@@ -221,9 +221,16 @@ export function residualUnits(model: Network, shape: Shape): number {
 function labelsOf(
   labels: Uint8Array | Int32Array,
   [n, height, width]: Shape,
-  { config, predicts, scoreStride }: Network,
+  { config, predicts, scoreStride, classes }: Network,
 ): HostTensor {
   const pixels = scoreStride ? height * width : 1
+  const none = scoreStride ? 255 : -1
+  const strange = labels.find((label) => label !== none && !(label >= 0 && label < classes))
+  if (predicts === 'scores' && strange !== undefined)
+    throw new OptionError(
+      `${config.name} has no score of class ${strange}`,
+      `labels are 0 to ${classes - 1}, or ${none} where there is none`,
+    )
   if (predicts === 'scores' && labels.length === n * pixels)
     return hostTensor(labels, scoreStride ? [n, height, width] : [n])
   throw new OptionError(
