@@ -68,6 +68,18 @@ for (const [name, options] of [
       }
   })
 
+test('names that we share with torchvision are ours in our layout', () => {
+  const { backbone } = net('resnet-50') as unknown as { backbone: AnyModule }
+  for (const [layout, keys] of [
+    ['atrous', 'atrous'],
+    ['torch', 'torchvision'],
+  ] as const) {
+    const report = match(backbone, ownListing(backbone, layout))
+    checkReport(report)
+    assert.equal(report.keys, keys)
+  }
+})
+
 test('a head of other classes does not decide the layout', () => {
   const other = ownListing(net('fcrn-18', { ...narrow, classes: 5 }), 'torch')
   const { keys, misshaped } = match(net('fcrn-18'), other)

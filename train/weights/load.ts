@@ -144,10 +144,12 @@ function kindOf(weights: Weights, state: State, { keys, prefix = '' }: LoadOptio
     return { map, prefix: prefix + commonest(new Set(wanted), file).prefix }
   }
   const own = commonest(new Set(state.keys()), file)
-  const found = isOwn(weights) ? undefined : recognized(file)
-  if (found && covered(found, state, file) >= own.count)
-    return { map: found.map, prefix: prefix + found.prefix }
   const layout = layoutOf(weights, state, below(file, own.prefix))
+  const found = isOwn(weights) ? undefined : recognized(file)
+  const theirs = found ? covered(found, state, file) : 0
+  // Nobody else has our layout, whatever the names.
+  if (found && (theirs > own.count || (theirs === own.count && layout === 'torch')))
+    return { map: found.map, prefix: prefix + found.prefix }
   return { map: keyMap(layout), prefix: prefix + own.prefix }
 }
 
