@@ -11,13 +11,21 @@ export {
 } from './field-of-view.ts'
 export { type Block, Frrn, type FrrnOptions, frrnA, frrnB, type Tensors } from './frrn.ts'
 export { FrrnBaseline, type FrrnBaselineOptions, type Join } from './frrn-baseline.ts'
-export { Gcn, type GcnOptions, type GcnVariant } from './gcn.ts'
+export { Gcn, type GcnOptions, type GcnVariant, type ScoreBlock } from './gcn.ts'
 export {
   GcnBackbone,
   type GcnBackboneOptions,
   GcnResNet,
   type GcnResNetOptions,
 } from './gcn-backbone.ts'
+export {
+  BoundaryRefinement,
+  ConvolutionStack,
+  Deconvolution,
+  type DeconvolutionForm,
+  GlobalConvolution,
+  plainConvolution,
+} from './gcn-units.ts'
 export { Head, type HeadOptions } from './heads.ts'
 export { type InputForm, inForm } from './input.ts'
 export { type KeyMap, keyMaps } from './keys/index.ts'
