@@ -55,8 +55,9 @@ export interface BackboneOptions extends NormOptions {
   readonly stemBias?: boolean
   /** Image pixels from one feature to the next, in the end: 32 (default) or, with dilated convolutions, 16, 8 or 4. */
   readonly outputStride?: 4 | 8 | 16 | 32
-  /** Rate of the dropout in the last three blocks, between their last batch norm and the sum. */
+  /** Rate of the dropout in the last three blocks, between their last batch norm and the sum; default 0. */
   readonly dropout?: number
+  /** Default `imagenet`; the original release wants `caffe`. */
   readonly input?: InputForm
   /** Fixes the starting values; default 0. */
   readonly seed?: number
