@@ -72,6 +72,33 @@ test('cli: training starts from a weight file, or refuses it before a folder is 
   assert.deepEqual([recipe.weights, recipe.model.options.frozen], [file, undefined])
 })
 
+test('cli: a network of other classes starts from the backbone alone', async () => {
+  await testDevice()
+  const file = await narrowFile()
+  const { tensors } = await readWeights(file)
+  const backbone = [...tensors].filter(([name]) => !name.startsWith('fc.'))
+  const own = new Map(backbone.map(([name, t]) => [`backbone.${name}`, t]))
+  own.set('head.classifier.weight', {
+    dtype: 'f32',
+    shape: [3],
+    values: () => Float32Array.of(1, 2, 3),
+  })
+  const [net] = await writeWeights(scratch(), own, { metadata: { 'atrous.layout': 'torch' } })
+  const out = join(scratch(), 'run')
+  const train = [
+    ...['train', '--model', 'fcrn-50', '--width', '8', '--weights', net, '--steps', '1'],
+    ...['--size', '16x16', '--batch', '1', '--out', out],
+  ]
+  const whole = await atrous(train)
+  assert.equal(whole.code, 2)
+  assert.match(whole.err, /head\.classifier\.weight \[3\] for [\s\S]*hint: .*part: 'backbone'/)
+  const { code, err } = await atrous([...train, '--part', 'backbone'])
+  assert.equal(code, 0, err)
+  const { recipe } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))
+  assert.equal(recipe.part, 'backbone')
+  await refused(['train', '--part', 'backbone'], /--part is of the network that weights go into/)
+})
+
 test('cli: files that are no weights, and options without their file, are refused', async () => {
   const file = await narrowFile()
   await Promise.all([

@@ -46,6 +46,8 @@ export interface Recipe {
   readonly model: ModelConfig
   /** A file of weights to start from. */
   readonly weights?: string
+  /** The part of the network that starts from them; all of it if left out. */
+  readonly part?: string
   /** Adam's first learning rate, and how it falls. */
   readonly lr: number
   readonly schedule: ScheduleName

@@ -83,14 +83,16 @@ async function prepare(
   }
 }
 
-/** The values of the recipe's weight file, which must have a place each. */
+/** The values of the recipe's weight file, for which the network must have a place. */
 async function startOf(
-  { weights }: Recipe,
+  { weights, part }: Recipe,
   model: Network,
   progress: TerminalProgress,
 ): Promise<Prepared['start']> {
   if (weights === undefined) return new Map()
-  const { report, values } = matchWeights(model, await readWeights(weights))
+  const { report, values } = matchWeights(model, await readWeights(weights), {
+    ...(part !== undefined && { part }),
+  })
   checkReport(report)
   progress.say(`weights: ${weights}, ${report.text}`)
   return new Map(values)

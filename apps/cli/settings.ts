@@ -34,6 +34,7 @@ export const trainOptions: Options = {
     value: 'FILE',
     help: 'start from these: torchvision, timm, mapillary … (see `atrous weights`); the network then has its full width',
   },
+  part: { value: 'PATH', help: 'start this part of the network only from them, such as backbone' },
   lr: { value: 'RATE', help: "Adam's first learning rate" },
   schedule: { value: 'NAME', help: `how it falls: ${scheduleNames.join(', ')}` },
   keep: { value: 'SHARE', help: 'share of the pixels that bootstrapping keeps; 1 keeps all' },
@@ -85,8 +86,16 @@ export function newRecipe(args: Args): Recipe {
     seed,
     ...(steps === undefined ? { minutes: minutes ?? d.minutes } : { steps }),
     validateEvery: args.whole('eval-every'),
-    ...(args.has('weights') && { weights: resolve(args.text('weights')!) }),
+    ...startOf(args),
   }
+}
+
+function startOf(args: Args): Pick<Recipe, 'weights' | 'part'> {
+  const [weights, part] = [args.text('weights'), args.text('part')]
+  if (weights !== undefined)
+    return { weights: resolve(weights), ...(part !== undefined && { part }) }
+  if (part === undefined) return {}
+  throw new OptionError('--part is of the network that weights go into', 'name them with --weights')
 }
 
 /** The recipe of a stopped run, with what the arguments change in it. */

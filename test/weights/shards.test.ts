@@ -1,6 +1,7 @@
 // Weights in several files and an index: written in one dtype, read as one, refused where the parts do not belong together.
 
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -131,6 +132,15 @@ test('shards: an index and files that do not belong together are refused', async
   await refused(folder, /00002-of-00003\.safetensors: is truncated/)
   rmSync(shard(2))
   await refused(folder, /00002-of-00003\.safetensors: the weights cannot be opened: does not exist/)
+})
+
+test('shards: an index that names a pipe is refused, not waited for', async () => {
+  if (process.platform === 'win32') return
+  const folder = await writeThree()
+  const [shard] = readdirSync(folder).filter((name) => name.includes('-of-'))
+  rmSync(join(folder, shard))
+  execFileSync('mkfifo', [join(folder, shard)])
+  await assert.rejects(readWeights(folder), /-of-\d+\.safetensors: cannot be read: is no file/)
 })
 
 test('readWeights: a folder that holds no weights, or several, says so', async () => {

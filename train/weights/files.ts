@@ -97,6 +97,9 @@ const CHUNK = 2 ** 28
 /** Node's readFile ends at 2 GiB. */
 async function readWhole(file: string): Promise<Uint8Array> {
   try {
+    // To open a pipe would wait for a writer.
+    const found = await stat(file)
+    if (!found.isFile() && !found.isDirectory()) throw new Error('is no file')
     const handle = await open(file)
     try {
       const bytes = new Uint8Array((await handle.stat()).size)

@@ -54,7 +54,8 @@ function hintFor({ nonFinite, loaded, otherForm, misshaped, unexpected }: LoadRe
   if (!loaded.length && !misshaped.length) return 'build the network that the file was made for'
   if (otherForm.length)
     return 'build the model with these options, or load with anyForm if you know better'
-  if (misshaped.length) return 'build the model with the widths and classes of the file'
+  if (misshaped.length)
+    return "build the model with the widths and classes of the file, or load a part of it: part: 'backbone'"
   if (unexpected.length)
     return "build the network that the file was made for, or load a part of it: part: 'backbone'"
   return 'strict: false loads what does fit'
