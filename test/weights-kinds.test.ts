@@ -146,6 +146,12 @@ test('Caffe: old blobs have four axes, and only such of 1 are dropped', async ()
   )
 })
 
+test('Caffe: what a deeper network lacks is named as the deeper file has it', () => {
+  const { missing } = match(net('resnet-101', original), caffe)
+  const last = missing.find((path) => path.startsWith('backbone.layer3.22.conv1'))
+  assert.equal(last, 'backbone.layer3.22.conv1.weight (res4b22_branch2a/0)')
+})
+
 test('a net that averages inverse deviations does not take variances for them', () => {
   const other = { statistic: 'inverse-deviation' }
   const wide = { ...narrow, width: 1 }

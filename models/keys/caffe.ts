@@ -17,7 +17,8 @@ import {
 function blockName(stage: number, block: number, file: File): string {
   if (block === 0) return `${stage}a`
   const numbered = `${stage}b${block}`
-  return has(file, `res${numbered}_branch2a`) ? numbered : `${stage}${'abcdefgh'[block]}`
+  const lettered = `${stage}${String.fromCharCode(97 + block)}`
+  return block > 5 || has(file, `res${numbered}_branch2a`) ? numbered : lettered
 }
 
 /** Blob `i` of a layer under one of the names that converters give it. */
