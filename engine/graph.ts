@@ -3,7 +3,7 @@
 import type { TensorType } from './dtype.ts'
 import type { Attrs, Op } from './op.ts'
 import { copyOp } from './ops/source.ts'
-import { Node, type Tensor, Variable } from './tensor.ts'
+import { type Block, Node, type Tensor, Variable } from './tensor.ts'
 
 export interface Graph {
   /** Types of the program's arguments. */
@@ -98,7 +98,7 @@ export function makeNode(
   op: Op,
   inputs: readonly Tensor[],
   attrs: Attrs,
-  like: { path?: string; source?: Node | undefined } = {},
+  like: { path?: string; source?: Node | undefined; block?: Block | undefined } = {},
 ): Node {
   const types = op.infer(inputs, attrs, (problem) => {
     throw new Error(`${op.name}: ${problem}`)
@@ -106,6 +106,7 @@ export function makeNode(
   return new Node(op, inputs, attrs, types, {
     path: like.path ?? '',
     ...(like.source && { source: like.source }),
+    ...(like.block && { block: like.block }),
   })
 }
 

@@ -1,6 +1,7 @@
 // The engine's main entry, for browsers and everything else: no Node module is reachable from here.
 
 export { type AdapterCandidate, type Caps, listAdapters } from './adapter.ts'
+export { checkpoint } from './checkpoint.ts'
 export type { Argument, CompileOptions, Program } from './compile.ts'
 export { Device, type DeviceOptions, type DeviceStats, openDevice } from './device.ts'
 export { DeviceTensor } from './device-tensor.ts'

@@ -42,9 +42,7 @@ function fold(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   if (op.name === 'stopGradient' || op.name === 'gate') return inputs[0]
   if (op.name === 'broadcastTo') {
     const number = numberOf(inputs[0])
-    return number && number !== inputs[0]
-      ? makeNode(op, [number], attrs, { path: node.path, source: node.source }).output()
-      : undefined
+    return number && number !== inputs[0] ? makeNode(op, [number], attrs, node).output() : undefined
   }
   if (op.name === 'mul') {
     const other = inputs.findIndex((x) => numberOf(x)?.node.attrs.value === 1)

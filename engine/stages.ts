@@ -10,6 +10,7 @@ import { hoistNumbers } from './hoist.ts'
 import { apply } from './op.ts'
 import { inputOp } from './ops/source.ts'
 import { type Plan, plan } from './plan.ts'
+import { recompute } from './recompute.ts'
 import { separate, simplify, unalias } from './simplify.ts'
 import { Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
@@ -32,8 +33,10 @@ export interface StageOptions {
   readonly fuse?: boolean
   /** A pass over the graph as traced, before anything else. */
   readonly instrument?: (graph: Graph) => Graph
-  /** Decides over fused kernels which values are kept for the backward part; default: all. */
-  readonly recompute?: (graph: Graph) => Graph
+  /** Which values of the forward pass are not kept for the backward pass, but made again there. `cheap` (default): those inside
+   * a `checkpoint`, and those that hardly cost more than the memory they would wait in (see cheap.ts). `none`: all are kept.
+   * A function is a pass of your own over fused kernels. */
+  readonly recompute?: 'cheap' | 'none' | ((graph: Graph) => Graph)
 }
 
 export interface Stages<R> {
@@ -69,7 +72,7 @@ export function stages<R>(
   const kernels =
     options.fuse === false ? fuseNothing(simplified) : fuse(simplified, { maxBuffers })
   const fused = hoistNumbers(unalias(kernels), maxBuffers)
-  const recomputed = options.recompute?.(fused) ?? fused
+  const recomputed = recompute(fused, options.recompute)
   return { traced, simplified, fused, recomputed, plan: plan(recomputed, caps), result }
 }
 

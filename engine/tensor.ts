@@ -7,6 +7,12 @@ import { currentPath } from './trace.ts'
 
 let nextId = 1
 
+/** Part of a forward pass whose inner values do not wait for the backward pass: what `checkpoint` marks. */
+export interface Block {
+  /** Module path where it was marked. */
+  readonly path: string
+}
+
 /** One application of an op. `source` is the forward node that a backward node differentiates. */
 export class Node {
   readonly id: number = nextId++
@@ -17,13 +23,15 @@ export class Node {
   /** Module path that wrote the node, as `encoder.3.conv1`; '' outside any module. */
   readonly path: string
   readonly source: Node | undefined
+  /** The outermost block that it is in. */
+  readonly block: Block | undefined
 
   constructor(
     op: Op,
     inputs: readonly Tensor[],
     attrs: Attrs,
     types: readonly TensorType[],
-    from: { path?: string; source?: Node } = {},
+    from: { path?: string; source?: Node; block?: Block } = {},
   ) {
     this.op = op
     this.inputs = inputs
@@ -31,6 +39,7 @@ export class Node {
     this.types = types
     this.path = from.path ?? currentPath()
     this.source = from.source ?? backwardOf
+    this.block = from.block ?? currentBlock
   }
 
   /** Handle on output `index`. Equal calls give the same object, so tensors can be compared with `===`. */
@@ -67,6 +76,19 @@ export function derivedFrom<T>(source: Node, build: () => T): T {
     return build()
   } finally {
     backwardOf = outer
+  }
+}
+
+let currentBlock: Block | undefined
+
+/** Runs `build`; every node made inside belongs to one block, or to the one around it. */
+export function inBlock<T>(block: Block, build: () => T): T {
+  const outer = currentBlock
+  currentBlock ??= block
+  try {
+    return build()
+  } finally {
+    currentBlock = outer
   }
 }
 

@@ -188,7 +188,7 @@ class Cutter {
       const own = inputs[i] === undefined ? x.shape.map((n): Box[number] => [0, n]) : inputs[i]
       return own ? [this.#fetch(x, own, node)] : []
     })
-    const like = { path: node.path, source: node.source }
+    const like = { path: node.path, source: node.source, block: node.block }
     if (node.op.kind !== 'pointwise') return outputsOf(makeNode(node.op, args, attrs, like))
     const { dtype, shape } = node.types[0]
     const op = onWindow(node.op, { dtype, shape: sizes(box) }, startOf(shape, box))

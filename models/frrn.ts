@@ -1,6 +1,7 @@
 // FRRN A and B (Pohlen et al. 2017, "Full-Resolution Residual Networks", Table 1). One stream keeps the full resolution
 // and is only ever added to; the other is pooled and unpooled as in an encoder and decoder, and the two talk in each FRRU.
 
+import { checkpoint } from '../engine/checkpoint.ts'
 import { concat } from '../engine/ops/concat.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { Conv2d } from '../nn/conv.ts'
@@ -54,6 +55,9 @@ export interface FrrnOptions extends FrrnCommonOptions {
   /** Batch norm after the 1×1 convolution that starts the residual stream: true (default) in the released code, false
    * in the paper's table. */
   readonly splitBatchNorm?: boolean
+  /** `paper`: of the values between the authors' cuts only those at the cuts wait for the backward pass, and each block but the
+   * last runs again there (section 4 of the paper). Default `none`. */
+  readonly recompute?: 'none' | 'paper'
 }
 
 type Variant = 'a' | 'b'
@@ -115,12 +119,18 @@ export const frrnCommonChecks: Checks<FrrnCommonOptions> = {
   ...normChecks,
 }
 
-const defaults = { ...frrnCommonDefaults, lanes: 32, splitBatchNorm: true }
+const defaults = {
+  ...frrnCommonDefaults,
+  lanes: 32,
+  splitBatchNorm: true,
+  recompute: 'none',
+} as const satisfies Required<FrrnOptions>
 
 export const frrnChecks: Checks<FrrnOptions> = {
   ...frrnCommonChecks,
   lanes: count,
   splitBatchNorm: flag,
+  recompute: oneOf('none', 'paper'),
 }
 
 /** FRRN; images are RGB in [0, 1] without further normalisation, logits have the image's size. Throws ShapeError for
@@ -133,6 +143,7 @@ export class Frrn extends Network {
   readonly input: InputForm
   readonly upsample: Enlarging
   readonly cuts: readonly number[]
+  readonly recompute: 'none' | 'paper'
   readonly stem: ConvUnit
   readonly before: readonly ResidualUnit[]
   readonly split: Conv2d
@@ -155,6 +166,7 @@ export class Frrn extends Network {
     this.upsample = full.upsample
     this.input = full.input
     this.cuts = cuts
+    this.recompute = full.recompute
 
     this.stem = new ConvUnit(3, base, 5, unit)
     this.before = Array.from(
@@ -190,8 +202,13 @@ export class Frrn extends Network {
 
   protected forward(image: Tensor, mode: Mode): Tensor {
     checkImage(this.config.name, image, this.sizeMultiple)
-    const { logits } = inTurn(this.blocks).run({ image }, mode)
-    return logits
+    const blocks = this.blocks.map(({ run }, i, { length }) =>
+      // The backward pass begins with the last block, so that its values wait for nothing.
+      this.recompute === 'paper' && i < length - 1
+        ? (given: Tensors) => checkpoint(() => run(given, mode))
+        : (given: Tensors) => run(given, mode),
+    )
+    return blocks.reduce((given: Tensors, run) => run(given), { image }).logits
   }
 
   /** The rows of Table 1. */

@@ -1,0 +1,35 @@
+// Block-wise recomputation by hand (Chen et al. 2016, section 4; Pohlen et al. 2017, section 4): of what is computed inside a
+// checkpoint only that waits for the backward pass which leaves it; the rest is made again when the backward pass comes to it.
+
+import type { Passes } from './again.ts'
+import { storageBytes } from './dtype.ts'
+import { baseOf, type Graph } from './graph.ts'
+import { inBlock, type Tensor } from './tensor.ts'
+import { currentPath } from './trace.ts'
+
+/** Smaller values, such as the statistics of a batch norm, wait. */
+const LEAST = 64 * 1024
+
+/** What `build` returns; the values inside it do not wait for the backward pass but are made again there, from what the block
+ * reads, with the same kernels and so to the same bits, gradients too. State is updated once: running averages are not moved
+ * again, and dropout draws what it drew. A checkpoint inside another is part of that. The cost is one more forward pass of
+ * the block; without a backward pass nothing changes. */
+export const checkpoint = <R>(build: () => R): R => inBlock({ path: currentPath() }, build)
+
+/** The values that are made again: all that checkpoints compute but what leaves them. */
+export function checkpointedValues(graph: Graph, { late, repeatable }: Passes): Set<Tensor> {
+  const leaving = new Set<Tensor>(graph.outputs.map(baseOf))
+  for (const node of graph.nodes) {
+    if (late.has(node) || node.op.kind === 'view') continue
+    for (const x of node.inputs.map(baseOf)) if (x.node.block !== node.block) leaving.add(x)
+  }
+  const inside = new Set<Tensor>()
+  for (const node of graph.nodes) {
+    if (!node.block || late.has(node) || node.op.kind === 'view' || !repeatable(node)) continue
+    for (const [i, type] of node.types.entries()) {
+      const value = node.output(i)
+      if (!leaving.has(value) && storageBytes(type) >= LEAST) inside.add(value)
+    }
+  }
+  return inside
+}
