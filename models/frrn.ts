@@ -29,6 +29,7 @@ import {
   oneOf,
   positive,
   readOptions,
+  rowOf,
   whole,
 } from './options.ts'
 
@@ -149,7 +150,7 @@ export class Frrn extends Network {
     this.config = { name: `frrn-${variant}`, options: full }
     const norm = { eps, momentum, statistic, frozen }
     const unit = { seed, norm }
-    const { encoder, decoder, cuts } = plans[variant]
+    const { encoder, decoder, cuts } = rowOf('FRRN', plans, variant)
     this.classes = classes
     this.sizeMultiple = 2 ** encoder.length
     this.upsample = full.upsample
