@@ -30,6 +30,7 @@ import {
   oneOf,
   positive,
   readOptions,
+  rowOf,
   whole,
 } from './options.ts'
 
@@ -160,7 +161,7 @@ export class Frrn extends Network {
     this.config = { name: `frrn-${variant}`, options: full }
     const norm = { eps, momentum, statistic, frozen }
     const unit = { seed, norm }
-    const { encoder, decoder, cuts } = plans[variant]
+    const { encoder, decoder, cuts } = rowOf('FRRN', plans, variant)
     this.classes = classes
     this.sizeMultiple = 2 ** encoder.length
     this.upsample = full.upsample

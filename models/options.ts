@@ -74,6 +74,13 @@ export function readOptions<T extends object>(
 const written = (value: unknown): string =>
   typeof value === 'number' ? String(value) : JSON.stringify(value)
 
+/** A row of a paper's table. Throws OptionError where it has no such row, as for callers without types. */
+export function rowOf<T extends object, K extends keyof T>(kind: string, table: T, key: K): T[K] {
+  if (Object.hasOwn(table, key)) return table[key]
+  const all = Object.keys(table).join(', ')
+  throw new OptionError(`there is no ${kind} ${String(key)}`, `there are ${all}`)
+}
+
 /** How many units a stage has when a depth multiplier is applied to its `units`: at least 1 where there are any. */
 export const deepened = (units: number, multiplier: number): number =>
   units && Math.max(1, Math.round(units * multiplier))

@@ -22,6 +22,7 @@ import {
   oneOf,
   positive,
   readOptions,
+  rowOf,
   share,
   whole,
 } from './options.ts'
@@ -116,7 +117,7 @@ export class Backbone extends Module<[image: Tensor, mode: Mode], Tensor[]> {
     const { width, seed, stride, outputStride, dropout, stemBias } = full
     const { eps, momentum, statistic, frozen } = full
     const norm = { eps, momentum, statistic, frozen }
-    const { block: Block, blocks } = table[depth]
+    const { block: Block, blocks } = rowOf('ResNet', table, depth)
     this.options = full
     this.channels = [1, 2, 4, 8].map((times) => times * width * Block.expansion)
     this.lastStrided = Math.log2(outputStride) - 2

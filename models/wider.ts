@@ -26,6 +26,7 @@ import {
   oneOf,
   positive,
   readOptions,
+  rowOf,
   share,
   whole,
 } from './options.ts'
@@ -150,7 +151,7 @@ const common = {
 const halvingsOf = (variant: WiderVariant): number => Math.log2(table[variant].crop / 7)
 
 function defaultsOf(variant: WiderVariant, head: WiderOptions['head']): Required<WiderOptions> {
-  const { units } = table[variant]
+  const { units } = rowOf('model', table, variant)
   return head === 'classify'
     ? {
         ...common,

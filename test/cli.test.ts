@@ -56,7 +56,7 @@ test('cli: unknown commands, options and values are refused with the nearest one
 test('cli: a shape that does not fit is refused with the op and the sizes that would', async () => {
   await refused(
     ['explain', 'frrn-a', '--base', '2', '--lanes', '2', '--input', '1x90x120'],
-    /^error: frrn-a: .*multiples of 16; got f32\[1,90,120,3\]\n {2}hint: pad it by reflection to 96 x 128/,
+    /^error: frrn-a: .*multiples of 16; got f32\[1,90,120,3\]\n {2}hint: pad it to 96 x 128 by reflection/,
   )
 })
 

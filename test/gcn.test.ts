@@ -12,7 +12,7 @@ import { drawInput, interpret, randomFrom, type State } from '../engine/referenc
 import type { Tensor } from '../engine/tensor.ts'
 import type { GcnBottleneck } from '../models/gcn-backbone.ts'
 import type { BoundaryRefinement, GlobalConvolution } from '../models/gcn-units.ts'
-import { buildModel, Gcn, type GcnBackbone, GcnResNet, type GcnVariant } from '../models/index.ts'
+import { buildModel, Gcn, GcnBackbone, GcnResNet, type GcnVariant } from '../models/index.ts'
 import { capture } from '../nn/capture.ts'
 import type { Conv2d } from '../nn/conv.ts'
 import { countParameters } from '../nn/state.ts'
@@ -213,6 +213,25 @@ for (const [variant, options] of variants)
     assert.ok(Math.abs(got) > 1e-3)
     close([got / slope], [1], 1e-5, 'slope')
   })
+
+test('resnet50-gcn: dropout in its last three blocks; both poolings round up as in other ResNets', () => {
+  const { blocks } = new GcnBackbone({ width: 2, depthMultiplier: 0.5, dropout: 0.3 })
+  const rates = blocks.map(({ dropout }) => dropout.rate)
+  assert.deepEqual(rates, [0, 0, 0, 0, 0, 0, 0.3, 0.3, 0.3])
+  for (const pool of ['padded', 'ceil'] as const) {
+    const net = new GcnBackbone({ width: 2, depthMultiplier: 0.1, pool })
+    const features = onPaper([1, 113, 1, 3], (image) => net.apply(image, evaluation))
+    assert.deepEqual(
+      features.map(({ shape }) => shape.slice(1, 3)),
+      [
+        [29, 1],
+        [15, 1],
+        [8, 1],
+        [4, 1],
+      ],
+    )
+  }
+})
 
 test('gcn: widths and depths in proportion; the name and the options build the same network', () => {
   const model = new Gcn('50-gcn', { ...tiny, width: 8, join: 'concat' })

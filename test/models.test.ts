@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { cast } from '../engine/ops/arithmetic.ts'
-import { Backbone, buildModel, frrnA, frrnB, models } from '../models/index.ts'
+import {
+  Backbone,
+  buildModel,
+  Frrn,
+  fcrn,
+  frrnA,
+  frrnB,
+  Gcn,
+  models,
+  wider,
+} from '../models/index.ts'
 import { countParameters } from '../nn/state.ts'
 import { test } from './harness.ts'
 import { checkCounts, onPaper } from './paper.ts'
@@ -88,4 +98,12 @@ test('models: every network refuses what is no image, in its own name', () => {
   }
   const gray = () => onPaper([1, 32, 32, 1], (x) => new Backbone(18).apply(x, evaluation))
   assert.throws(gray, /an image must be f32 \[n, h, w, 3\]/)
+})
+
+test('models: depths and variants that are none', () => {
+  const none = (key: unknown) => key as never
+  assert.throws(() => fcrn(none(51)), /no ResNet 51\n.*18, 34, 50, 101, 152/)
+  assert.throws(() => wider(none('A')), /no model A\n.* a, b, c/)
+  assert.throws(() => new Gcn(none('101-gcn')), /no ResNet 101-gcn/)
+  assert.throws(() => new Frrn(none('c')), /no FRRN c\n.*a, b/)
 })

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { graphOf } from '../engine/graph.ts'
-import { mul } from '../engine/ops/arithmetic.ts'
+import { add, mul, relu } from '../engine/ops/arithmetic.ts'
 import { sum } from '../engine/ops/reduce.ts'
 import { scalar } from '../engine/ops/source.ts'
 import type { State } from '../engine/reference/index.ts'
@@ -72,6 +72,28 @@ test('resnet-110: parameters and multiply-adds', () => {
   checkCounts('resnet110-cifar10', net)
   const { layer1, layer2, layer3 } = net as CifarResNet
   assert.equal([layer1, layer2, layer3].flat().length, 54)
+})
+
+test('resnet-110: where a stage begins, the shortcut is every second pixel and zeros behind its channels', () => {
+  const net = new CifarResNet({ width: 2, blocks: 1 })
+  const [before, after] = valuesOf(
+    (image) => {
+      const terms: Tensor[][] = []
+      const residual = (shortcut: Tensor, branch: Tensor) => {
+        terms.push([shortcut, branch])
+        return [shortcut, branch] as const
+      }
+      net.apply(image, { train: false, residual })
+      return [relu(add(terms[0][0], terms[0][1])), terms[1][0]]
+    },
+    [drawnImage([1, 5, 4, 3])],
+    drawnState(net),
+  )
+  const wanted = Array.from({ length: 3 * 2 }, (_, i) => {
+    const from = 2 * (2 * Math.floor(i / 2) * 4 + 2 * (i % 2))
+    return [before[from], before[from + 1], 0, 0]
+  })
+  assert.deepEqual(Array.from(after), wanted.flat())
 })
 
 test('resnet: in the original form the pooling has windows one cell further on, and as many', () => {

@@ -18,7 +18,7 @@ function blockName(stage: number, block: number, file: File): string {
   if (block === 0) return `${stage}a`
   const numbered = `${stage}b${block}`
   const lettered = `${stage}${String.fromCharCode(97 + block)}`
-  return block > 5 || has(file, `res${numbered}_branch2a`) ? numbered : lettered
+  return block > 7 || has(file, `res${numbered}_branch2a`) ? numbered : lettered
 }
 
 /** Blob `i` of a layer under one of the names that converters give it. */
