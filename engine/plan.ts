@@ -44,9 +44,23 @@ export interface PlanStep {
   readonly live: number
 }
 
+/** What the activation memory holds for a while: a value, or the scratch memory of a kernel. */
+export interface PlannedValue {
+  /** Undefined for scratch memory. */
+  readonly tensor: Tensor | undefined
+  readonly offset: number
+  /** Aligned as the device wants it. */
+  readonly bytes: number
+  /** First and last step that needs it, both included. */
+  readonly from: number
+  readonly to: number
+}
+
 export interface Plan {
   readonly graph: Graph
   readonly steps: readonly PlanStep[]
+  /** All that shares the activation memory. */
+  readonly values: readonly PlannedValue[]
   /** Bytes of the activation memory that the program needs. */
   readonly activationBytes: number
   /** Most bytes alive at one step: what no packing can go below. */
@@ -64,6 +78,14 @@ export interface Plan {
   /** Keys of the distinct kernels. */
   readonly kernels: ReadonlySet<string>
 }
+
+/** All bytes that the device holds for a program: variables, activation memory, arguments, results and constants. */
+export const planBytes = (p: Plan): number =>
+  p.variables.reduce((n, v) => n + storageBytes(v), 0) +
+  p.activationBytes +
+  p.inputBytes +
+  p.outputBytes +
+  p.constantBytes
 
 interface Value {
   readonly bytes: number
@@ -148,7 +170,11 @@ export function plan(graph: Graph, caps: Caps): Plan {
       checkBytes('one of its values', p.bytes, node, caps.maxBindingBytes, caps)
     return { node, moves, dispatches, live: live[step] }
   })
-  return summarize(graph, steps, homes, packing.bytes, Math.max(0, ...live), slabBytes)
+  const tensors = [...values.keys()]
+  const planned = all.map((v, i): PlannedValue => {
+    return { ...v, tensor: tensors[i], offset: packing.offsets[i] }
+  })
+  return summarize(graph, steps, planned, homes, packing.bytes, Math.max(0, ...live), slabBytes)
 }
 
 /** Values that do not live in the shared activation memory. */
@@ -199,6 +225,7 @@ function checkBytes(what: string, bytes: number, node: Node, limit: number, caps
 function summarize(
   graph: Graph,
   steps: readonly PlanStep[],
+  values: readonly PlannedValue[],
   homes: ReadonlyMap<Tensor, Place>,
   activationBytes: number,
   lowerBound: number,
@@ -220,6 +247,7 @@ function summarize(
   return {
     graph,
     steps,
+    values,
     activationBytes,
     lowerBound,
     slabBytes,
