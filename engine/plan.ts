@@ -12,6 +12,7 @@ import { liveBytes, pack } from './memory.ts'
 import { showBytes } from './print.ts'
 import { schedule } from './schedule.ts'
 import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
+import { layoutUniforms } from './uniforms.ts'
 
 /** Where a value lives. */
 export type Place =
@@ -69,6 +70,7 @@ export interface Plan {
   readonly inputBytes: number
   readonly outputBytes: number
   readonly constantBytes: number
+  readonly uniformBytes: number
   /** The largest value: what a device must be able to bind at once. */
   readonly largestBytes: number
   readonly variables: readonly Variable[]
@@ -79,13 +81,14 @@ export interface Plan {
   readonly kernels: ReadonlySet<string>
 }
 
-/** All bytes that the device holds for a program: variables, activation memory, arguments, results and constants. */
+/** All bytes that the device holds for a program: variables, activation memory, arguments, results, constants and uniforms. */
 export const planBytes = (p: Plan): number =>
   p.variables.reduce((n, v) => n + storageBytes(v), 0) +
   p.activationBytes +
   p.inputBytes +
   p.outputBytes +
-  p.constantBytes
+  p.constantBytes +
+  p.uniformBytes
 
 interface Value {
   readonly bytes: number
@@ -254,6 +257,7 @@ function summarize(
     inputBytes: total(graph.inputs),
     outputBytes,
     constantBytes: total(constants),
+    uniformBytes: layoutUniforms(steps.flatMap((s) => s.dispatches)).words.byteLength,
     largestBytes: steps.reduce(
       (most, s) =>
         s.dispatches.reduce((m, d) => d.places.reduce((n, p) => Math.max(n, p.bytes), m), most),

@@ -75,7 +75,7 @@ export class CompiledPlan {
   /** Makes pipelines (all at once), uniforms and buffers. */
   static async make(device: Device, plan: Plan): Promise<CompiledPlan> {
     const dispatches = plan.steps.flatMap((s) => s.dispatches)
-    const { ranges, words } = layoutUniforms(dispatches, 256)
+    const { ranges, words } = layoutUniforms(dispatches)
     const pipelines = await Promise.all(
       dispatches.map((d) => device.pipelines.get(d.dispatch.kernel)),
     )

@@ -2,8 +2,11 @@
 
 import type { PlannedDispatch } from './plan.ts'
 
+/** Of an offset that every device accepts. */
+const alignment = 256
+
 /** Where the block of each dispatch lies, and the words; equal blocks are stored once. */
-export function layoutUniforms(dispatches: readonly PlannedDispatch[], alignment: number) {
+export function layoutUniforms(dispatches: readonly PlannedDispatch[]) {
   const known = new Map<string, number>()
   const blocks: Uint32Array[] = []
   let end = 0
