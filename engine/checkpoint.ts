@@ -4,7 +4,7 @@
 import type { Passes } from './again.ts'
 import { storageBytes } from './dtype.ts'
 import { baseOf, type Graph } from './graph.ts'
-import { inBlock, type Tensor } from './tensor.ts'
+import { inBlock, type Node, type Tensor } from './tensor.ts'
 import { currentPath } from './trace.ts'
 
 /** Smaller values, such as the statistics of a batch norm, wait. */
@@ -16,16 +16,21 @@ const LEAST = 64 * 1024
  * the block; without a backward pass nothing changes. */
 export const checkpoint = <R>(build: () => R): R => inBlock({ path: currentPath() }, build)
 
-/** The values that are made again: all that checkpoints compute but what leaves them. */
-export function checkpointedValues(graph: Graph, { late, repeatable }: Passes): Set<Tensor> {
+/** The values that are made again: all that blocks compute but what leaves them. `blockOf` names the block that a kernel of the
+ * forward pass is in. */
+export function blockValues(
+  graph: Graph,
+  { late, repeatable }: Passes,
+  blockOf: (node: Node) => object | undefined = (node) => node.block,
+): Set<Tensor> {
   const leaving = new Set<Tensor>(graph.outputs.map(baseOf))
   for (const node of graph.nodes) {
     if (late.has(node) || node.op.kind === 'view') continue
-    for (const x of node.inputs.map(baseOf)) if (x.node.block !== node.block) leaving.add(x)
+    for (const x of node.inputs.map(baseOf)) if (blockOf(x.node) !== blockOf(node)) leaving.add(x)
   }
   const inside = new Set<Tensor>()
   for (const node of graph.nodes) {
-    if (!node.block || late.has(node) || node.op.kind === 'view' || !repeatable(node)) continue
+    if (late.has(node) || node.op.kind === 'view' || !blockOf(node) || !repeatable(node)) continue
     for (const [i, type] of node.types.entries()) {
       const value = node.output(i)
       if (!leaving.has(value) && storageBytes(type) >= LEAST) inside.add(value)

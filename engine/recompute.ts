@@ -3,7 +3,7 @@
 
 import { passesOf, runAgain } from './again.ts'
 import { cheapValues } from './cheap.ts'
-import { checkpointedValues } from './checkpoint.ts'
+import { blockValues } from './checkpoint.ts'
 import type { Graph } from './graph.ts'
 
 export type Recompute = 'cheap' | 'none' | ((graph: Graph) => Graph)
@@ -11,7 +11,7 @@ export type Recompute = 'cheap' | 'none' | ((graph: Graph) => Graph)
 export function recompute(graph: Graph, how: Recompute = 'cheap'): Graph {
   if (typeof how === 'function') return how(graph)
   if (how === 'none') return graph
-  const outside = pass(graph, checkpointedValues)
+  const outside = pass(graph, blockValues)
   return pass(outside, cheapValues)
 }
 

@@ -2,8 +2,10 @@
 // trace → differentiate (inside the function, by grad) → simplify, cut what is too large → fuse → recompute → plan.
 
 import type { Caps } from './adapter.ts'
+import { bytesOfBudget, planWithin } from './budget.ts'
+import { deviceProfiles } from './device-profile.ts'
 import { showType, type TensorType } from './dtype.ts'
-import { AtrousError, ShapeError } from './errors.ts'
+import { AtrousError, OptionError, ShapeError } from './errors.ts'
 import { fuse, fuseNothing } from './fuse.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { hoistNumbers } from './hoist.ts'
@@ -37,6 +39,10 @@ export interface StageOptions {
    * a `checkpoint`, and those that hardly cost more than the memory they would wait in (see cheap.ts). `none`: all are kept.
    * A function is a pass of your own over fused kernels. */
   readonly recompute?: 'cheap' | 'none' | ((graph: Graph) => Graph)
+  /** The most memory that the program may take, variables, arguments and results included: bytes, or a text such as '8GiB'. If the
+   * plan takes more, parts of the forward pass run again in the backward pass: those that take the least time for it.
+   * Compiling throws OptionError for what is no size, OutOfMemoryError, with what would fit, where no plan does. */
+  readonly memoryBudget?: number | string
 }
 
 export interface Stages<R> {
@@ -72,8 +78,18 @@ export function stages<R>(
   const kernels =
     options.fuse === false ? fuseNothing(simplified) : fuse(simplified, { maxBuffers })
   const fused = hoistNumbers(unalias(kernels), maxBuffers)
-  const recomputed = recompute(fused, options.recompute)
-  return { traced, simplified, fused, recomputed, plan: plan(recomputed, caps), result }
+  const { graph: recomputed, plan: planned } = recomputedPlan(fused, caps, options)
+  return { traced, simplified, fused, recomputed, plan: planned, result }
+}
+
+function recomputedPlan(fused: Graph, caps: Caps, { recompute: how, memoryBudget }: StageOptions) {
+  if (memoryBudget !== undefined) {
+    if (how !== undefined && how !== 'cheap')
+      throw new OptionError('memoryBudget decides what is recomputed', 'leave recompute out')
+    return planWithin(fused, caps, bytesOfBudget(memoryBudget), deviceProfiles[caps.kind])
+  }
+  const graph = recompute(fused, how)
+  return { graph, plan: plan(graph, caps) }
 }
 
 /** Only what its own trace made can be an argument or an assignment of a program. */

@@ -1,0 +1,228 @@
+// Recomputation by budget: of all ways to cut the forward pass into segments that run again, those that take the least time for
+// their memory; and of these, for a budget, the first whose plan fits. What is bounded is the peak of the whole plan, as it will be
+// allocated, and not a sum of what is saved.
+
+import type { Caps } from './adapter.ts'
+import { passesOf, runAgain } from './again.ts'
+import { cheapValues } from './cheap.ts'
+import { blockValues } from './checkpoint.ts'
+import { type DeviceProfile, secondsOf } from './device-profile.ts'
+import { storageBytes } from './dtype.ts'
+import { OptionError, OutOfMemoryError } from './errors.ts'
+import { baseOf, type Graph } from './graph.ts'
+import { liveOf } from './live.ts'
+import { type Plan, plan, planBytes } from './plan.ts'
+import { showBytes } from './print.ts'
+import { cheapestSegments, type Segment, type Unit } from './segments.ts'
+import type { Node, Tensor } from './tensor.ts'
+
+/** Cuts that are looked at, at most: the dynamic programme takes the square of their number. */
+const MOST_CUTS = 96
+/** Parts of the default plan's activations that the choices aim at. */
+const TARGETS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.35, 0.3, 0.25, 0.2, 0.16, 0.13, 0.1]
+/** Smaller values decide nothing. */
+const LEAST = 64 * 1024
+
+/** One way to run a graph. */
+export interface BudgetChoice {
+  /** Kernels that run again, as ranges of the forward kernels in order. Empty for the default. */
+  readonly segments: readonly Segment[]
+  readonly graph: Graph
+  /** Time of what runs again beside the default's, by the profile. */
+  readonly extraSeconds: number
+}
+
+/** The default, and ways that take less memory and more time, in order. They do not depend on a budget, so that a smaller budget
+ * never leads to a larger peak. */
+export function* budgetChoices(fused: Graph, profile: DeviceProfile): Generator<BudgetChoice> {
+  const byHand = applied(fused, () => undefined)
+  yield { segments: [], graph: byHand, extraSeconds: 0 }
+  const chain = chainOf(fused, byHand, profile)
+  const whole = Math.max(...liveOf(byHand).live)
+  let last = ''
+  for (const share of TARGETS) {
+    const choice = cheapestSegments(chain.units, share * whole)
+    const text = JSON.stringify(choice?.segments)
+    if (!choice?.segments.length || text === last) continue
+    last = text
+    const unit = new Map<Node, object>()
+    for (const [from, to] of choice.segments) {
+      const name = {}
+      for (const nodes of chain.kernels.slice(from, to))
+        for (const node of nodes) unit.set(node, name)
+    }
+    yield {
+      segments: choice.segments,
+      graph: applied(fused, (node) => unit.get(node)),
+      extraSeconds: choice.seconds,
+    }
+  }
+}
+
+/** Checkpoints by hand and by choice, then what is cheap. */
+function applied(fused: Graph, segmentOf: (node: Node) => object | undefined): Graph {
+  let graph = fused
+  const inBlocks: typeof cheapValues = (g, passes) =>
+    blockValues(g, passes, (node) => node.block ?? segmentOf(node))
+  for (const choose of [inBlocks, cheapValues]) {
+    const passes = passesOf(graph)
+    const dropped = choose(graph, passes)
+    if (dropped.size) graph = runAgain(graph, dropped, passes)
+  }
+  return graph
+}
+
+interface Chain {
+  readonly units: readonly Unit[]
+  /** The kernels of each unit. */
+  readonly kernels: readonly (readonly Node[])[]
+}
+
+/** The forward pass as a chain of units, cut where least crosses. */
+function chainOf(fused: Graph, byHand: Graph, profile: DeviceProfile): Chain {
+  const { late, waiting, repeatable } = passesOf(fused)
+  const early = fused.nodes.filter(
+    (node) => !late.has(node) && node.op.kind !== 'source' && node.op.kind !== 'view',
+  )
+  const at = new Map(early.map((node, i) => [node, i]))
+  const until = new Map<Tensor, number>()
+  early.forEach((node, i) => {
+    for (const x of node.inputs.map(baseOf)) if (at.has(x.node)) until.set(x, i)
+  })
+  const cuts = cutsOf(early, until)
+  const unitOf = new Map<Node, number>()
+  const kernels = cuts.map((end, u) => early.slice(cuts[u - 1] ?? 0, end))
+  kernels.forEach((nodes, u) => {
+    for (const node of nodes) unitOf.set(node, u)
+  })
+  const stays = passesOf(byHand).waiting
+  const work = workOf(byHand, unitOf, kernels.length)
+  const units = kernels.map((nodes, u): Unit => {
+    const values = nodes.flatMap((node) => node.types.map((_, i) => node.output(i)))
+    const big = values.filter((v) => storageBytes(v) >= LEAST)
+    const kept = bytesOf(values.filter((v) => stays.has(v)))
+    const held = bytesOf(values.filter((v) => waiting.has(v) && stays.has(v)))
+    return {
+      kept,
+      inside: held + Math.max(0, ...big.map((v) => storageBytes(v))),
+      crossing: big.flatMap((v) => {
+        const last = unitOf.get(early[until.get(v) ?? -1])
+        return last !== undefined && last > u ? [{ bytes: storageBytes(v), until: last }] : []
+      }),
+      work: work[u],
+      seconds: nodes.filter(repeatable).reduce((s, node) => s + secondsOf(node, profile), 0),
+    }
+  })
+  return { units, kernels }
+}
+
+const bytesOf = (values: readonly Tensor[]): number =>
+  values.reduce((n, v) => n + storageBytes(v), 0)
+
+/** Ends of units: where fewer bytes cross than a kernel before or after. */
+function cutsOf(early: readonly Node[], until: ReadonlyMap<Tensor, number>): number[] {
+  const change = new Float64Array(early.length + 1)
+  for (const [value, last] of until) {
+    const made = early.indexOf(value.node)
+    if (storageBytes(value) < LEAST) continue
+    change[made] += storageBytes(value)
+    change[last] -= storageBytes(value)
+  }
+  let live = 0
+  const crossing = early.map((_, i) => (live += change[i]))
+  const minima = crossing
+    .map((bytes, i) => ({ bytes, end: i + 1 }))
+    .filter(
+      ({ bytes }, i) => bytes <= (crossing[i - 1] ?? Infinity) && bytes < (crossing[i + 1] ?? 0),
+    )
+    .sort((a, b) => a.bytes - b.bytes)
+    .slice(0, MOST_CUTS)
+    .map(({ end }) => end)
+    .sort((a, b) => a - b)
+  return minima[minima.length - 1] === early.length ? minima : [...minima, early.length]
+}
+
+/** Most bytes that the backward pass of each unit holds beside what has waited for it. */
+function workOf(graph: Graph, unitOf: ReadonlyMap<Node, number>, count: number): number[] {
+  const { late } = passesOf(graph)
+  const { order, live, values } = liveOf(graph)
+  const waits = new Float64Array(order.length + 1)
+  for (const [t, { bytes, from, to }] of values) {
+    if (!unitOf.has(t.node)) continue
+    waits[from] += bytes
+    waits[to + 1] -= bytes
+  }
+  const work = new Array<number>(count).fill(0)
+  let waiting = 0
+  let unit = count - 1
+  order.forEach((node, step) => {
+    waiting += waits[step]
+    if (!late.has(node)) return
+    const read = node.inputs.map((x) => unitOf.get(baseOf(x).node) ?? -1)
+    const nearest = Math.max(...read)
+    if (nearest >= 0) unit = Math.min(unit, nearest)
+    work[unit] = Math.max(work[unit], live[step] - waiting)
+  })
+  return work
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
+}
+
+/** Bytes of a budget: a number, or a text such as `8GiB` or `750 MB`. Throws OptionError for what is no size. */
+export function bytesOfBudget(budget: number | string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i.exec(String(budget))
+  const unit = match && UNITS[match[2].toLowerCase()]
+  const bytes = typeof budget === 'number' ? budget : unit ? Number(match[1]) * unit : Number.NaN
+  if (!(Number.isFinite(bytes) && bytes > 0))
+    throw new OptionError(
+      `memoryBudget ${JSON.stringify(budget)} is no size`,
+      "give bytes, or a text such as '8GiB' or '750MB'",
+    )
+  return bytes
+}
+
+/** The plan that takes the least time within `budget` bytes, all of the program's memory counted. Throws OutOfMemoryError, which
+ * names the smallest budget that would do, where none fits. */
+export function planWithin(
+  fused: Graph,
+  caps: Caps,
+  budget: number,
+  profile: DeviceProfile,
+): { readonly graph: Graph; readonly plan: Plan } {
+  let least = Number.POSITIVE_INFINITY
+  let fixed = 0
+  for (const { graph } of budgetChoices(fused, profile)) {
+    // What is alive at once is no more than what is allocated.
+    const alive = Math.max(...liveOf(graph).live)
+    if (fixed + alive > budget && fixed + alive >= least) continue
+    const made = plan(graph, caps)
+    const total = planBytes(made)
+    fixed = total - made.activationBytes
+    if (total <= budget) return { graph, plan: made }
+    least = Math.min(least, total)
+  }
+  throw tooSmall(fused, budget, fixed, least)
+}
+
+function tooSmall(fused: Graph, budget: number, fixed: number, least: number): OutOfMemoryError {
+  if (fixed >= budget)
+    return new OutOfMemoryError(
+      `a budget of ${showBytes(budget)} is less than the ${showBytes(fixed)} of variables, arguments and results`,
+      `the smallest that would do is ${showBytes(least)}`,
+    )
+  const share = (budget - fixed) / (least - fixed)
+  const [largest] = fused.inputs.filter(({ shape }) => shape.length === 4).map(({ shape }) => shape)
+  const [n, h, w] = largest ?? []
+  const batch = n && Math.floor(n * share)
+  const side = Math.sqrt(share)
+  const smaller = largest
+    ? `; within this one about ${batch ? `${batch} images of ${h}×${w}, or ` : ''}${n} of ${Math.floor(h * side)}×${Math.floor(w * side)}`
+    : ''
+  return new OutOfMemoryError(
+    `no plan fits a budget of ${showBytes(budget)}`,
+    `the smallest that would do is ${showBytes(least)}${smaller}`,
+  )
+}
