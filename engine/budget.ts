@@ -13,7 +13,7 @@ import { baseOf, type Graph } from './graph.ts'
 import { liveOf } from './live.ts'
 import { type Plan, plan, planBytes } from './plan.ts'
 import { showBytes } from './print.ts'
-import { cheapestSegments, type Segment, type Unit } from './segments.ts'
+import { type Choice, cheapestSegments, type Segment, type Unit } from './segments.ts'
 import type { Node, Tensor } from './tensor.ts'
 
 /** Cuts that are looked at, at most: the dynamic programme takes the square of their number. */
@@ -40,22 +40,39 @@ export function* budgetChoices(fused: Graph, profile: DeviceProfile): Generator<
   const chain = chainOf(fused, byHand, profile)
   const whole = Math.max(...liveOf(byHand).live)
   let last = ''
-  for (const share of TARGETS) {
-    const choice = cheapestSegments(chain.units, share * whole)
-    const text = JSON.stringify(choice?.segments)
-    if (!choice?.segments.length || text === last) continue
+  for (const { segments, seconds } of frontier(chain.units, whole)) {
+    const text = JSON.stringify(segments)
+    if (!segments.length || text === last) continue
     last = text
     const unit = new Map<Node, object>()
-    for (const [from, to] of choice.segments) {
+    for (const [from, to] of segments) {
       const name = {}
-      for (const nodes of chain.kernels.slice(from, to))
-        for (const node of nodes) unit.set(node, name)
+      for (const node of chain.kernels.slice(from, to).flat()) unit.set(node, name)
     }
-    yield {
-      segments: choice.segments,
-      graph: applied(fused, (node) => unit.get(node)),
-      extraSeconds: choice.seconds,
+    yield { segments, graph: applied(fused, (node) => unit.get(node)), extraSeconds: seconds }
+  }
+}
+
+/** The cheapest choices for less and less memory, down to the least that there is one for. */
+function* frontier(units: readonly Unit[], whole: number): Generator<Choice> {
+  let most = 1
+  let least = 0
+  for (const share of TARGETS) {
+    const choice = cheapestSegments(units, share * whole)
+    if (!choice) {
+      least = share
+      break
     }
+    most = share
+    yield choice
+  }
+  for (let i = 0; i < 5; i++) {
+    const share = (most + least) / 2
+    const choice = cheapestSegments(units, share * whole)
+    if (choice) {
+      most = share
+      yield choice
+    } else least = share
   }
 }
 

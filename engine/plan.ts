@@ -1,7 +1,7 @@
 // The plan: every dispatch in order, and the place of every value in device memory. It is made without a device, from
 // what is known of one, and the device then allocates exactly what it says.
 
-import type { Access, Dispatch, Recipe, Slot } from '../shaders/kernel.ts'
+import type { Access, Dispatch, Move, Recipe, Slot } from '../shaders/kernel.ts'
 import type { Caps } from './adapter.ts'
 import { showType, sizeOf, storageBytes, type TensorType } from './dtype.ts'
 import { OutOfMemoryError } from './errors.ts'
@@ -13,6 +13,7 @@ import { showBytes } from './print.ts'
 import { schedule } from './schedule.ts'
 import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
 import { layoutUniforms } from './uniforms.ts'
+import { witness } from './witness.ts'
 
 /** Where a value lives. */
 export type Place =
@@ -28,11 +29,9 @@ export interface PlannedDispatch {
 }
 
 export interface PlannedMove {
+  readonly move: Move
   readonly from: Place
   readonly to: Place
-  readonly fromByte: number
-  readonly toByte: number
-  readonly bytes: number
 }
 
 /** One kernel node and what it runs. */
@@ -168,7 +167,11 @@ export function plan(graph: Graph, caps: Caps): Plan {
       dispatch,
       places: dispatch.buffers.map(at),
     }))
-    const moves = (recipe.moves ?? []).map((m) => ({ ...m, from: at(m.from), to: at(m.to) }))
+    const moves = (recipe.moves ?? []).map((move) => ({
+      move,
+      from: at(move.from),
+      to: at(move.to),
+    }))
     for (const p of dispatches.flatMap((d) => d.places))
       checkBytes('one of its values', p.bytes, node, caps.maxBindingBytes, caps)
     return { node, moves, dispatches, live: live[step] }
@@ -177,7 +180,10 @@ export function plan(graph: Graph, caps: Caps): Plan {
   const planned = all.map((v, i): PlannedValue => {
     return { ...v, tensor: tensors[i], offset: packing.offsets[i] }
   })
-  return summarize(graph, steps, planned, homes, packing.bytes, Math.max(0, ...live), slabBytes)
+  const lowerBound = Math.max(0, ...live)
+  const made = summarize(graph, steps, planned, homes, packing.bytes, lowerBound, slabBytes)
+  witness.plan?.(made, caps)
+  return made
 }
 
 /** Values that do not live in the shared activation memory. */

@@ -1,5 +1,6 @@
 // A compiled function on a device: pipelines, bind groups and commands for a plan, and the running of it.
 
+import type { Move } from '../shaders/kernel.ts'
 import { type Buffer, usage, writePadded } from './buffers.ts'
 import type { Device } from './device.ts'
 import { DeviceTensor } from './device-tensor.ts'
@@ -28,7 +29,7 @@ interface Command {
 type Bind = (place: Place) => Bound
 type Bound = { readonly buffer: Buffer; readonly offset: number }
 
-const moveOf = ({ fromByte, toByte, bytes }: PlannedMove, from: Bound, to: Bound): Step => ({
+const moveOf = ({ fromByte, toByte, bytes }: Move, from: Bound, to: Bound): Step => ({
   from: from.buffer.gpu,
   fromByte: from.offset + fromByte,
   to: to.buffer.gpu,
@@ -281,8 +282,8 @@ export class CompiledPlan {
 
   *#bound(bind: Bind): Generator<Step> {
     for (const c of this.#commands)
-      yield 'from' in c
-        ? moveOf(c, bind(c.from), bind(c.to))
+      yield 'move' in c
+        ? moveOf(c.move, bind(c.from), bind(c.to))
         : { pipeline: c.pipeline, group: this.#group(c, bind), grid: c.grid, submit: c.submit }
   }
 
