@@ -1,23 +1,13 @@
 // `explain`: what a network becomes on its way to the device, without a device.
 
-import type { TensorType } from '../../engine/dtype.ts'
 import { OptionError } from '../../engine/errors.ts'
-import { defaultCaps, explain, stageNames } from '../../engine/explain.ts'
+import { explain, stageNames } from '../../engine/explain.ts'
 import { showBytes } from '../../engine/print.ts'
-import type { Tensor } from '../../engine/tensor.ts'
-import { buildModel, type Network } from '../../models/index.ts'
-import { bootstrappedCrossEntropy } from '../../nn/bootstrap.ts'
-import { labelsOnGrid } from '../../nn/grid.ts'
-import { localizationLoss } from '../../nn/localization-loss.ts'
-import { localizationTargets } from '../../nn/localization-targets.ts'
-import { crossEntropy } from '../../nn/losses.ts'
+import { buildModel } from '../../models/index.ts'
 import { countParameters } from '../../nn/state.ts'
-import { Adam } from '../../train/optimizers.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { chosenModel, classesOption, modelOptions, modelUsage } from './model.ts'
-
-/** Default limits, but no end to memory: what a network needs is the question here. */
-const roomy = { ...defaultCaps, maxBindingBytes: 2 ** 45, maxBufferBytes: 2 ** 45 }
+import { forwardPass, roomy, trainingStep } from './step.ts'
 
 async function run(args: Args): Promise<number> {
   const [text] = args.expect('MODEL')
@@ -26,7 +16,9 @@ async function run(args: Args): Promise<number> {
   const model = buildModel({ name, options })
   const [n, h, w] = inputSize(args, input)
   const train = args.has('train')
-  const { fn, types } = train ? trainingStep(model, n, h, w) : forwardPass(model, n, h, w)
+  const { fn, types } = train
+    ? trainingStep(model, [n, h, w], 'adam')
+    : forwardPass(model, [n, h, w])
   const made = explain(fn, types, roomy)
   const about = {
     model: name,
@@ -56,73 +48,6 @@ async function run(args: Args): Promise<number> {
     )
   }
   return 0
-}
-
-interface Explained {
-  readonly fn: (...inputs: Tensor[]) => unknown
-  readonly types: TensorType[]
-}
-
-const image = (n: number, h: number, w: number): TensorType => ({
-  dtype: 'f32',
-  shape: [n, h, w, 3],
-})
-
-const forwardPass = (model: Network, n: number, h: number, w: number): Explained => ({
-  fn: (x) => model.apply(x, { train: false }),
-  types: [image(n, h, w)],
-})
-
-/** Forward, loss, backward and Adam: what `train` runs, where it trains such a network. */
-function trainingStep(model: Network, n: number, h: number, w: number): Explained {
-  const optimizer = new Adam(model.parameters())
-  const { truth, lossOf } = lossOn(model, n, h, w)
-  return {
-    fn: (x, lr, seed, step, ...given) => {
-      const y = model.apply(x, { train: true, random: { seed, step } })
-      return optimizer.minimize(lossOf(y, given), lr)
-    },
-    types: [
-      image(n, h, w),
-      { dtype: 'f32', shape: [] },
-      { dtype: 'u32', shape: [] },
-      { dtype: 'u32', shape: [] },
-      ...truth,
-    ],
-  }
-}
-
-interface LossOn {
-  /** What is known of the images. */
-  readonly truth: readonly TensorType[]
-  lossOf(y: Tensor, truth: readonly Tensor[]): Tensor
-}
-
-/** Of pixels a quarter is kept, the hardest; boxes and whole images have losses of their own. */
-function lossOn(
-  { predicts, scoreStride, classes }: Network,
-  n: number,
-  h: number,
-  w: number,
-): LossOn {
-  const labels: TensorType = { dtype: 'u8', shape: [n, h, w] }
-  if (predicts === 'boxes')
-    return {
-      truth: [labels, { dtype: 'i32', shape: [n, h, w] }],
-      lossOf: (y, [labels, instances]) =>
-        localizationLoss(y, localizationTargets(labels, instances, scoreStride, { classes })).loss,
-    }
-  if (!scoreStride)
-    return {
-      truth: [{ dtype: 'i32', shape: [n] }],
-      lossOf: (y, [labels]) => crossEntropy(y, labels).loss,
-    }
-  const keep = Math.ceil((Math.ceil(h / scoreStride) * Math.ceil(w / scoreStride)) / 4)
-  return {
-    truth: [labels],
-    lossOf: (y, [labels]) =>
-      bootstrappedCrossEntropy(y, labelsOnGrid(labels, scoreStride), { keep }).loss,
-  }
 }
 
 function inputSize(
