@@ -5,17 +5,10 @@ import { passesOf, runAgain } from './again.ts'
 import { cheapValues } from './cheap.ts'
 import { blockValues } from './checkpoint.ts'
 import type { Graph } from './graph.ts'
-import { witness } from './witness.ts'
 
 export type Recompute = 'cheap' | 'none' | ((graph: Graph) => Graph)
 
 export function recompute(graph: Graph, how: Recompute = 'cheap'): Graph {
-  const after = recomputed(graph, how)
-  witness.recomputed?.(graph, after)
-  return after
-}
-
-function recomputed(graph: Graph, how: Recompute): Graph {
   if (typeof how === 'function') return how(graph)
   if (how === 'none') return graph
   const outside = pass(graph, blockValues)

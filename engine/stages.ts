@@ -17,6 +17,7 @@ import { separate, simplify, unalias } from './simplify.ts'
 import { Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
 import { cutLarge } from './windows.ts'
+import { witness } from './witness.ts'
 
 /** What a compiled function may return: a tensor, or arrays and records of them. */
 export type Tree<T> = T | readonly Tree<T>[] | { readonly [key: string]: Tree<T> }
@@ -79,6 +80,7 @@ export function stages<R>(
     options.fuse === false ? fuseNothing(simplified) : fuse(simplified, { maxBuffers })
   const fused = hoistNumbers(unalias(kernels), maxBuffers)
   const { graph: recomputed, plan: planned } = recomputedPlan(fused, caps, options)
+  witness.recomputed?.(fused, recomputed)
   return { traced, simplified, fused, recomputed, plan: planned, result }
 }
 

@@ -5,6 +5,9 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
+import { witness } from '../engine/witness.ts'
+import { checkPlan } from './plan-checker.ts'
+import { checkRecomputed } from './recompute-checker.ts'
 
 /** What a machine may lack; a CI machine has all of it. */
 export type Lacking = 'adapter' | 'browser' | 'shared'
@@ -20,6 +23,10 @@ export interface SkippedTest {
   readonly name: string
   readonly reason: string
 }
+
+// Every plan that any test makes is played through.
+witness.plan = checkPlan
+witness.recomputed = checkRecomputed
 
 class Skip extends Error {}
 

@@ -3,13 +3,13 @@
 
 import * as assert from 'uvu/assert'
 import { defaultCaps } from '../engine/explain.ts'
-import type { Tensor } from '../engine/index.ts'
 import type { Place, Plan } from '../engine/plan.ts'
 import { stages } from '../engine/stages.ts'
 import { agree } from './agree.ts'
 import { readAll, withDevice } from './checks.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
+import { checkPlan } from './plan-checker.ts'
 import { batch, network, types } from './small-network.ts'
 
 type Slab = Extract<Place, { kind: 'slab' }>
@@ -22,53 +22,6 @@ const rangesOf = (plan: Plan) =>
       .filter(({ place }) => place.kind === 'slab'),
   )
 
-/** Replays a plan on a list of who wrote each 16 bytes last: whoever reads must find its own value there. */
-function checkMemory(plan: Plan): void {
-  const owner = new Map<number, string>()
-  const written = new Map<string, string>()
-  const units = ({ offset, bytes }: Slab) =>
-    Array.from({ length: Math.ceil(bytes / 16) }, (_, i) => offset / 16 + i)
-  rangesOf(plan).forEach((ranges, step) => {
-    const { node } = plan.steps[step]
-    const nameOf = (t: Tensor): string => {
-      let base = t
-      while (base.node.op.kind === 'view') base = base.node.inputs[0]
-      return `${base.node.id}.${base.index}`
-    }
-    for (const { slot, place } of ranges) {
-      if (slot.kind !== 'input') continue
-      const name = nameOf(node.inputs[slot.index])
-      assert.is(written.get(name), `${place.offset}+${place.bytes}`, `step ${step} reads ${name}`)
-      for (const u of units(place))
-        assert.is(owner.get(u), name, `step ${step} (${node.op.name}) finds its input ${name}`)
-    }
-    const made = ranges.filter(({ slot }) => slot.kind !== 'input')
-    const mine = new Set<string>()
-    for (const { slot, place } of made) {
-      const name =
-        slot.kind === 'output' ? `${node.id}.${slot.index}` : `scratch ${step}.${slot.index}`
-      mine.add(name)
-      written.set(name, `${place.offset}+${place.bytes}`)
-      for (const u of units(place)) {
-        assert.ok(
-          !mine.has(owner.get(u) ?? '') || owner.get(u) === name,
-          `step ${step} overlaps itself`,
-        )
-        owner.set(u, name)
-      }
-    }
-    // Outputs and scratch of a step must not lie on what it reads.
-    for (const { slot, place } of ranges)
-      if (slot.kind === 'input')
-        for (const u of units(place))
-          assert.is(
-            owner.get(u),
-            nameOf(node.inputs[slot.index]),
-            `step ${step} overwrites its input`,
-          )
-  })
-}
-
 for (const [h, w] of [
   [8, 8],
   [10, 14],
@@ -76,7 +29,7 @@ for (const [h, w] of [
 ] as const) {
   test(`plan: values alive together do not overlap, ${h}×${w}`, () => {
     const plan = stages(network().step, types(h, w), defaultCaps).plan
-    checkMemory(plan)
+    checkPlan(plan, defaultCaps)
     for (const ranges of rangesOf(plan))
       for (const { place } of ranges) assert.is(place.offset % 256, 0)
     assert.ok(plan.activationBytes <= 1.05 * plan.lowerBound, `${plan.activationBytes} bytes`)
@@ -86,7 +39,7 @@ for (const [h, w] of [
 test('plan: values alive together do not overlap when memory comes in many slabs', () => {
   const caps = { ...defaultCaps, maxBufferBytes: 20000 }
   const plan = stages(network().step, types(8, 8), caps).plan
-  checkMemory(plan)
+  checkPlan(plan, caps)
   for (const ranges of rangesOf(plan))
     for (const { place } of ranges) {
       const first = Math.floor(place.offset / plan.slabBytes)

@@ -1,6 +1,9 @@
 // A process that checks one program after another, as it is told, and says what came of each.
 
 import { type Device, type DeviceOptions, openDevice, ops } from '../../engine/node.ts'
+import { witness } from '../../engine/witness.ts'
+import { checkPlan } from '../plan-checker.ts'
+import { checkRecomputed } from '../recompute-checker.ts'
 import { type Case, check, type Failure, type Verdict } from './check.ts'
 import { type Program, randomProgram } from './program.ts'
 import { printCase, shrink } from './shrink.ts'
@@ -18,6 +21,8 @@ export interface Report extends Verdict {
 
 const adapter = process.argv[2] as DeviceOptions['adapter']
 const devices: Promise<Device>[] = []
+witness.plan = checkPlan
+witness.recomputed = checkRecomputed
 let shrunk = 0
 
 /** Even seeds run with WebGPU's default limits and no optional feature, whichever process has them. */
