@@ -3,9 +3,8 @@
 // allocated, and not a sum of what is saved.
 
 import type { Caps } from './adapter.ts'
-import { passesOf, runAgain } from './again.ts'
-import { cheapValues } from './cheap.ts'
-import { blockValues } from './checkpoint.ts'
+import { passesOf } from './again.ts'
+import { WORTH } from './cheap.ts'
 import { type DeviceProfile, secondsOf } from './device-profile.ts'
 import { storageBytes } from './dtype.ts'
 import { OptionError, OutOfMemoryError } from './errors.ts'
@@ -13,6 +12,7 @@ import { baseOf, type Graph } from './graph.ts'
 import { liveOf } from './live.ts'
 import { type Plan, plan, planBytes } from './plan.ts'
 import { showBytes } from './print.ts'
+import { recompute } from './recompute.ts'
 import { type Choice, cheapestSegments, type Segment, type Unit } from './segments.ts'
 import type { Node, Tensor } from './tensor.ts'
 
@@ -20,8 +20,6 @@ import type { Node, Tensor } from './tensor.ts'
 const MOST_CUTS = 96
 /** Parts of the default plan's activations that the choices aim at. */
 const TARGETS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.35, 0.3, 0.25, 0.2, 0.16, 0.13, 0.1]
-/** Smaller values decide nothing. */
-const LEAST = 64 * 1024
 
 /** One way to run a graph. */
 export interface BudgetChoice {
@@ -35,7 +33,7 @@ export interface BudgetChoice {
 /** The default, and ways that take less memory and more time, in order. They do not depend on a budget, so that a smaller budget
  * never leads to a larger peak. */
 export function* budgetChoices(fused: Graph, profile: DeviceProfile): Generator<BudgetChoice> {
-  const byHand = applied(fused, () => undefined)
+  const byHand = recompute(fused)
   yield { segments: [], graph: byHand, extraSeconds: 0 }
   const chain = chainOf(fused, byHand, profile)
   const whole = Math.max(...liveOf(byHand).live)
@@ -49,7 +47,11 @@ export function* budgetChoices(fused: Graph, profile: DeviceProfile): Generator<
       const name = {}
       for (const node of chain.kernels.slice(from, to).flat()) unit.set(node, name)
     }
-    yield { segments, graph: applied(fused, (node) => unit.get(node)), extraSeconds: seconds }
+    yield {
+      segments,
+      graph: recompute(fused, 'cheap', chain.least, (node) => node.block ?? unit.get(node)),
+      extraSeconds: seconds,
+    }
   }
 }
 
@@ -76,20 +78,9 @@ function* frontier(units: readonly Unit[], whole: number): Generator<Choice> {
   }
 }
 
-/** Checkpoints by hand and by choice, then what is cheap. */
-function applied(fused: Graph, segmentOf: (node: Node) => object | undefined): Graph {
-  let graph = fused
-  const inBlocks: typeof cheapValues = (g, passes) =>
-    blockValues(g, passes, (node) => node.block ?? segmentOf(node))
-  for (const choose of [inBlocks, cheapValues]) {
-    const passes = passesOf(graph)
-    const dropped = choose(graph, passes)
-    if (dropped.size) graph = runAgain(graph, dropped, passes)
-  }
-  return graph
-}
-
 interface Chain {
+  /** Bytes of the smallest value that runs again. */
+  readonly least: number
   readonly units: readonly Unit[]
   /** The kernels of each unit. */
   readonly kernels: readonly (readonly Node[])[]
@@ -98,6 +89,8 @@ interface Chain {
 /** The forward pass as a chain of units, cut where least crosses. */
 function chainOf(fused: Graph, byHand: Graph, profile: DeviceProfile): Chain {
   const { late, waiting, repeatable } = passesOf(fused)
+  // In a small network smaller values count.
+  const least = Math.min(WORTH, bytesOf([...waiting]) / 1024)
   const early = fused.nodes.filter(
     (node) => !late.has(node) && node.op.kind !== 'source' && node.op.kind !== 'view',
   )
@@ -106,7 +99,7 @@ function chainOf(fused: Graph, byHand: Graph, profile: DeviceProfile): Chain {
   early.forEach((node, i) => {
     for (const x of node.inputs.map(baseOf)) if (at.has(x.node)) until.set(x, i)
   })
-  const cuts = cutsOf(early, until)
+  const cuts = cutsOf(early, at, until, least)
   const unitOf = new Map<Node, number>()
   const kernels = cuts.map((end, u) => early.slice(cuts[u - 1] ?? 0, end))
   kernels.forEach((nodes, u) => {
@@ -116,7 +109,7 @@ function chainOf(fused: Graph, byHand: Graph, profile: DeviceProfile): Chain {
   const work = workOf(byHand, unitOf, kernels.length)
   const units = kernels.map((nodes, u): Unit => {
     const values = nodes.flatMap((node) => node.types.map((_, i) => node.output(i)))
-    const big = values.filter((v) => storageBytes(v) >= LEAST)
+    const big = values.filter((v) => storageBytes(v) >= least)
     const kept = bytesOf(values.filter((v) => stays.has(v)))
     const held = bytesOf(values.filter((v) => waiting.has(v) && stays.has(v)))
     return {
@@ -130,18 +123,23 @@ function chainOf(fused: Graph, byHand: Graph, profile: DeviceProfile): Chain {
       seconds: nodes.filter(repeatable).reduce((s, node) => s + secondsOf(node, profile), 0),
     }
   })
-  return { units, kernels }
+  return { least, units, kernels }
 }
 
 const bytesOf = (values: readonly Tensor[]): number =>
   values.reduce((n, v) => n + storageBytes(v), 0)
 
 /** Ends of units: where fewer bytes cross than a kernel before or after. */
-function cutsOf(early: readonly Node[], until: ReadonlyMap<Tensor, number>): number[] {
+function cutsOf(
+  early: readonly Node[],
+  at: ReadonlyMap<Node, number>,
+  until: ReadonlyMap<Tensor, number>,
+  least: number,
+): number[] {
   const change = new Float64Array(early.length + 1)
   for (const [value, last] of until) {
-    const made = early.indexOf(value.node)
-    if (storageBytes(value) < LEAST) continue
+    const made = at.get(value.node)!
+    if (storageBytes(value) < least) continue
     change[made] += storageBytes(value)
     change[last] -= storageBytes(value)
   }
@@ -184,7 +182,7 @@ function workOf(graph: Graph, unitOf: ReadonlyMap<Node, number>, count: number):
 }
 
 const UNITS: Readonly<Record<string, number>> = {
-  ...{ '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
   ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
 }
 

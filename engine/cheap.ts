@@ -10,11 +10,15 @@ import type { Node, Tensor } from './tensor.ts'
 
 /** Longest chain of kernels that run again for the sake of one value. */
 const DEPTH = 3
-/** Smaller values are not worth a dispatch. */
-const LEAST = 64 * 1024
+/** Bytes: smaller values are not worth a dispatch. */
+export const WORTH = 64 * 1024
 
-/** The values that are made again: those that wait, and what they are made of where that did not wait itself. */
-export function cheapValues(graph: Graph, { late, waiting, repeatable }: Passes): Set<Tensor> {
+/** The values of at least so many bytes that are made again: those that wait, and what they are made of where that did not wait itself. */
+export function cheapValues(
+  graph: Graph,
+  { late, waiting, repeatable }: Passes,
+  least = WORTH,
+): Set<Tensor> {
   /** How many kernels, one after the other, make a value again. */
   const depth = new Map<Tensor, number>()
   const dropped = new Set<Tensor>()
@@ -35,7 +39,7 @@ export function cheapValues(graph: Graph, { late, waiting, repeatable }: Passes)
       const deep = depthOf(value)
       if (deep === undefined || deep > DEPTH) continue
       depth.set(value, deep)
-      if (waiting.has(value) && storageBytes(value) >= LEAST) dropped.add(value)
+      if (waiting.has(value) && storageBytes(value) >= least) dropped.add(value)
     }
   }
   const alsoNeeded = (value: Tensor) => {

@@ -2,13 +2,11 @@
 // checkpoint only that waits for the backward pass which leaves it; the rest is made again when the backward pass comes to it.
 
 import type { Passes } from './again.ts'
+import { WORTH } from './cheap.ts'
 import { storageBytes } from './dtype.ts'
 import { baseOf, type Graph } from './graph.ts'
 import { inBlock, type Node, type Tensor } from './tensor.ts'
 import { currentPath } from './trace.ts'
-
-/** Smaller values, such as the statistics of a batch norm, wait. */
-const LEAST = 64 * 1024
 
 /** What `build` returns; the values inside it do not wait for the backward pass but are made again there, from what the block
  * reads, with the same kernels and so to the same bits, gradients too. State is updated once: running averages are not moved
@@ -16,11 +14,12 @@ const LEAST = 64 * 1024
  * the block; without a backward pass nothing changes. */
 export const checkpoint = <R>(build: () => R): R => inBlock({ path: currentPath() }, build)
 
-/** The values that are made again: all that blocks compute but what leaves them. `blockOf` names the block that a kernel of the
- * forward pass is in. */
+/** The values that are made again: all that blocks compute but what leaves them. Those of less than `least` bytes, such
+ * as the statistics of a batch norm, wait. `blockOf` names the block that a kernel of the forward pass is in. */
 export function blockValues(
   graph: Graph,
   { late, repeatable }: Passes,
+  least = WORTH,
   blockOf: (node: Node) => object | undefined = (node) => node.block,
 ): Set<Tensor> {
   const leaving = new Set<Tensor>(graph.outputs.map(baseOf))
@@ -33,7 +32,7 @@ export function blockValues(
     if (late.has(node) || node.op.kind === 'view' || !blockOf(node) || !repeatable(node)) continue
     for (const [i, type] of node.types.entries()) {
       const value = node.output(i)
-      if (!leaving.has(value) && storageBytes(type) >= LEAST) inside.add(value)
+      if (!leaving.has(value) && storageBytes(type) >= least) inside.add(value)
     }
   }
   return inside
