@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<Command>> = {
   models: async () => (await import('./models.ts')).modelsCommand,
   summary: async () => (await import('./summary.ts')).summaryCommand,
   weights: async () => (await import('./weights.ts')).weightsCommand,
+  plan: async () => (await import('./plan.ts')).planCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
   paths: async () => (await import('./paths.ts')).pathsCommand,
   field: async () => (await import('./field.ts')).fieldCommand,

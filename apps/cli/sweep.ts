@@ -1,0 +1,55 @@
+// The ways to run a training step in less and less memory, and what they cost.
+
+import type { Caps } from '../../engine/adapter.ts'
+import { budgetChoices } from '../../engine/budget.ts'
+import { type DeviceProfile, secondsOf } from '../../engine/device-profile.ts'
+import type { Graph } from '../../engine/graph.ts'
+import { plan, planBytes } from '../../engine/plan.ts'
+
+/** One way to run a step. */
+export interface Trade {
+  readonly what: string
+  /** All that is allocated, and of that the memory of activations. */
+  readonly peakBytes: number
+  readonly arenaBytes: number
+  /** What it takes beside a step that makes nothing again, as a part of that: multiply-adds, and time as the profile has it. */
+  readonly extraArithmetic: number
+  readonly extraTime: number
+}
+
+/** Keeping everything, the default, and then what a budget chooses from, each smaller than all before it. */
+export function sweep(fused: Graph, caps: Caps, profile: DeviceProfile): Trade[] {
+  const [macs, seconds] = costOf(fused, profile)
+  const tradeOf = (what: string, graph: Graph): Trade => {
+    const made = plan(graph, caps)
+    const [ownMacs, ownSeconds] = costOf(graph, profile)
+    return {
+      what,
+      peakBytes: planBytes(made),
+      arenaBytes: made.activationBytes,
+      extraArithmetic: ownMacs / macs - 1,
+      extraTime: ownSeconds / seconds - 1,
+    }
+  }
+  const trades = [tradeOf('recompute none', fused)]
+  for (const { segments, graph } of budgetChoices(fused, profile)) {
+    const { length } = segments
+    const made = tradeOf(
+      length ? `${length} part${length === 1 ? '' : 's'} again` : 'default',
+      graph,
+    )
+    if (trades.every((t) => made.peakBytes < t.peakBytes)) trades.push(made)
+  }
+  return trades
+}
+
+function costOf(graph: Graph, profile: DeviceProfile): [macs: number, seconds: number] {
+  const kernels = graph.nodes.filter(({ op }) => op.kind !== 'source' && op.kind !== 'view')
+  return kernels.reduce(
+    ([macs, seconds], node) => [
+      macs + node.op.cost(node.inputs, node.types, node.attrs).macs,
+      seconds + secondsOf(node, profile),
+    ],
+    [0, 0],
+  )
+}
