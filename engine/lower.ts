@@ -8,6 +8,7 @@ import { plainLoad } from '../shaders/reduce.ts'
 import { type Shape, sameShape, showType, sizeOf, stridesOf, type TensorType } from './dtype.ts'
 import { tailMode } from './fuse-join.ts'
 import { assignedBy, type Body, bodyOf, type Ref, type Step, typeOf } from './fused.ts'
+import { identity } from './graph.ts'
 import type { Bound, LowerContext, Prologue, StructuredOp } from './op.ts'
 import type { Node, Tensor, Variable } from './tensor.ts'
 
@@ -19,8 +20,25 @@ export interface LowerInfo {
   variableOf(x: Tensor): Variable | undefined
 }
 
-/** The dispatches of a kernel node. Inputs and outputs of the recipe are the node's, in order. */
+// By the list of types, which a node shares with those that run it again or read other places.
+const known = new WeakMap<Node['types'], Map<string, Recipe>>()
+
+/** The dispatches of a kernel node. Inputs and outputs of the recipe are the node's, in order. Plans that have a node in common,
+ * as all that a budget chooses from have, share its recipe. */
 export function lower(node: Node, info: LowerInfo): Recipe {
+  const operands = node.inputs.map((x) => {
+    const variable = info.variableOf(x)
+    return `${showType(x)} ${info.access(x)} ${variable ? identity(variable) : ''}`
+  })
+  const key = [identity(info.caps), ...operands].join()
+  const recipes = known.get(node.types) ?? new Map<string, Recipe>()
+  known.set(node.types, recipes)
+  const recipe = recipes.get(key) ?? lowered(node, info)
+  recipes.set(key, recipe)
+  return recipe
+}
+
+function lowered(node: Node, info: LowerInfo): Recipe {
   const { op } = node
   const bound = node.inputs.map(
     (x): Bound => ({ dtype: x.dtype, shape: x.shape, access: info.access(x) }),
