@@ -12,6 +12,8 @@ export interface Passes {
   /** Results of forward kernels, in order, that the backward pass reads: what waits in memory in between. What the program
    * returns is not among them, since it stays in any case. */
   readonly waiting: ReadonlySet<Tensor>
+  /** What the program returns. */
+  readonly returned: ReadonlySet<Tensor>
   /** Whether a kernel of the forward pass may run again in the backward pass: it updates no variable, and reads none that the
    * forward pass updates. */
   repeatable(node: Node): boolean
@@ -38,6 +40,7 @@ export function passesOf(graph: Graph): Passes {
   return {
     late,
     waiting,
+    returned,
     repeatable: (node) =>
       node.op.kind !== 'source' &&
       !node.types.some((_, i) => assignedBy(node, i)) &&

@@ -1,11 +1,11 @@
 // Cheap recomputation, on by default: what only moves memory (a batch norm applied, a ReLU, a sum, a concatenation, a resize)
-// is made again from what waits anyway, rather than waiting itself. It costs one more pass over the values, and no arithmetic
-// that matters.
+// is made again from what waits anyway, or from less than it is, rather than waiting itself. It costs one more pass over the
+// values, and no arithmetic that matters.
 
 import type { Passes } from './again.ts'
 import { sizeOf, storageBytes } from './dtype.ts'
 import { bodyOf } from './fused.ts'
-import { baseOf, type Graph } from './graph.ts'
+import { baseOf, type Graph, outputsOf } from './graph.ts'
 import type { Node, Tensor } from './tensor.ts'
 
 /** Longest chain of kernels that run again for the sake of one value. */
@@ -13,45 +13,68 @@ const DEPTH = 3
 /** Bytes: smaller values are not worth a dispatch. */
 export const WORTH = 64 * 1024
 
-/** The values of at least so many bytes that are made again: those that wait, and what they are made of where that did not wait itself. */
+/** How a value is made again. */
+interface Way {
+  /** How many kernels, one after the other. */
+  readonly depth: number
+  /** Inputs that are made again too. */
+  readonly through: readonly Tensor[]
+  /** What must wait for it and would not otherwise. */
+  readonly needs: ReadonlySet<Tensor>
+}
+
+/** The values that are made again: those that wait, of at least `least` bytes, and what they are made of where that does not wait. */
 export function cheapValues(
   graph: Graph,
-  { late, waiting, repeatable }: Passes,
+  { late, waiting, returned, repeatable }: Passes,
   least = WORTH,
 ): Set<Tensor> {
-  /** How many kernels, one after the other, make a value again. */
-  const depth = new Map<Tensor, number>()
+  const ways = new Map<Tensor, Way>()
   const dropped = new Set<Tensor>()
-  const depthOf = (value: Tensor): number | undefined => {
-    let most = 0
+  /** What waits for the sake of others. */
+  const held = new Set<Tensor>()
+  const isThere = (x: Tensor) =>
+    x.node.op.kind === 'source' ||
+    returned.has(x) ||
+    held.has(x) ||
+    (waiting.has(x) && !dropped.has(x))
+  const wayTo = (value: Tensor): Way => {
+    const through: Tensor[] = []
+    const needs = new Set<Tensor>()
+    let depth = 0
     for (const x of value.node.inputs.map(baseOf)) {
-      const there = x.node.op.kind === 'source' || isSmall(x, value)
-      const deep = there || (waiting.has(x) && !dropped.has(x)) ? 0 : depth.get(x)
-      if (deep === undefined) return undefined
-      most = Math.max(most, deep)
+      if (isThere(x)) continue
+      const way = isSmall(x, value) ? undefined : ways.get(x)
+      if (!way || way.depth >= DEPTH || bytesOf(way.needs) >= storageBytes(x)) needs.add(x)
+      else {
+        through.push(x)
+        for (const need of way.needs) needs.add(need)
+        depth = Math.max(depth, way.depth)
+      }
     }
-    return most + 1
+    return { depth: depth + 1, through, needs }
+  }
+  const drop = (value: Tensor) => {
+    if (dropped.has(value)) return
+    dropped.add(value)
+    for (const x of ways.get(value)!.through) drop(x)
   }
   for (const node of graph.nodes) {
     if (late.has(node) || !isCheap(node) || !repeatable(node)) continue
-    for (const [i] of node.types.entries()) {
-      const value = node.output(i)
-      const deep = depthOf(value)
-      if (deep === undefined || deep > DEPTH) continue
-      depth.set(value, deep)
-      if (waiting.has(value) && storageBytes(value) >= least) dropped.add(value)
+    for (const value of outputsOf(node)) {
+      const way = wayTo(value)
+      ways.set(value, way)
+      const bytes = storageBytes(value)
+      if (!waiting.has(value) || bytes < least || 2 * bytesOf(way.needs) > bytes) continue
+      drop(value)
+      for (const need of way.needs) held.add(need)
     }
   }
-  const alsoNeeded = (value: Tensor) => {
-    for (const x of value.node.inputs.map(baseOf)) {
-      if (waiting.has(x) || isSmall(x, value) || !depth.has(x) || dropped.has(x)) continue
-      dropped.add(x)
-      alsoNeeded(x)
-    }
-  }
-  for (const value of [...dropped]) alsoNeeded(value)
   return dropped
 }
+
+const bytesOf = (values: Iterable<Tensor>): number =>
+  [...values].reduce((n, x) => n + storageBytes(x), 0)
 
 /** Whether it may as well wait for the sake of the other: a vector beside a map. */
 const isSmall = (x: Tensor, value: Tensor): boolean => 8 * storageBytes(x) <= storageBytes(value)
