@@ -1,5 +1,6 @@
 // Training, for browsers and everything else: no Node module is reachable from here.
 
+export { type AccumulateOptions, accumulated, microBatch } from './accumulate.ts'
 export * from './augment.ts'
 export * from './batches.ts'
 export * from './chart.ts'

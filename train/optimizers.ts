@@ -13,6 +13,7 @@ import { scope } from '../engine/trace.ts'
 export abstract class Optimizer {
   readonly parameters: readonly Variable[]
   readonly #state = new Map<string, Variable>()
+  readonly #sums = new Map<Variable, Variable>()
 
   /** Throws OptionError when two parameters have one name, since their moments could not be told apart. */
   constructor(parameters: readonly Variable[]) {
@@ -30,6 +31,13 @@ export abstract class Optimizer {
    * it depends on. A loss built before an earlier step is differentiated at the values it read, and the step taken from
    * the newest. `lr` should be an argument of that function, so that it can change. Returns the loss. */
   minimize(loss: Tensor, lr: Tensor | number): Tensor {
+    const at = this.versionsFor(loss)
+    this.step([...at.keys()], () => grad(loss, [...at.values()]), toTensor(lr, 'minimize'))
+    return loss
+  }
+
+  /** The parameters that `loss` depends on, each with the version at which it is differentiated. */
+  versionsFor(loss: Tensor): Map<Variable, Tensor> {
     const behind = versionsBehind(loss)
     // A loss at what an earlier step gave does not depend, in this sense, on all that the step was computed from.
     const near = versionsBehind(loss, new Set(this.parameters))
@@ -38,16 +46,26 @@ export abstract class Optimizer {
       const version = behind.get(p) === read(p) ? read(p) : near.get(p)
       if (version) at.set(p, version)
     }
-    // What all updates share comes before the gradients, so that each update can follow its gradient at once.
-    const update = scope('optimizer', () => this.prepare(toTensor(lr, 'minimize')))
-    this.#assign([...at.keys()], grad(loss, [...at.values()]), update)
-    return loss
+    return at
   }
 
-  /** The same with gradients from elsewhere, one for each of `parameters`. */
-  step(parameters: readonly Variable[], grads: readonly Tensor[], lr: Tensor | number): void {
+  /** The same with gradients from elsewhere, one for each of `parameters`. A function that builds them is better than the
+   * list: each update can then follow its gradient at once. */
+  step(
+    parameters: readonly Variable[],
+    grads: readonly Tensor[] | (() => readonly Tensor[]),
+    lr: Tensor | number,
+  ): void {
+    // What all updates share comes before the gradients.
     const update = scope('optimizer', () => this.prepare(toTensor(lr, 'step')))
-    this.#assign(parameters, grads, update)
+    this.#assign(parameters, typeof grads === 'function' ? grads() : grads, update)
+  }
+
+  /** Where the gradients of a parameter are added up within a step; no part of the state, since no step reads another's. */
+  sumOf(p: Variable): Variable {
+    const sum = this.#sums.get(p) ?? zeros(`gradient.${p.name}`, p.shape)
+    this.#sums.set(p, sum)
+    return sum
   }
 
   #assign(
@@ -81,15 +99,14 @@ export abstract class Optimizer {
   }
 
   private keep(name: string, shape: readonly number[]): Variable {
-    const variable = new Variable(
-      { dtype: 'f32', shape },
-      () => new Float32Array(sizeOf(shape)),
-      name,
-    )
+    const variable = zeros(name, shape)
     this.#state.set(name, variable)
     return variable
   }
 }
+
+const zeros = (name: string, shape: readonly number[]): Variable =>
+  new Variable({ dtype: 'f32', shape }, () => new Float32Array(sizeOf(shape)), name)
 
 export interface SgdOptions {
   /** Default 0. */
