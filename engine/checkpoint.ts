@@ -4,15 +4,31 @@
 import type { Passes } from './again.ts'
 import { WORTH } from './cheap.ts'
 import { storageBytes } from './dtype.ts'
+import { OptionError } from './errors.ts'
 import { baseOf, type Graph } from './graph.ts'
 import { inBlock, type Node, type Tensor } from './tensor.ts'
 import { currentPath } from './trace.ts'
 
 /** What `build` returns; the values inside it do not wait for the backward pass but are made again there, from what the block
- * reads, with the same kernels and so to the same bits, gradients too. State is updated once: running averages are not moved
- * again, and dropout draws what it drew. A checkpoint inside another is part of that. The cost is one more forward pass of
- * the block; without a backward pass nothing changes. */
-export const checkpoint = <R>(build: () => R): R => inBlock({ path: currentPath() }, build)
+ * reads, with the same kernels and so to the same bits, gradients too. `build` is called once, and the block need not be pure:
+ * running averages are not moved again, dropout draws what it drew, and what reads a variable that is overwritten before the
+ * backward pass waits. A checkpoint inside another is part of that. The cost is one more forward pass of the block; without a
+ * backward pass nothing changes. Throws OptionError for what is no function, and for a promise, which would go on when the
+ * block has ended. */
+export function checkpoint<R>(build: () => R): R {
+  if (typeof build !== 'function')
+    throw new OptionError(
+      'checkpoint: a function is needed',
+      'write checkpoint(() => block.apply(x))',
+    )
+  const made = inBlock({ path: currentPath() }, build)
+  if (made instanceof Promise)
+    throw new OptionError(
+      'checkpoint: the function returned a promise, and what it builds later is not inside',
+      'wait for data before the function is compiled',
+    )
+  return made
+}
 
 /** The values that are made again: all that blocks compute but what leaves them. Those of less than `least` bytes, such
  * as the statistics of a batch norm, wait. `blockOf` names the block that a kernel of the forward pass is in. */

@@ -25,6 +25,7 @@ export function recompute(
 
 function pass(graph: Graph, choose: (g: Graph, passes: Passes) => ReadonlySet<Tensor>): Graph {
   const passes = passesOf(graph)
+  if (!passes.waiting.size) return graph
   const dropped = choose(graph, passes)
   return dropped.size ? runAgain(graph, dropped, passes) : graph
 }
