@@ -4,11 +4,13 @@
 import type { Program } from '../engine/compile.ts'
 import type { Device } from '../engine/device.ts'
 import { NonFiniteError, OptionError } from '../engine/errors.ts'
+import { add } from '../engine/ops/arithmetic.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { Network } from '../models/network.ts'
 import type { Loss } from '../nn/losses.ts'
 import { countParameters } from '../nn/state.ts'
+import { accumulated, microBatch } from './accumulate.ts'
 import type { Batch } from './batches.ts'
 import { Clock } from './clock.ts'
 import type { TrainEvent } from './events.ts'
@@ -23,6 +25,8 @@ export interface TrainOptions {
   readonly model: Network
   readonly optimizer: Optimizer
   readonly loss: (logits: Tensor, labels: Tensor) => Loss
+  /** Equal parts that a batch is computed in, one after the other, for the memory of one: see `accumulated`. Default 1. */
+  readonly accumulate?: number | undefined
   /** The batch of a step, 0, 1, …: a function of the step alone, or resuming gives other bits. */
   readonly batch: (step: number) => Promise<Batch>
   /** Learning rate of a step, and how far the run is, 0..1. */
@@ -150,13 +154,21 @@ function checkLimits({ steps, minutes, validateEvery }: TrainOptions): void {
 type StepProgram = Program<void>
 
 function compileStep(options: TrainOptions, history: History): StepProgram {
-  const { device, model, optimizer, watch } = options
+  const { device, model, optimizer, watch, accumulate = 1 } = options
   return device.compile(
     (image, labels, rate, slot, seed, step) => {
-      const logits = model.apply(image, { train: true, random: { seed, step } })
-      const { loss, outOfRange } = options.loss(logits, labels)
-      optimizer.minimize(loss, rate)
-      history.record(slot, loss, outOfRange)
+      let outside: Tensor | undefined
+      const lossOf = (part: number) => {
+        const [x, y] = [image, labels].map((all) => microBatch(all, part, accumulate))
+        const { loss, outOfRange } = options.loss(
+          model.apply(x, { train: true, random: { seed, step } }),
+          y,
+        )
+        outside = outside ? add(outside, outOfRange) : outOfRange
+        return loss
+      }
+      const loss = accumulated(optimizer, accumulate, lossOf, rate)
+      history.record(slot, loss, outside!)
     },
     { watch },
   )

@@ -57,6 +57,8 @@ export interface Recipe {
   readonly augmentation: Augmentation
   /** Images in a batch. */
   readonly batch: number
+  /** Equal parts of a batch that are computed one after the other; 1 if left out. */
+  readonly accumulate?: number
   readonly seed: number
   /** One of these two. */
   readonly steps?: number | undefined

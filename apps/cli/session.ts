@@ -189,6 +189,7 @@ async function runLoop(
     model,
     optimizer,
     loss: recipeLoss(recipe, model),
+    accumulate: recipe.accumulate,
     batch: (step) => batches.batch(step),
     rate: recipeRate(recipe),
     steps: recipe.steps,

@@ -25,6 +25,10 @@ export const trainOptions: Options = {
   minutes: { value: 'N', help: 'time for training; street 1.8, CamVid 15' },
   steps: { value: 'N', help: 'number of steps instead; such a run repeats to the bit' },
   batch: { value: 'N', help: 'images in a batch' },
+  accumulate: {
+    value: 'N',
+    help: 'compute a batch in N parts, one after the other, in the memory of one; default 1',
+  },
   model: { value: 'NAME', help: 'a network that segments, of `atrous models`; default frrn-a' },
   option: modelOptions.option,
   width: { value: 'N', help: "channels of its first convolution; default 8, the papers' is 64" },
@@ -82,12 +86,23 @@ export function newRecipe(args: Args): Recipe {
     keep: share(args) ?? d.keep,
     // Drawn scenes never repeat within a short run.
     augmentation: kind === 'street' ? NO_AUGMENTATION : frrnAugmentation(width),
-    batch: args.whole('batch') ?? d.batch,
+    ...batchOf(args, d.batch),
     seed,
     ...(steps === undefined ? { minutes: minutes ?? d.minutes } : { steps }),
     validateEvery: args.whole('eval-every'),
     ...startOf(args),
   }
+}
+
+function batchOf(args: Args, usual: number): Pick<Recipe, 'batch' | 'accumulate'> {
+  const accumulate = args.whole('accumulate')
+  if (accumulate === undefined) return { batch: args.whole('batch') ?? usual }
+  const batch = args.whole('batch') ?? accumulate * usual
+  if (batch % accumulate === 0) return { batch, accumulate }
+  throw new OptionError(
+    `a batch of ${batch} images does not fall into ${accumulate} equal parts`,
+    `use --batch ${accumulate * Math.ceil(batch / accumulate)}`,
+  )
 }
 
 function startOf(args: Args): Pick<Recipe, 'weights' | 'part'> {
