@@ -92,7 +92,12 @@ export function runAgain(
     nodes.push(late.has(node) ? now.get(node)! : node)
   }
   const final = (t: Tensor) => (late.has(t.node) ? later(t) : t)
-  return { ...graph, nodes, outputs: graph.outputs.map(final), assigns: graph.assigns.map(final) }
+  const outputs = graph.outputs.map(final)
+  const assigns = graph.assigns.map(final)
+  // What only the backward pass read is now made there alone.
+  const needed = new Set([...outputs, ...assigns].map((t) => t.node))
+  for (const node of needed) for (const x of node.inputs) needed.add(x.node)
+  return { ...graph, nodes: nodes.filter((node) => needed.has(node)), outputs, assigns }
 }
 
 const repeated = ({ op, attrs, types, path, block }: Node, inputs: readonly Tensor[]): Node =>

@@ -43,7 +43,7 @@ function lowered(node: Node, info: LowerInfo): Recipe {
   const bound = node.inputs.map(
     (x): Bound => ({ dtype: x.dtype, shape: x.shape, access: info.access(x) }),
   )
-  if (op.kind === 'structured') return op.lower(plainContext(node, bound, op, info.caps))
+  if (op.kind === 'structured') return op.lower(plainContext(node, bound, info.caps))
   const body = bodyOf(node)
   if (body.root < 0) return { scratch: [], dispatches: [lowerPointwise(node, bound, info)] }
   const root = body.steps[body.root]
@@ -54,15 +54,17 @@ function lowered(node: Node, info: LowerInfo): Recipe {
 function plainContext(
   node: Node,
   inputs: readonly Bound[],
-  op: StructuredOp,
   caps: Caps,
 ): LowerContext<Node['attrs']> {
-  const load = plainLoad(inputs.map((b) => b.dtype))
-  const prologue: Prologue = op.prologue
-    ? { ...load, operands: inputs.map((b) => ({ access: b.access, elem: b.dtype, mode: 'same' })) }
-    : load
-  return { inputs, outputs: node.types, attrs: node.attrs, caps, tail: identityTail, prologue }
+  const { types: outputs, attrs } = node
+  return { inputs, outputs, attrs, caps, tail: identityTail, prologue: loadOf(inputs) }
 }
+
+/** Loads each value as it is, from buffers bound as they are. */
+const loadOf = (inputs: readonly Bound[]): Prologue => ({
+  ...plainLoad(inputs.map((b) => b.dtype)),
+  operands: inputs.map((b) => ({ access: b.access, elem: b.dtype, mode: 'same' })),
+})
 
 // ---- expressions
 
@@ -236,7 +238,7 @@ function lowerTail(node: Node, bound: readonly Bound[], caps: Caps): Recipe {
     attrs: root.attrs,
     caps,
     tail,
-    prologue: plainLoad(own.map((i) => bound[i].dtype)),
+    prologue: loadOf(own.map((i) => bound[i])),
   })
   return renumber(recipe, [...own, ...rest])
 }

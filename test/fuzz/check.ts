@@ -5,6 +5,7 @@
 import { type HostArray, isFloat, type TensorType } from '../../engine/dtype.ts'
 import type { Graph } from '../../engine/graph.ts'
 import { type Device, OutOfMemoryError } from '../../engine/index.ts'
+import { recompute } from '../../engine/recompute.ts'
 import {
   interpret,
   interpretAll,
@@ -17,7 +18,7 @@ import { stages } from '../../engine/stages.ts'
 import type { HostTensor, Tensor, Variable } from '../../engine/tensor.ts'
 import { type Left, runFrom, type Values } from './device-runs.ts'
 import { replay } from './program.ts'
-import { randomCuts } from './recompute.ts'
+import { randomBlocks, randomCuts } from './recompute.ts'
 
 /** The part of a program that can be checked by itself. */
 export interface Case {
@@ -81,9 +82,12 @@ async function compare(d: Device, p: Case, seed: number, sure: Comparison): Prom
   const { args } = p
   const fn = replay(p.graph)
   const types = args.map(({ dtype, shape }) => ({ dtype, shape }))
+  const all = (graph: Graph) => recompute(graph, 'cheap', 0)
   const unfused = d.compile(fn, { fuse: false })
-  const fused = d.compile(fn)
-  const again = d.compile(fn, { recompute: randomCuts(seed) })
+  const fused = d.compile(fn, { recompute: 'none' })
+  const cuts = d.compile(fn, { recompute: randomCuts(seed) })
+  const cheap = d.compile(fn, { recompute: all })
+  const blocks = d.compile(replay(p.graph, randomBlocks(seed)), { recompute: all })
   const start = new Map<Variable, HostArray>()
   try {
     const made = fused.stages(...types)
@@ -94,12 +98,13 @@ async function compare(d: Device, p: Case, seed: number, sure: Comparison): Prom
     const first = await runFrom(d, fused, args, start)
     sure.close('fused', first)
     sameBits('twice', first, await runFrom(d, fused, args, start))
-    sameBits('recomputed', first, await runFrom(d, again, args, start))
+    for (const again of [cuts, cheap, blocks])
+      sameBits('recomputed', first, await runFrom(d, again, args, start))
     if (!made.plan.assigned.length || seed % 3) return
     const later = new Comparison(p, first.variables)
     later.close('later', await runFrom(d, fused, args, first.variables))
   } finally {
-    for (const program of [unfused, fused, again]) program.dispose()
+    for (const program of [unfused, fused, cuts, cheap, blocks]) program.dispose()
     for (const v of start.keys()) d.release(v)
   }
 }
@@ -114,7 +119,7 @@ function checkWindows(
   const caps = { ...d.caps, maxBindingBytes: smallBinding }
   let graph: Graph
   try {
-    graph = stages(fn, types, caps).recomputed
+    graph = stages(fn, types, caps, { recompute: (g) => recompute(g, 'cheap', 0) }).recomputed
   } catch (error) {
     // Some ops cannot work on pieces, and say so.
     if (error instanceof OutOfMemoryError) return

@@ -6,7 +6,13 @@ import { isFloat } from '../../engine/dtype.ts'
 import { type Graph, graphOf, outputsOf } from '../../engine/graph.ts'
 import { assign, mean, mul, read, sub } from '../../engine/index.ts'
 import { apply, type Op } from '../../engine/op.ts'
-import type { HostTensor, Node, Tensor, Variable } from '../../engine/tensor.ts'
+import {
+  derivedFrom,
+  type HostTensor,
+  type Node,
+  type Tensor,
+  type Variable,
+} from '../../engine/tensor.ts'
 import { tracing } from '../../engine/trace.ts'
 import { late } from './adapt.ts'
 import { lossOf, moves, slopesOf, update } from './moves.ts'
@@ -132,23 +138,33 @@ const variablesBehind = (t: Tensor): Variable[] => [
   ),
 ]
 
-/** A graph as a function: traced again, it is the same program on the same variables. */
+/** A graph as a function: traced again, it is the same program on the same variables. `around` may stand around parts of it, as
+ * a checkpoint does, and begins with how many nodes. */
 export const replay =
-  (graph: Graph) =>
+  (graph: Graph, around: Around = (play) => play(graph.nodes.length)) =>
   (...inputs: Tensor[]): Tensor[] => {
     const now = new Map<Tensor, Tensor>()
-    for (const node of graph.nodes) {
-      const made = again(
-        node,
-        node.inputs.map((x) => now.get(x)!),
-        inputs,
-      )
-      outputsOf(node).forEach((t, i) => {
-        now.set(t, made[i])
-      })
+    let at = 0
+    const play = (count: number): number => {
+      for (const node of graph.nodes.slice(at, at + count)) {
+        const xs = node.inputs.map((x) => now.get(x)!)
+        // What was a derivative when the graph was traced is one again.
+        const made = node.source
+          ? derivedFrom(node.source, () => again(node, xs, inputs))
+          : again(node, xs, inputs)
+        outputsOf(node).forEach((t, i) => {
+          now.set(t, made[i])
+        })
+      }
+      at += count
+      return graph.nodes.length - at
     }
+    while (at < graph.nodes.length) around(play)
     return graph.outputs.map((t) => now.get(t)!)
   }
+
+/** Plays so many more nodes, and says how many are left. */
+export type Around = (play: (count: number) => number) => void
 
 /** A node once more in another trace, with other inputs; `inputs` are the arguments there. */
 export function again(

@@ -1,11 +1,25 @@
-// Random recomputation: a pass over fused kernels that runs some of them again for some of their readers, as a planner
-// under a byte budget would. Random numbers must repeat; assignments are never repeated, nor is anything run again that
+// Random recomputation: checkpoints in random places, one inside another; and a pass over fused kernels that runs some of them
+// again for some of their readers. Random numbers must repeat; assignments are never repeated, nor is anything run again that
 // would read a variable after its update.
 
+import { checkpoint } from '../../engine/checkpoint.ts'
 import { assignedBy } from '../../engine/fused.ts'
 import { baseOf, type Graph, outputsOf, withInputs } from '../../engine/graph.ts'
 import { Node, type Tensor, type Variable } from '../../engine/tensor.ts'
+import type { Around } from './program.ts'
 import { Dice } from './world.ts'
+
+/** Checkpoints around random parts of a program while it is played. */
+export const randomBlocks = (seed: number): Around => {
+  const dice = new Dice(seed)
+  const inside = (play: (count: number) => number, depth: number): void => {
+    for (let parts = 1 + dice.below(3); parts > 0; parts--) {
+      if (depth < 3 && dice.below(2)) checkpoint(() => inside(play, depth + 1))
+      else play(1 + dice.below(12))
+    }
+  }
+  return (play) => inside(play, 0)
+}
 
 /** The pass of a seed. `repeated` is told every kernel that runs once more. */
 export const randomCuts =
