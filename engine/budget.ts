@@ -10,6 +10,7 @@ import { storageBytes } from './dtype.ts'
 import { OptionError, OutOfMemoryError } from './errors.ts'
 import { baseOf, type Graph } from './graph.ts'
 import { liveOf } from './live.ts'
+import { smallerInputs } from './needs.ts'
 import { type Plan, plan, planBytes } from './plan.ts'
 import { showBytes } from './print.ts'
 import { recompute } from './recompute.ts'
@@ -229,13 +230,8 @@ function tooSmall(fused: Graph, budget: number, fixed: number, least: number): O
       `the smallest that would do is ${showBytes(least)}`,
     )
   const share = (budget - fixed) / (least - fixed)
-  const [largest] = fused.inputs.filter(({ shape }) => shape.length === 4).map(({ shape }) => shape)
-  const [n, h, w] = largest ?? []
-  const batch = n && Math.floor(n * share)
-  const side = Math.sqrt(share)
-  const smaller = largest
-    ? `; within this one about ${batch ? `${batch} images of ${h}×${w}, or ` : ''}${n} of ${Math.floor(h * side)}×${Math.floor(w * side)}`
-    : ''
+  const ways = smallerInputs(fused.inputs, share).join(', or ')
+  const smaller = ways && `; within this one about ${ways}`
   return new OutOfMemoryError(
     `no plan fits a budget of ${showBytes(budget)}`,
     `the smallest that would do is ${showBytes(least)}${smaller}`,

@@ -7,6 +7,7 @@ import { type CompileOptions, compileProgram, type Program, refuseStale } from '
 import { DeviceTensor } from './device-tensor.ts'
 import { type HostArray, hostArray, sizeOf, type TensorType } from './dtype.ts'
 import { DeviceError, DeviceLostError, OutOfMemoryError } from './errors.ts'
+import type { Needs } from './needs.ts'
 import type { TensorLike } from './op.ts'
 import { platform } from './platform.ts'
 import { showBytes } from './print.ts'
@@ -213,7 +214,7 @@ export class Device {
 
   /** Runs `work` and throws what WebGPU says about its commands, once they are through. `needs` says what was asked
    * of the device. */
-  async guarded<T>(work: () => T, needs: () => string): Promise<T> {
+  async guarded<T>(work: () => T, needs: () => Needs): Promise<T> {
     this.gpu.pushErrorScope('validation')
     this.gpu.pushErrorScope('out-of-memory')
     let popped: Promise<[memory: GPUError | null, validation: GPUError | null]>
@@ -230,11 +231,11 @@ export class Device {
     return result
   }
 
-  #outOfMemory(message: string, needs?: string): OutOfMemoryError {
-    const asked = needs ? `${needs}, ` : ''
+  #outOfMemory(message: string, needs?: Needs): OutOfMemoryError {
+    const asked = needs ? `${needs.figures}; ` : ''
     return new OutOfMemoryError(
       `${this.caps.name} has not enough memory: ${asked}${showBytes(this.buffers.bytes)} are allocated in all (${message})`,
-      'use a smaller batch or crop',
+      needs?.hint ?? 'use a smaller batch or crop',
     )
   }
 

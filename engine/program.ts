@@ -6,8 +6,8 @@ import type { Device } from './device.ts'
 import { DeviceTensor } from './device-tensor.ts'
 import { storageBytes } from './dtype.ts'
 import { DeviceError, OutOfMemoryError } from './errors.ts'
+import { needsOf } from './needs.ts'
 import type { Place, Plan, PlannedDispatch, PlannedMove } from './plan.ts'
-import { showBytes, titleOf } from './print.ts'
 import { type Step, submissionEnds, submit, timed } from './submit.ts'
 import type { HostTensor, Node, Variable } from './tensor.ts'
 import { layoutUniforms } from './uniforms.ts'
@@ -87,7 +87,6 @@ export class CompiledPlan {
       return buffer
     }
     const constants = new Map<HostTensor, Buffer>()
-    const { inputBytes, constantBytes } = plan
     try {
       await device.guarded(
         () => {
@@ -102,8 +101,7 @@ export class CompiledPlan {
             constants.set(c, buffer)
           }
         },
-        () =>
-          `the program needs ${showBytes(inputBytes)} for its arguments and ${showBytes(constantBytes)} of constants`,
+        () => needsOf(plan),
       )
     } catch (error) {
       for (const b of made) device.buffers.free(b)
@@ -147,7 +145,7 @@ export class CompiledPlan {
     if (this.#ran && !fresh.length && !this.#grows()) work()
     else
       try {
-        await device.guarded(work, () => this.#needs())
+        await device.guarded(work, () => needsOf(this.plan))
       } catch (error) {
         for (const o of outputs) o.dispose()
         if (error instanceof OutOfMemoryError) this.#forget(fresh)
@@ -251,14 +249,6 @@ export class CompiledPlan {
     ])
       buffers.free(b)
     for (const list of this.#spare) list.length = 0
-  }
-
-  /** What the plan asked for, for the message when there is not enough. */
-  #needs(): string {
-    const { activationBytes, steps } = this.plan
-    const peak = steps.reduce((a, b) => (b.live > a.live ? b : a))
-    const where = peak.node.path ? ` in ${peak.node.path}` : ''
-    return `the plan needs ${showBytes(activationBytes)} of activations (most at ${titleOf(peak.node)}${where})`
   }
 
   #giveBack(output: number, buffer: Buffer): void {

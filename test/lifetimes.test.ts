@@ -204,7 +204,10 @@ test(
       }
       const error = await refusal(() => program.run(big()))
       assert.instance(error, OutOfMemoryError)
-      assert.match(error.message, /has not enough memory: the p.* needs .*\(no room\)/)
+      assert.match(
+        error.message,
+        /not enough memory: the plan needs .* for arguments; .*\(no room\)/,
+      )
       assert.is(device.stats().variableBytes, 0)
       gpu.popErrorScope = pop
     }
