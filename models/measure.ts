@@ -90,10 +90,11 @@ export interface Measurement {
   readonly fieldOfView: FieldOfView | undefined
   /** Of a score in the middle of the image; undefined where whole images are scored. */
   readonly receptiveField: ReceptiveField | undefined
-  /** Activation memory of training: bytes, in f32, of the values that the forward pass computes from the images and the
-   * backward pass reads again, so that they must be held from the one to the other. Normalisation, activations and sums are
-   * counted as fused, that is, not unless a gradient reads them. Parameters, their gradients, the optimiser's state and the
-   * gradients of activations, which come and go, are on top: `explain` plans all of it. */
+  /** What training reads again: bytes, in f32, of the values that the forward pass computes from the images and the backward
+   * pass reads. Normalisation, activations and sums are counted as fused, that is, not unless a gradient reads them. With
+   * `recompute: 'none'` all of it is held from the one pass to the other; by default the engine makes a third or so of it
+   * again (docs/6-recompute.md). Parameters, their gradients, the optimiser's state and the gradients of activations,
+   * which come and go, are on top: `explain` and `atrous plan` count all of it. */
   readonly activationBytes: number
 }
 
