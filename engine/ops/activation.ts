@@ -29,8 +29,9 @@ const leakyReluOp = pointwise<{ slope: number }>('leakyRelu', {
   constants: ({ slope }) => [slope],
   wgsl: ([x], { constants: [slope] }) => `select(${x}, ${x} * ${slope}, ${x} < vec4f())`,
   reference: ([x], { slope }) => (x < 0 ? x * slope : x),
-  vjp: ({ inputs: [x], attrs: { slope } }, [dy]) => [
-    dy && where(greater(x, 0), dy, mul(dy, slope)),
+  // As for relu, unless the slope changes the sign.
+  vjp: ({ inputs: [x], outputs: [y], attrs: { slope } }, [dy]) => [
+    dy && where(greater(slope < 0 ? x : y, 0), dy, mul(dy, slope)),
   ],
   samples: [
     { inputs: [sample([2, 3, 5])], attrs: { slope: 0.01 } },
