@@ -54,7 +54,7 @@ export interface Peak extends Moment {
 export interface Account extends Live {
   /** Variables that the program trains; all that it only reads where it trains none. */
   readonly parameterBytes: number
-  /** Variables that serve the updates alone: moments, counters, averages of weights. */
+  /** Variables that serve the updates alone: moments, counters, sums of gradients over parts of a batch. */
   readonly optimizerBytes: number
   /** Other variables: running statistics, and what is frozen. */
   readonly stateBytes: number

@@ -1,5 +1,6 @@
 // The engine's main entry, for browsers and everything else: no Node module is reachable from here.
 
+export { type Account, account, type LiveValue, type Moment, type Peak } from './account.ts'
 export { type AdapterCandidate, type Caps, listAdapters } from './adapter.ts'
 export { checkpoint } from './checkpoint.ts'
 export type { Argument, CompileOptions, Program } from './compile.ts'

@@ -26,6 +26,7 @@ import {
 import { stages } from '../engine/stages.ts'
 import { buildModel, frrnA, usualForm } from '../models/index.ts'
 import { crossEntropy } from '../nn/index.ts'
+import { tallest } from '../train/memory-chart.ts'
 import { Adam, type Optimizer, Sgd } from '../train/optimizers.ts'
 import { f32 } from './agree.ts'
 import { withDevice } from './checks.ts'
@@ -232,6 +233,22 @@ for (const name of ['resnet-50', 'fcrn-50', 'localization-18', 'frrn-a', 'gcn-50
     assert.equal(a.lowerBound, a.peak?.liveBytes)
     assert.ok(a.arenaBytes <= 1.05 * a.lowerBound, `${a.arenaBytes / a.lowerBound}`)
   })
+
+test('account: a timeline drawn in few columns shows every peak', () => {
+  const live = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5].map((bytes) => {
+    return { activationBytes: bytes, gradientBytes: 0, transientBytes: 0, workspaceBytes: 0 }
+  })
+  assert.deepEqual(
+    tallest(live, 4).map(({ from, to, live }) => [from, to, live.activationBytes]),
+    [
+      [0, 2, 3],
+      [2, 5, 5],
+      [5, 8, 9],
+      [8, 11, 5],
+    ],
+  )
+  assert.equal(tallest(live, 100).length, live.length)
+})
 
 // ---- the process
 
