@@ -3,12 +3,12 @@
 // allocated, and not a sum of what is saved.
 
 import type { Caps } from './adapter.ts'
-import { passesOf } from './again.ts'
+import { type Passes, passesOf } from './again.ts'
 import { WORTH } from './cheap.ts'
 import { type DeviceProfile, secondsOf } from './device-profile.ts'
 import { storageBytes } from './dtype.ts'
 import { OptionError, OutOfMemoryError } from './errors.ts'
-import { baseOf, type Graph } from './graph.ts'
+import { baseOf, type Graph, outputsOf } from './graph.ts'
 import { liveOf } from './live.ts'
 import { smallerInputs } from './needs.ts'
 import { type Plan, plan, planBytes } from './plan.ts'
@@ -36,80 +36,133 @@ export interface BudgetChoice {
 export function* budgetChoices(fused: Graph, profile: DeviceProfile): Generator<BudgetChoice> {
   const byHand = recompute(fused)
   yield { segments: [], graph: byHand, extraSeconds: 0 }
-  const chain = chainOf(fused, byHand, profile)
+  const { least, chains } = chainsOf(fused, byHand, profile)
   const whole = Math.max(...liveOf(byHand).live)
   let last = ''
-  for (const { segments, seconds } of frontier(chain.units, whole)) {
-    const text = JSON.stringify(segments)
+  for (const choices of frontier(chains, whole)) {
+    const segments = choices.flatMap((choice) => choice.segments)
+    const text = JSON.stringify(choices)
     if (!segments.length || text === last) continue
     last = text
     const unit = new Map<Node, object>()
-    for (const [from, to] of segments) {
-      const name = {}
-      for (const node of chain.kernels.slice(from, to).flat()) unit.set(node, name)
-    }
+    choices.forEach((choice, i) => {
+      for (const [from, to] of choice.segments) {
+        const name = {}
+        for (const node of chains[i].kernels.slice(from, to).flat()) unit.set(node, name)
+      }
+    })
     yield {
       segments,
-      graph: recompute(fused, 'cheap', chain.least, (node) => node.block ?? unit.get(node)),
-      extraSeconds: seconds,
+      graph: recompute(fused, 'cheap', least, (node) => node.block ?? unit.get(node)),
+      extraSeconds: choices.reduce((n, { seconds }) => n + seconds, 0),
     }
   }
 }
 
-/** The cheapest choices for less and less memory, down to the least that there is one for. */
-function* frontier(units: readonly Unit[], whole: number): Generator<Choice> {
+/** The cheapest choices for less and less memory, down to the least that there are some for: one for each chain, since chains do not
+ * wait for each other. */
+function* frontier(chains: readonly Chain[], whole: number): Generator<Choice[]> {
+  const within = (share: number): Choice[] | undefined => {
+    const choices = chains.flatMap(({ units }) => cheapestSegments(units, share * whole) ?? [])
+    return choices.length === chains.length ? choices : undefined
+  }
   let most = 1
   let least = 0
   for (const share of TARGETS) {
-    const choice = cheapestSegments(units, share * whole)
-    if (!choice) {
+    const choices = within(share)
+    if (!choices) {
       least = share
       break
     }
     most = share
-    yield choice
+    yield choices
   }
   for (let i = 0; i < 5; i++) {
     const share = (most + least) / 2
-    const choice = cheapestSegments(units, share * whole)
-    if (choice) {
+    const choices = within(share)
+    if (choices) {
       most = share
-      yield choice
+      yield choices
     } else least = share
   }
 }
 
 interface Chain {
-  /** Bytes of the smallest value that runs again. */
-  readonly least: number
   readonly units: readonly Unit[]
   /** The kernels of each unit. */
   readonly kernels: readonly (readonly Node[])[]
 }
 
-/** The forward pass as a chain of units, cut where least crosses. */
-function chainOf(fused: Graph, byHand: Graph, profile: DeviceProfile): Chain {
-  const { late, waiting, repeatable } = passesOf(fused)
+/** Each forward pass as a chain of units; `least` is the size in bytes of the smallest value that runs again. */
+function chainsOf(fused: Graph, byHand: Graph, profile: DeviceProfile) {
+  const passes = passesOf(fused)
+  const forward = forwardPasses(fused, passes)
   // In a small network smaller values count.
-  const least = Math.min(WORTH, bytesOf([...waiting]) / 1024)
-  const early = fused.nodes.filter(
-    (node) => !late.has(node) && node.op.kind !== 'source' && node.op.kind !== 'view',
-  )
+  const least = Math.min(WORTH, bytesOf([...passes.waiting]) / 1024 / forward.length)
+  const divided = forward.map((early) => divide(early, least))
+  const works = workOf(byHand, divided, passes)
+  const stays = passesOf(byHand).waiting
+  const chains = divided.map((d, i) => chainOf(d, works[i], passes, stays, profile, least))
+  return { least, chains }
+}
+
+/** The kernels of each forward pass, in order. There are several where a backward pass is over before the next forward pass
+ * begins, as in the accumulation of gradients. */
+function forwardPasses(fused: Graph, { late, waiting }: Passes): Node[][] {
+  const runs: Node[][] = []
+  let before: Node | undefined
+  for (const node of fused.nodes) {
+    if (node.op.kind === 'source' || node.op.kind === 'view') continue
+    if (!late.has(node)) {
+      if (!before || late.has(before)) runs.push([])
+      runs[runs.length - 1].push(node)
+    }
+    before = node
+  }
+  const waitsOf = (nodes: readonly Node[]) =>
+    bytesOf(nodes.flatMap(outputsOf).filter((t) => waiting.has(t)))
+  const few = waitsOf(runs.flat()) / 1024
+  // Kernels of which the backward pass hardly reads anything, such as one that records the loss, make no pass of their own.
+  const [first = [], ...others] = runs
+  const forward = [first]
+  for (const run of others)
+    if (waitsOf(run) <= few) forward[forward.length - 1].push(...run)
+    else forward.push(run)
+  return forward
+}
+
+/** A forward pass, cut where least crosses. */
+interface Divided {
+  /** Kernels in order, and those of each unit. */
+  readonly early: readonly Node[]
+  readonly kernels: readonly (readonly Node[])[]
+  readonly unitOf: ReadonlyMap<Node, number>
+  /** The last kernel of the pass that reads a value of it. */
+  readonly until: ReadonlyMap<Tensor, number>
+}
+
+function divide(early: readonly Node[], least: number): Divided {
   const at = new Map(early.map((node, i) => [node, i]))
   const until = new Map<Tensor, number>()
   early.forEach((node, i) => {
     for (const x of node.inputs.map(baseOf)) if (at.has(x.node)) until.set(x, i)
   })
   const cuts = cutsOf(early, at, until, least)
-  const unitOf = new Map<Node, number>()
   const kernels = cuts.map((end, u) => early.slice(cuts[u - 1] ?? 0, end))
-  kernels.forEach((nodes, u) => {
-    for (const node of nodes) unitOf.set(node, u)
-  })
-  const stays = passesOf(byHand).waiting
-  const work = workOf(byHand, unitOf, kernels.length)
+  const unitOf = new Map(kernels.flatMap((nodes, u) => nodes.map((node) => [node, u] as const)))
+  return { early, kernels, unitOf, until }
+}
+
+function chainOf(
+  { early, kernels, unitOf, until }: Divided,
+  work: readonly number[],
+  { waiting, repeatable }: Passes,
+  stays: ReadonlySet<Tensor>,
+  profile: DeviceProfile,
+  least: number,
+): Chain {
   const units = kernels.map((nodes, u): Unit => {
-    const values = nodes.flatMap((node) => node.types.map((_, i) => node.output(i)))
+    const values = nodes.flatMap(outputsOf)
     const big = values.filter((v) => storageBytes(v) >= least)
     const kept = bytesOf(values.filter((v) => stays.has(v)))
     const held = bytesOf(values.filter((v) => waiting.has(v) && stays.has(v)))
@@ -124,7 +177,7 @@ function chainOf(fused: Graph, byHand: Graph, profile: DeviceProfile): Chain {
       seconds: nodes.filter(repeatable).reduce((s, node) => s + secondsOf(node, profile), 0),
     }
   })
-  return { least, units, kernels }
+  return { units, kernels }
 }
 
 const bytesOf = (values: readonly Tensor[]): number =>
@@ -158,28 +211,34 @@ function cutsOf(
   return minima[minima.length - 1] === early.length ? minima : [...minima, early.length]
 }
 
-/** Most bytes that the backward pass of each unit holds beside what has waited for it. */
-function workOf(graph: Graph, unitOf: ReadonlyMap<Node, number>, count: number): number[] {
+/** Most bytes that the backward pass of each unit of each forward pass holds beside what has waited for it. */
+function workOf(graph: Graph, forward: readonly Divided[], { waiting: read }: Passes): number[][] {
   const { late } = passesOf(graph)
   const { order, live, values } = liveOf(graph)
   const waits = new Float64Array(order.length + 1)
   for (const [t, { bytes, from, to }] of values) {
-    if (!unitOf.has(t.node)) continue
+    if (!forward.some(({ unitOf }) => unitOf.has(t.node))) continue
     waits[from] += bytes
     waits[to + 1] -= bytes
   }
-  const work = new Array<number>(count).fill(0)
+  const works = forward.map(({ kernels }) => new Array<number>(kernels.length).fill(0))
+  /** The last step that makes what the backward pass of each reads. */
+  const ends = forward.map(({ unitOf }) =>
+    order.findLastIndex((node) => unitOf.has(node) && outputsOf(node).some((t) => read.has(t))),
+  )
   let waiting = 0
-  let unit = count - 1
+  let pass = 0
+  let unit = works[0].length - 1
   order.forEach((node, step) => {
     waiting += waits[step]
     if (!late.has(node)) return
-    const read = node.inputs.map((x) => unitOf.get(baseOf(x).node) ?? -1)
-    const nearest = Math.max(...read)
+    while (step > ends[pass + 1]) unit = works[++pass].length - 1
+    const { unitOf } = forward[pass]
+    const nearest = Math.max(...node.inputs.map((x) => unitOf.get(baseOf(x).node) ?? -1))
     if (nearest >= 0) unit = Math.min(unit, nearest)
-    work[unit] = Math.max(work[unit], live[step] - waiting)
+    works[pass][unit] = Math.max(works[pass][unit], live[step] - waiting)
   })
-  return work
+  return works
 }
 
 const UNITS: Readonly<Record<string, number>> = {
