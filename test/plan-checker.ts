@@ -21,7 +21,8 @@ interface Range {
   readonly to: number
 }
 
-const overlap = (a: Range, b: Range) => a.buffer === b.buffer && a.from < b.to && b.from < a.to
+/** Of ranges of one buffer. */
+const overlap = (a: Range, b: Range) => a.from < b.to && b.from < a.to
 const rangeText = ({ buffer, from, to }: Range) => `${buffer}, bytes ${from} to ${to}`
 const isEmpty = (t: Tensor) => !sizeOf(t.shape)
 const variableOf = ({ attrs }: { attrs: object }) => (attrs as { variable: Variable }).variable
@@ -51,7 +52,10 @@ export function checkPlan(plan: Plan, caps: Pick<Caps, 'alignment'>): void {
 class Memory {
   readonly #plan: Plan
   readonly #caps: Pick<Caps, 'alignment'>
-  readonly #held = new Map<string, { range: Range; value: Held }[]>()
+  /** Where each value is, if all of it is still there. */
+  readonly #at = new Map<Held, Range>()
+  /** The values of each buffer. */
+  readonly #in = new Map<string, Set<Held>>()
   /** First and last step at which a value in activation memory is written or read. */
   readonly #used = new Map<Held, { place: Slab; from: number; to: number }>()
   #doing = 'at the start'
@@ -68,16 +72,20 @@ class Memory {
   }
 
   #hold(range: Range, value: Held): void {
-    const others = this.#held.get(range.buffer) ?? []
-    const left = others.filter((h) => !overlap(h.range, range))
-    left.push({ range, value })
-    this.#held.set(range.buffer, left)
+    const values = this.#in.get(range.buffer) ?? new Set()
+    this.#in.set(range.buffer, values)
+    for (const other of values) {
+      if (!overlap(this.#at.get(other)!, range)) continue
+      values.delete(other)
+      this.#at.delete(other)
+    }
+    values.add(value)
+    this.#at.set(value, range)
   }
 
   #holds(range: Range, value: Held): boolean {
-    return !!this.#held
-      .get(range.buffer)
-      ?.some((h) => h.value === value && h.range.from === range.from && h.range.to === range.to)
+    const at = this.#at.get(value)
+    return at?.buffer === range.buffer && at.from === range.from && at.to === range.to
   }
 
   /** The range of a place, if a value may be there. */
@@ -253,7 +261,7 @@ class Memory {
 }
 
 const variableRange = (v: Variable): Range => ({
-  buffer: `variable ${identity(v)} ${v.name}`,
+  buffer: `variable ${identity(v)}`,
   from: 0,
   to: storageBytes(v),
 })
