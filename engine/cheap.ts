@@ -1,6 +1,6 @@
-// Cheap recomputation, on by default: what only moves memory (a batch norm applied, a ReLU, a sum, a concatenation, a resize)
-// is made again from what waits anyway, or from less than it is, rather than waiting itself. It costs one more pass over the
-// values, and no arithmetic that matters.
+// Cheap recomputation, on by default: what only moves memory (a batch norm applied, a ReLU, a sum, a
+// concatenation, a resize) is made again from what waits anyway, or from less than it is, rather than waiting
+// itself. It costs one more pass over the values, and no arithmetic that matters.
 
 import type { Passes } from './again.ts'
 import { sizeOf, storageBytes } from './dtype.ts'
