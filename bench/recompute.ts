@@ -28,10 +28,10 @@ const cases: readonly (readonly [name: string, options: object, size: ImageSize]
   ['model-16', { width: 16, frozen: 'none' }, [1, 160, 160]],
 ]
 
-/** Residual units, told from module paths such as `backbone.layer3.1.conv2`. */
+/** Residual units, told from module paths such as `backbone.layer3.1.conv2` or `levels.5.0.bn1`. */
 const units = new Map<string, object>()
 function unitOf({ path }: Node): object | undefined {
-  const name = /^.*\.\d+(?=\.(?!.*\.\d+\.))/.exec(path)?.[0]
+  const name = /^.*?\.\d+(\.\d+)?(?=\.|$)/.exec(path)?.[0]
   if (name === undefined) return undefined
   const unit = units.get(name) ?? {}
   units.set(name, unit)
