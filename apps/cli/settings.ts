@@ -27,7 +27,7 @@ export const trainOptions: Options = {
   batch: { value: 'N', help: 'images in a batch' },
   accumulate: {
     value: 'N',
-    help: 'compute a batch in N parts, one after the other, in the memory of one; default 1',
+    help: 'compute a batch in N parts, each in the same memory; without --batch it is N times the usual',
   },
   model: { value: 'NAME', help: 'a network that segments, of `atrous models`; default frrn-a' },
   option: modelOptions.option,
