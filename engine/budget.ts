@@ -99,7 +99,7 @@ function chainsOf(fused: Graph, byHand: Graph, profile: DeviceProfile) {
   const forward = forwardPasses(fused, passes)
   // In a small network smaller values count.
   const least = Math.min(WORTH, bytesOf([...passes.waiting]) / 1024 / forward.length)
-  const divided = forward.map((early) => divide(early, least))
+  const divided = forward.map((early) => divide(early, passes, least))
   const works = workOf(byHand, divided, passes)
   const stays = passesOf(byHand).waiting
   const chains = divided.map((d, i) => chainOf(d, works[i], passes, stays, profile, least))
@@ -141,13 +141,13 @@ interface Divided {
   readonly until: ReadonlyMap<Tensor, number>
 }
 
-function divide(early: readonly Node[], least: number): Divided {
+function divide(early: readonly Node[], passes: Passes, least: number): Divided {
   const at = new Map(early.map((node, i) => [node, i]))
   const until = new Map<Tensor, number>()
   early.forEach((node, i) => {
     for (const x of node.inputs.map(baseOf)) if (at.has(x.node)) until.set(x, i)
   })
-  const cuts = cutsOf(early, at, until, least)
+  const cuts = cutsOf(early, at, until, passes, least)
   const kernels = cuts.map((end, u) => early.slice(cuts[u - 1] ?? 0, end))
   const unitOf = new Map(kernels.flatMap((nodes, u) => nodes.map((node) => [node, u] as const)))
   return { early, kernels, unitOf, until }
@@ -168,12 +168,12 @@ function chainOf(
     const held = bytesOf(values.filter((v) => waiting.has(v) && stays.has(v)))
     return {
       kept,
-      inside: held + Math.max(0, ...big.map((v) => storageBytes(v))),
+      inside: held,
       crossing: big.flatMap((v) => {
         const last = unitOf.get(early[until.get(v) ?? -1])
         return last !== undefined && last > u ? [{ bytes: storageBytes(v), until: last }] : []
       }),
-      work: work[u],
+      work: Math.max(work[u], ...big.map((v) => storageBytes(v))),
       seconds: nodes.filter(repeatable).reduce((s, node) => s + secondsOf(node, profile), 0),
     }
   })
@@ -183,32 +183,42 @@ function chainOf(
 const bytesOf = (values: readonly Tensor[]): number =>
   values.reduce((n, v) => n + storageBytes(v), 0)
 
-/** Ends of units: where fewer bytes cross than a kernel before or after. */
+/** Ends of units: where no more bytes cross than before or after, and of these the ones that divide most for what crosses. */
 function cutsOf(
   early: readonly Node[],
   at: ReadonlyMap<Node, number>,
   until: ReadonlyMap<Tensor, number>,
+  { waiting }: Passes,
   least: number,
 ): number[] {
   const change = new Float64Array(early.length + 1)
   for (const [value, last] of until) {
-    const made = at.get(value.node)!
-    if (storageBytes(value) < least) continue
-    change[made] += storageBytes(value)
-    change[last] -= storageBytes(value)
+    const bytes = storageBytes(value)
+    if (bytes < least) continue
+    change[at.get(value.node)!] += bytes
+    change[last] -= bytes
   }
   let live = 0
   const crossing = early.map((_, i) => (live += change[i]))
-  const minima = crossing
-    .map((bytes, i) => ({ bytes, end: i + 1 }))
+  let held = 0
+  const upTo = early.map((node) => (held += bytesOf(outputsOf(node).filter((t) => waiting.has(t)))))
+  const cuts = [...crossing.keys()]
     .filter(
-      ({ bytes }, i) => bytes <= (crossing[i - 1] ?? Infinity) && bytes < (crossing[i + 1] ?? 0),
+      (i) => crossing[i] <= (crossing[i - 1] ?? Infinity) && crossing[i] <= (crossing[i + 1] ?? 0),
     )
-    .sort((a, b) => a.bytes - b.bytes)
-    .slice(0, MOST_CUTS)
-    .map(({ end }) => end)
-    .sort((a, b) => a - b)
-  return minima[minima.length - 1] === early.length ? minima : [...minima, early.length]
+    .map((i) => i + 1)
+  if (cuts[cuts.length - 1] !== early.length) cuts.push(early.length)
+  /** What crosses a cut, as a part of what waits on both its sides up to the next ones. */
+  const price = (c: number): number => {
+    const around = upTo[(cuts[c + 1] ?? 0) - 1] - (upTo[(cuts[c - 1] ?? 0) - 1] ?? 0)
+    return (crossing[cuts[c] - 1] + least) / (around + 1)
+  }
+  while (cuts.length > MOST_CUTS) {
+    let dearest = 0
+    for (let c = 1; c < cuts.length - 1; c++) if (price(c) > price(dearest)) dearest = c
+    cuts.splice(dearest, 1)
+  }
+  return cuts
 }
 
 /** Most bytes that the backward pass of each unit of each forward pass holds beside what has waited for it. */
