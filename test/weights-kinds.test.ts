@@ -68,6 +68,20 @@ for (const [name, options] of [
       }
   })
 
+test('the deconvolutions of single channels go to PyTorch as its depthwise ones, and come back the same', () => {
+  const model = net('gcn-18', { ...narrow, deconvolution: 'per-channel' })
+  const path = 'doublings.2.deconv.weight'
+  const data = Float32Array.from({ length: 48 }, (_, i) => i)
+  const source = keyMap('torch').sources(model.stateDict(), new Map()).get(path)!
+  const stored = source.invert!({ shape: [4, 4, 3], data })
+  assert.deepEqual(stored.shape, [3, 1, 4, 4])
+  // Row 1 and column 2 of channel 2.
+  assert.equal(stored.data[2 * 16 + 4 + 2], (4 + 2) * 3 + 2)
+  const back = source.convert({ shape: stored.shape, values: () => stored.data })
+  assert.deepEqual(back, { shape: [4, 4, 3], data })
+  checkReport(match(model, ownListing(model, 'torch')))
+})
+
 test('names that we share with torchvision are ours in our layout', () => {
   const { backbone } = net('resnet-50') as unknown as { backbone: AnyModule }
   for (const [layout, keys] of [
