@@ -27,7 +27,7 @@ export {
   plainConvolution,
 } from './gcn-units.ts'
 export { Head, type HeadOptions } from './heads.ts'
-export { type InputForm, inForm } from './input.ts'
+export { type ImagePadding, type InputForm, inForm } from './input.ts'
 export { type KeyMap, keyMaps } from './keys/index.ts'
 export { mapillaryOptions } from './keys/mapillary.ts'
 export { type Layer, layersOf } from './layers.ts'

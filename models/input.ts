@@ -21,6 +21,16 @@ const deviation = [0.229, 0.224, 0.225]
 /** In the order blue, green, red. */
 const caffeMean = [103.939, 116.779, 123.68]
 
+/** What images are grown with, below and to the right, to a size that a network takes: their reflection, or a colour, RGB in
+ * [0, 1]. */
+export type ImagePadding = 'reflection' | readonly [r: number, g: number, b: number]
+
+/** The mean colour that a form subtracts, RGB in [0, 1]; of `none`, which subtracts nothing, that of ImageNet. */
+export function meanColour(form: InputForm): readonly [r: number, g: number, b: number] {
+  const [r, g, b] = form === 'caffe' ? caffeMean.map((v) => v / 255).reverse() : mean
+  return [r, g, b]
+}
+
 /** An image f32 [n, h, w, 3], RGB in [0, 1], in the form that a network was trained with. Throws ShapeError for what is none. */
 export function inForm(image: Tensor, form: InputForm): Tensor {
   // One channel would be broadcast to three.
@@ -34,21 +44,22 @@ export function inForm(image: Tensor, form: InputForm): Tensor {
 }
 
 /** Throws ShapeError, in the name of the network, for what is no image f32 [n, h, w, 3] with h and w multiples of `multiple`;
- * `padding` says what one is to be padded with. */
+ * the hint says that one is to be grown with `padding`. */
 export function checkImage(
   name: string,
   image: Tensor,
   multiple: number,
-  padding = 'by reflection',
+  padding: ImagePadding = 'reflection',
 ): void {
   const [, h, w, c] = image.shape
   const isImage = image.shape.length === 4 && c === 3
   const divides = h % multiple === 0 && w % multiple === 0
   if (isImage && divides && image.dtype === 'f32') return
   const up = (n: number) => Math.ceil(n / multiple) * multiple
+  const how = padding === 'reflection' ? 'by reflection' : `with the mean colour, ${padding}`
   const hint = divides
     ? 'cast it, and divide bytes by 255'
-    : `pad it to ${up(h)} x ${up(w)} ${padding}, its labels with void, and crop the logits`
+    : `pad it to ${up(h)} x ${up(w)} ${how}, its labels with void, and crop the logits`
   throw new ShapeError(
     name,
     `an image must be f32 [n, h, w, 3]${multiple > 1 ? ` with h and w multiples of ${multiple}` : ''}`,

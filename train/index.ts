@@ -20,7 +20,7 @@ export * from './heat-map.ts'
 export { type TrainOptions, train } from './loop.ts'
 export * from './metrics.ts'
 export * from './optimizers.ts'
-export { crop, padReflect, padVoid, roundUp } from './pad.ts'
+export { crop, fillBeyond, padReflect, padVoid, roundUp } from './pad.ts'
 export { pathLengthsSvg } from './path-chart.ts'
 export {
   type PathBatch,
