@@ -1,7 +1,7 @@
 // Which examples make which step. A batch is a pure function of (data set, options, step), so a run that is resumed
 // at any step goes on exactly as if it had never been stopped.
 
-import { DataError, OptionError } from '../engine/errors.ts'
+import { DataError, NonFiniteError, OptionError } from '../engine/errors.ts'
 import type { ImagePadding } from '../models/input.ts'
 import {
   type Augmentation,
@@ -106,6 +106,18 @@ export function toBatch(
     multiple,
     padding,
   )
+}
+
+/** Throws NonFiniteError where a pixel is not finite, before what is computed from it is taken for the network's doing. */
+export function checkPixels(batches: readonly Pick<Batch, 'image'>[]): void {
+  for (const [i, { image }] of batches.entries()) {
+    const at = image.findIndex((v) => !Number.isFinite(v))
+    if (at >= 0)
+      throw new NonFiniteError(
+        `value ${at} of the images of batch ${i} is ${image[at]}`,
+        'images are RGB in [0, 1]; look at how they were made',
+      )
+  }
 }
 
 export interface EvalBatch extends Batch {
