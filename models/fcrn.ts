@@ -57,7 +57,7 @@ export class Fcrn extends Network {
   constructor(depth: ResNetDepth, options: FcrnOptions = {}) {
     super()
     const name = `fcrn-${depth}`
-    const full = readOptions<FcrnOptions>(name, options, fcrnDefaults(options), fcrnChecks)
+    const full = readOptions<FcrnOptions>(name, options, fcrnDefaults, fcrnChecks)
     const { classes, kernel, dilation, layers, hidden, ...rest } = full
     this.config = { name, options: full }
     this.classes = classes

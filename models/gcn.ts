@@ -179,3 +179,6 @@ export class Gcn extends Network {
     return to1.apply(s, undefined)
   }
 }
+
+/** GCN on ResNet-18, 34, 50, 101 or 152, or on ResNet50-GCN. Throws OptionError for options and values that do not exist. */
+export const gcn = (variant: GcnVariant, options: GcnOptions = {}): Gcn => new Gcn(variant, options)

@@ -31,7 +31,7 @@ export class LocalizationNet extends Network {
   constructor(depth: ResNetDepth, options: LocalizationOptions = {}) {
     super()
     const name = `localization-${depth}`
-    const defaults = { ...fcrnDefaults(options), classes: 20 }
+    const defaults = (given: LocalizationOptions) => ({ ...fcrnDefaults(given), classes: 20 })
     const full = readOptions<LocalizationOptions>(name, options, defaults, localizationChecks)
     const net = new Fcrn(depth, { ...full, classes: 4 * full.classes })
     this.config = { name, options: full }
@@ -47,3 +47,9 @@ export class LocalizationNet extends Network {
     return this.head.apply(this.backbone.apply(image, mode)[3])
   }
 }
+
+/** The localization net on ResNet-18, 34, 50, 101 or 152. Throws OptionError for options and values that do not exist. */
+export const localizationNet = (
+  depth: ResNetDepth,
+  options: LocalizationOptions = {},
+): LocalizationNet => new LocalizationNet(depth, options)

@@ -242,3 +242,7 @@ export class ResNet extends Network {
 }
 
 export const resNetChecks: Checks<ResNetOptions> = { ...backboneChecks, classes: count }
+
+/** ResNet-18, 34, 50, 101 or 152 as a classifier. Throws OptionError for options and values that do not exist. */
+export const resNet = (depth: ResNetDepth, options: ResNetOptions = {}): ResNet =>
+  new ResNet(depth, options)

@@ -186,7 +186,7 @@ export class Wider extends Network {
   constructor(variant: WiderVariant, options: WiderOptions = {}) {
     super()
     const name = `model-${variant}`
-    const full = readOptions(name, options, defaultsOf(variant, options.head), widerChecks)
+    const full = readOptions(name, options, ({ head }) => defaultsOf(variant, head), widerChecks)
     const { head, classes, width, seed, kernel, dilation, activation, dropoutKind } = full
     const { eps, momentum, statistic, frozen, depthMultiplier, dropout } = full
     const halvings = halvingsOf(variant)
