@@ -15,7 +15,7 @@ export interface HeadOptions {
   readonly dilation?: number
   /** Number of its convolutions. */
   readonly layers?: 1 | 2
-  /** Channels between two convolutions. */
+  /** Channels between two convolutions; of one it says nothing. */
   readonly hidden?: number
 }
 
