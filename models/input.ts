@@ -43,7 +43,7 @@ export function inForm(image: Tensor, form: InputForm): Tensor {
   )
 }
 
-/** Throws ShapeError, in the name of the network, for what is no image f32 [n, h, w, 3] with h and w multiples of `multiple`;
+/** Throws ShapeError, in the name of the network, for what is no image f32 [n, h, w, 3] with h and w multiples of `multiple`, and for none;
  * the hint says that one is to be grown with `padding`. */
 export function checkImage(
   name: string,
@@ -51,9 +51,17 @@ export function checkImage(
   multiple: number,
   padding: ImagePadding = 'reflection',
 ): void {
-  const [, h, w, c] = image.shape
+  const [n, h, w, c] = image.shape
   const isImage = image.shape.length === 4 && c === 3
   const divides = h % multiple === 0 && w % multiple === 0
+  if (isImage && image.shape.includes(0))
+    throw new ShapeError(
+      name,
+      n === 0 ? 'there are no images' : 'images have no pixels',
+      [showType(image)],
+      '',
+      'leave such a batch out',
+    )
   if (isImage && divides && image.dtype === 'f32') return
   const up = (n: number) => Math.ceil(n / multiple) * multiple
   const how = padding === 'reflection' ? 'by reflection' : `with the mean colour, ${padding}`

@@ -77,7 +77,7 @@ export function targetOptions(
  * is from 1 on, and the label of an object; its box is the least that holds their centres and half a pixel more, so one pixel
  * has a box of 1×1. There is nothing to learn where that pixel is background, void, of no instance (0 or less) or outside
  * the image.
- * Throws ShapeError where labels and instances do not belong together, OptionError for strides and options that say nothing. */
+ * Throws ShapeError where labels and instances do not belong together or are of no image, OptionError for strides and options that say nothing. */
 export function localizationTargets(
   labels: TensorLike,
   instances: TensorLike,
@@ -94,6 +94,10 @@ export function localizationTargets(
       [l, instance],
       'one number for each pixel',
     )
+  if (l.shape.includes(0)) {
+    const none = l.shape[0] === 0 ? 'there are no images' : 'images have no pixels'
+    refuse(me, none, [l, instance], 'leave such a batch out')
+  }
   const { offset, ignore, classes, sigma } = targetOptions(me, stride, options)
   return partOf(me, () => {
     const onGrid = (x: Tensor) => labelsOnGrid(x, stride, { offset, ignore: 0 })

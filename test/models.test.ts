@@ -1,7 +1,7 @@
 // FRRN's counts and shapes, and models from stored configurations: all by tracing, without a device.
 
 import assert from 'node:assert/strict'
-import { OptionError } from '../engine/errors.ts'
+import { OptionError, ShapeError } from '../engine/errors.ts'
 import { cast } from '../engine/ops/arithmetic.ts'
 import {
   Backbone,
@@ -103,6 +103,16 @@ test('models: every network refuses what is no image, in its own name', () => {
       )
     for (const shape of [[1, 32, 32, 1], [1, 3, 32, 32], [32, 32, 3], []])
       refuses(shape, /colour channels last/)
+    for (const [shape, what] of [
+      [[0, 32, 32, 3], 'there are no images'],
+      [[1, 0, 32, 3], 'images have no pixels'],
+      [[2, 32, 0, 3], 'images have no pixels'],
+    ] as const)
+      assert.throws(
+        () => onPaper(shape, (x) => net.apply(x, evaluation)),
+        (e: Error) => e instanceof ShapeError && e.message.startsWith(`${name}: ${what}; got f32`),
+        `${name} ${shape}`,
+      )
     refuses([1, 32, 32, 3], /cast it, and divide bytes by 255/, 'u8')
   }
   const gray = () => onPaper([1, 32, 32, 1], (x) => new Backbone(18).apply(x, evaluation))
