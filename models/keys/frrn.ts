@@ -61,7 +61,12 @@ function source(path: string, index: number): [path: string, Source] {
 /** The same statistic for a network that averages variances. */
 const variance = (index: number): Source => ({
   names: [`arr_${index}`],
-  convert: (t) => mapped(asStored(t), (v) => 1 / v ** 2 - EPS),
+  // A channel without variance may come out below 0 by the rounding of its root.
+  convert: (t) =>
+    mapped(asStored(t), (v) => {
+      const found = 1 / v ** 2 - EPS
+      return found > -1e-3 * EPS ? Math.max(0, found) : found
+    }),
 })
 
 export const frrn: KeyMap = {
