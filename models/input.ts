@@ -11,7 +11,8 @@ import { scope } from '../engine/trace.ts'
 import { oneOf } from './options.ts'
 
 /** `none`: as they are. `imagenet`: mean subtracted and divided by the deviation of ImageNet's colours, as torchvision, timm
- * and P4's code have it. `caffe`: BGR in 0..255 with the mean colour subtracted, as the original ResNets have it. */
+ * and the code of Wu et al. 2019 have it. `caffe`: BGR in 0..255 with the mean colour subtracted, as the original ResNets have
+ * it. */
 export type InputForm = 'none' | 'imagenet' | 'caffe'
 
 export const inputCheck = oneOf('none', 'imagenet', 'caffe')
@@ -43,8 +44,8 @@ export function inForm(image: Tensor, form: InputForm): Tensor {
   )
 }
 
-/** Throws ShapeError, in the name of the network, for what is no image f32 [n, h, w, 3] with h and w multiples of `multiple`, and for none;
- * the hint says that one is to be grown with `padding`. */
+/** Throws ShapeError, in the name of the network, for what is no image f32 [n, h, w, 3] with h and w multiples of `multiple`,
+ * and for none; the hint says that one is to be grown with `padding`. */
 export function checkImage(
   name: string,
   image: Tensor,

@@ -263,7 +263,7 @@ const poolForms = { padded: { padding: 1 }, ceil: { ceil: true }, floor: {} }
 
 /** How level B(level + 1) begins: a pooling, and strides and dilations of its first unit. A halving is removed where the maps are
  * at the output stride already, and whatever comes after it is dilated by twice as much, so that it sees the pixels that it
- * saw before (FACTS 7.3, step 1). */
+ * saw before, as in the released code. */
 function startOf(
   level: number,
   halvings: number,

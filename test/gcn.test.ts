@@ -105,7 +105,7 @@ test('gcn: every comparison block stands in the whole network, at the size of th
 
 // ---- wiring
 
-/** FACTS of the pipeline written out with ops, on the features of a network's backbone. */
+/** The pipeline of fig. 2A written out with ops, on the features of a network's backbone. */
 function byHand(model: Gcn, features: readonly Tensor[]): Tensor {
   const conv = ({ weight, bias, options }: Conv2d, x: Tensor) =>
     add(conv2d(x, weight, options), bias!)

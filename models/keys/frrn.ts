@@ -1,5 +1,5 @@
 // FRRN's released weights (`.npz`): no names at all, but `arr_0`, `arr_1` … in Lasagne's order of layers, in which each comes
-// after what it reads, the pooling stream before the residual one: the order of our fields (FACTS 15.6). Lasagne's
+// after what it reads, the pooling stream before the residual one: the order of our fields. Lasagne's
 // convolutions turn their kernels round, so each kernel is turned by 180°.
 
 import {

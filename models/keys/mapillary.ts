@@ -1,5 +1,5 @@
 // mapillary's WiderResNet38, which is Model A. Its weights were trained with in-place activated batch norm, whose scale is
-// |weight| + eps and whose activation leaks (FACTS 15.4): a network for them is built with `mapillaryOptions`.
+// |weight| + eps and whose activation leaks: a network for them is built with `mapillaryOptions`.
 
 import type { WiderOptions } from '../wider.ts'
 import { type KeyMap, mapped, type Source, torchSource } from './keys.ts'
