@@ -19,15 +19,16 @@ import {
 
 /** Those of the backbone with other defaults: `outputStride` 8; `dropout` 0.3, as the second paper has some (2016b); `frozen`
  * 'statistics', since the nets are fine-tuned. From scratch they want `frozen: 'none'`: the averages that new weights start
- * with normalise nothing. Of the head: `kernel` 5, `dilation` 12, at an output stride of 4 twice as much to see as far in the
- * image; `layers` 1, `hidden` 8 times the width (512). "2 conv" (Wu et al. 2019) is `layers: 2` with `kernel: 3`. */
+ * with normalise nothing. Of the head: `layers` 1; `kernel` 5, or 3 with `layers: 2`, which is the "2 conv" of Wu et al. 2019
+ * (section 4.3); `dilation` 12, at an output stride of 4 twice as much to see as far in the image; `hidden` 8 times the width
+ * (512). */
 export interface FcrnOptions extends BackboneOptions, HeadOptions {
   /** Default 21, those of PASCAL VOC. */
   readonly classes?: number
 }
 
-/** By `width`; the best classifier of Table 1 (5×5, dilation 12 on a grid of 1/8) and 512 channels within "2 conv". */
-export const fcrnDefaults = (width: number) =>
+/** The best classifier of Table 1 (5×5, dilation 12 on a grid of 1/8); of two layers, those of "2 conv". */
+export const fcrnDefaults = ({ width = backboneDefaults.width, layers }: FcrnOptions) =>
   ({
     ...backboneDefaults,
     width,
@@ -35,7 +36,7 @@ export const fcrnDefaults = (width: number) =>
     dropout: 0.3,
     frozen: 'statistics',
     classes: 21,
-    kernel: 5,
+    kernel: layers === 2 ? 3 : 5,
     dilation: 12,
     layers: 1,
     hidden: 8 * width,
@@ -56,12 +57,7 @@ export class Fcrn extends Network {
   constructor(depth: ResNetDepth, options: FcrnOptions = {}) {
     super()
     const name = `fcrn-${depth}`
-    const full = readOptions(
-      name,
-      options,
-      fcrnDefaults(options.width ?? backboneDefaults.width),
-      fcrnChecks,
-    )
+    const full = readOptions<FcrnOptions>(name, options, fcrnDefaults, fcrnChecks)
     const { classes, kernel, dilation, layers, hidden, ...rest } = full
     this.config = { name, options: full }
     this.classes = classes

@@ -132,3 +132,7 @@ export class FrrnBaseline extends Network {
     return this.classifier.apply(x)
   }
 }
+
+/** The baseline of FRRN A. Throws OptionError for options and values that do not exist. */
+export const frrnBaseline = (options: FrrnBaselineOptions = {}): FrrnBaseline =>
+  new FrrnBaseline(options)

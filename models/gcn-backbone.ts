@@ -214,3 +214,6 @@ export class GcnResNet extends Network {
     return this.fc.apply(mean(this.backbone.apply(image, mode)[3], [1, 2]))
   }
 }
+
+/** ResNet50-GCN as a classifier. Throws OptionError for options and values that do not exist. */
+export const gcnResNet = (options: GcnResNetOptions = {}): GcnResNet => new GcnResNet(options)

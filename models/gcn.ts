@@ -22,7 +22,7 @@ import {
   plainConvolution,
   type ScoreOptions,
 } from './gcn-units.ts'
-import { checkImage } from './input.ts'
+import { checkImage, type ImagePadding, meanColour } from './input.ts'
 import { type ModelConfig, Network } from './network.ts'
 import { type Check, type Checks, count, flag, odd, oneOf, readOptions } from './options.ts'
 import { Backbone, type ResNetDepth } from './resnet.ts'
@@ -132,12 +132,13 @@ class Doubling extends Module<[scores: Tensor, stage: Tensor | undefined]> {
 }
 
 /** GCN on any ResNet: 4 blocks, 9 BRs, 5 deconvolutions; logits have the image's size. Throws ShapeError for sizes that are
- * no multiple of 32. */
+ * no multiple of 32; images are padded with the mean colour, which is 0 once it is subtracted. */
 export class Gcn extends Network {
   readonly config: ModelConfig
   readonly classes: number
   readonly sizeMultiple = 32
   readonly scoreStride = 1
+  override readonly padding: Exclude<ImagePadding, 'reflection'>
   readonly backbone: Backbone | GcnBackbone
   /** Of res-2 … res-5. */
   readonly scores: readonly Scores[]
@@ -158,6 +159,7 @@ export class Gcn extends Network {
       throw new OptionError(`${name}: no stack of 3×3 convolutions sees 1×1`, "take block '1x1'")
     this.config = { name, options: { ...full } }
     this.classes = full.classes
+    this.padding = meanColour(full.input)
     const own = Object.fromEntries(Object.keys(backbone).map((k) => [k, full[k as keyof Full]]))
     this.backbone = variant === '50-gcn' ? new GcnBackbone(own) : new Backbone(variant, own)
     this.scores = this.backbone.channels.map((inputs) => new Scores(inputs, full))
@@ -166,12 +168,7 @@ export class Gcn extends Network {
   }
 
   protected forward(image: Tensor, mode: Mode): Tensor {
-    checkImage(
-      this.config.name,
-      image,
-      this.sizeMultiple,
-      'with the mean colour, as the paper does',
-    )
+    checkImage(this.config.name, image, this.sizeMultiple, this.padding)
     const features = this.backbone.apply(image, mode)
     const [h2, h3, h4, h5] = features.map((x, i) => this.scores[i].apply(x))
     const [to16, to8, to4, to2, to1] = this.doublings
@@ -182,3 +179,6 @@ export class Gcn extends Network {
     return to1.apply(s, undefined)
   }
 }
+
+/** GCN on ResNet-18, 34, 50, 101 or 152, or on ResNet50-GCN. Throws OptionError for options and values that do not exist. */
+export const gcn = (variant: GcnVariant, options: GcnOptions = {}): Gcn => new Gcn(variant, options)

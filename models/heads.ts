@@ -1,5 +1,5 @@
 // The classifiers that stand on the features of a dilated network: one convolution, or two with a ReLU between them (Wu,
-// Shen and van den Hengel 2016a, section 4: "1 conv"; 2016b, section 4.3: "2 conv").
+// Shen and van den Hengel 2016a, section 4: "1 conv"; 2019, section 4.3: "2 conv").
 
 import { relu } from '../engine/ops/arithmetic.ts'
 import type { Tensor } from '../engine/tensor.ts'
@@ -15,7 +15,7 @@ export interface HeadOptions {
   readonly dilation?: number
   /** Number of its convolutions. */
   readonly layers?: 1 | 2
-  /** Channels between two convolutions. */
+  /** Channels between two convolutions; of one it says nothing. */
   readonly hidden?: number
 }
 

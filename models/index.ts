@@ -10,13 +10,14 @@ export {
   fieldOfViewOf,
 } from './field-of-view.ts'
 export { type Block, Frrn, type FrrnOptions, frrnA, frrnB, type Tensors } from './frrn.ts'
-export { FrrnBaseline, type FrrnBaselineOptions, type Join } from './frrn-baseline.ts'
-export { Gcn, type GcnOptions, type GcnVariant, type ScoreBlock } from './gcn.ts'
+export { FrrnBaseline, type FrrnBaselineOptions, frrnBaseline, type Join } from './frrn-baseline.ts'
+export { Gcn, type GcnOptions, type GcnVariant, gcn, type ScoreBlock } from './gcn.ts'
 export {
   GcnBackbone,
   type GcnBackboneOptions,
   GcnResNet,
   type GcnResNetOptions,
+  gcnResNet,
 } from './gcn-backbone.ts'
 export {
   BoundaryRefinement,
@@ -27,11 +28,11 @@ export {
   plainConvolution,
 } from './gcn-units.ts'
 export { Head, type HeadOptions } from './heads.ts'
-export { type InputForm, inForm } from './input.ts'
+export { type ImagePadding, type InputForm, inForm } from './input.ts'
 export { type KeyMap, keyMaps } from './keys/index.ts'
 export { mapillaryOptions } from './keys/mapillary.ts'
 export { type Layer, layersOf } from './layers.ts'
-export { LocalizationNet, type LocalizationOptions } from './localization.ts'
+export { LocalizationNet, type LocalizationOptions, localizationNet } from './localization.ts'
 export {
   type ImageSize,
   type Measurement,
@@ -49,8 +50,9 @@ export {
   ResNet,
   type ResNetDepth,
   type ResNetOptions,
+  resNet,
 } from './resnet.ts'
-export { type CifarOptions, CifarResNet } from './resnet-cifar.ts'
+export { type CifarOptions, CifarResNet, cifarResNet } from './resnet-cifar.ts'
 export {
   passOffsets,
   type ShiftedLossOptions,

@@ -9,7 +9,7 @@ import type { Head } from './heads.ts'
 import { checkImage } from './input.ts'
 import { type ModelConfig, Network } from './network.ts'
 import { readOptions } from './options.ts'
-import { type Backbone, backboneDefaults, type ResNetDepth } from './resnet.ts'
+import type { Backbone, ResNetDepth } from './resnet.ts'
 
 /** Those of an FCRN, but for `classes`: of objects, without background; default 20, those of PASCAL VOC. */
 export interface LocalizationOptions extends FcrnOptions {}
@@ -31,8 +31,7 @@ export class LocalizationNet extends Network {
   constructor(depth: ResNetDepth, options: LocalizationOptions = {}) {
     super()
     const name = `localization-${depth}`
-    const width = options.width ?? backboneDefaults.width
-    const defaults = { ...fcrnDefaults(width), classes: 20 }
+    const defaults = (given: LocalizationOptions) => ({ ...fcrnDefaults(given), classes: 20 })
     const full = readOptions<LocalizationOptions>(name, options, defaults, localizationChecks)
     const net = new Fcrn(depth, { ...full, classes: 4 * full.classes })
     this.config = { name, options: full }
@@ -48,3 +47,9 @@ export class LocalizationNet extends Network {
     return this.head.apply(this.backbone.apply(image, mode)[3])
   }
 }
+
+/** The localization net on ResNet-18, 34, 50, 101 or 152. Throws OptionError for options and values that do not exist. */
+export const localizationNet = (
+  depth: ResNetDepth,
+  options: LocalizationOptions = {},
+): LocalizationNet => new LocalizationNet(depth, options)

@@ -3,6 +3,7 @@
 import { OptionError } from '../engine/errors.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import { type Mode, Module } from '../nn/module.ts'
+import type { ImagePadding } from './input.ts'
 
 /** Names a network and its options; JSON all through, so that a checkpoint can hold it. */
 export interface ModelConfig {
@@ -22,6 +23,8 @@ export abstract class Network extends Module<[image: Tensor, mode: Mode]> {
   readonly predicts: 'scores' | 'boxes' = 'scores'
   /** Height and width of images must be multiples of this; 1 where any size will do. */
   abstract readonly sizeMultiple: number
+  /** What images of other sizes are grown with; whoever prepares images does it. */
+  readonly padding: ImagePadding = 'reflection'
   /** Image pixels from one score to the next: 1 where each pixel has its own, 0 where an image has one for all. */
   abstract readonly scoreStride: number
 }

@@ -2,6 +2,8 @@
 // command line or a stored configuration.
 
 import { OptionError } from '../engine/errors.ts'
+import { isPlain } from '../engine/ops/options.ts'
+import { shown } from '../engine/ops/refuse.ts'
 import { suggest } from '../nn/near.ts'
 import type { BatchNormOptions } from '../nn/norm.ts'
 
@@ -49,15 +51,21 @@ export const normChecks: Checks<NormOptions> = {
   frozen: oneOf('none', 'statistics', 'affine'),
 }
 
-/** What is given, and `defaults` for the rest. Throws OptionError, in the name of the network, for an option or a value
- * that does not exist. */
+/** What is given, and `defaults` for the rest, which may depend on what is given. Throws OptionError, in the name of the network,
+ * for what are no options, and for an option or a value that does not exist. */
 export function readOptions<T extends object>(
   name: string,
   given: T,
-  defaults: Required<T>,
+  defaults: Required<T> | ((given: T) => Required<T>),
   checks: Checks<T>,
 ): Required<T> {
-  const all: Record<string, unknown> = { ...defaults }
+  if (!isPlain(given))
+    throw new OptionError(
+      `${name}: options are an object, not ${shown(given)}`,
+      `leave them out, or write { ${Object.keys(checks)[0]}: … }`,
+    )
+  const full = typeof defaults === 'function' ? defaults(given) : defaults
+  const all: Record<string, unknown> = { ...full }
   for (const [key, value] of Object.entries(given)) {
     if (!Object.hasOwn(checks, key))
       throw new OptionError(`${name} has no option ${key}`, suggest(key, Object.keys(checks)))

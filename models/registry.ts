@@ -4,20 +4,20 @@ import { OptionError } from '../engine/errors.ts'
 import { suggest } from '../nn/near.ts'
 import { type FcrnOptions, fcrn, fcrnChecks } from './fcrn.ts'
 import { frrnA, frrnB, frrnChecks } from './frrn.ts'
-import { FrrnBaseline, type FrrnBaselineOptions, frrnBaselineChecks } from './frrn-baseline.ts'
-import { Gcn, type GcnOptions, type GcnVariant, gcnChecks } from './gcn.ts'
-import { GcnResNet, type GcnResNetOptions, gcnResNetChecks } from './gcn-backbone.ts'
-import { LocalizationNet, type LocalizationOptions, localizationChecks } from './localization.ts'
+import { frrnBaseline, frrnBaselineChecks } from './frrn-baseline.ts'
+import { type GcnOptions, type GcnVariant, gcn, gcnChecks } from './gcn.ts'
+import { gcnResNet, gcnResNetChecks } from './gcn-backbone.ts'
+import { type LocalizationOptions, localizationChecks, localizationNet } from './localization.ts'
 import type { ModelConfig, Network } from './network.ts'
 import type { Check } from './options.ts'
 import {
-  ResNet,
   type ResNetDepth,
   type ResNetOptions,
+  resNet,
   resNetChecks,
   resNetDepths,
 } from './resnet.ts'
-import { type CifarOptions, CifarResNet, cifarChecks } from './resnet-cifar.ts'
+import { cifarChecks, cifarResNet } from './resnet-cifar.ts'
 import { type WiderOptions, wider, widerChecks, widerVariants } from './wider.ts'
 
 /** A network by name. */
@@ -34,7 +34,7 @@ const resNets = Object.fromEntries(
     {
       summary: `ResNet-${depth} (He et al. 2016): a classifier, and the backbone of others`,
       options: resNetChecks,
-      build: (options: ResNetOptions) => new ResNet(depth, options),
+      build: (options: ResNetOptions) => resNet(depth, options),
     },
   ]),
 )
@@ -56,7 +56,7 @@ const gcns = Object.fromEntries(
     {
       summary: `GCN (Peng et al. 2017) on ResNet${variant === '50-gcn' ? '50-GCN' : `-${variant}`}`,
       options: gcnChecks(variant),
-      build: (options: GcnOptions) => new Gcn(variant, options),
+      build: (options: GcnOptions) => gcn(variant, options),
     },
   ]),
 )
@@ -78,7 +78,7 @@ const localizations = Object.fromEntries(
     {
       summary: `The localization net (Wu et al. 2016) on ResNet-${depth}: boxes on a grid of 1/8`,
       options: localizationChecks,
-      build: (options: LocalizationOptions) => new LocalizationNet(depth, options),
+      build: (options: LocalizationOptions) => localizationNet(depth, options),
     },
   ]),
 )
@@ -89,14 +89,14 @@ export const models: Readonly<Record<string, ModelEntry>> = {
   'resnet-110': {
     summary: 'ResNet-110 (He et al. 2016): a classifier of CIFAR-10',
     options: cifarChecks,
-    build: (options: CifarOptions) => new CifarResNet(options),
+    build: cifarResNet,
   },
   ...fcrns,
   ...localizations,
   'resnet-50-gcn': {
     summary: 'ResNet50-GCN (Peng et al. 2017): a classifier with large kernels in its last stages',
     options: gcnResNetChecks,
-    build: (options: GcnResNetOptions) => new GcnResNet(options),
+    build: gcnResNet,
   },
   ...gcns,
   'frrn-a': {
@@ -112,7 +112,7 @@ export const models: Readonly<Record<string, ModelEntry>> = {
   'frrn-baseline': {
     summary: 'The ResNet with long skips that FRRN A is compared with (Pohlen et al. 2017)',
     options: frrnBaselineChecks,
-    build: (options: FrrnBaselineOptions) => new FrrnBaseline(options),
+    build: frrnBaseline,
   },
   ...widers,
 }

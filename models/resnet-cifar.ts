@@ -125,3 +125,6 @@ export class CifarResNet extends Network {
     return this.fc.apply(mean(x, [1, 2]))
   }
 }
+
+/** ResNet-110, or one of 6 · `blocks` + 2 layers. Throws OptionError for options and values that do not exist. */
+export const cifarResNet = (options: CifarOptions = {}): CifarResNet => new CifarResNet(options)

@@ -190,7 +190,7 @@ const through = (blocks: Blocks, x: Tensor, mode: Mode): Tensor =>
 export const stemPools = { padded: 1, ceil: [0, 0, 2, 2] } as const
 
 /** Strides and dilations of a stage's blocks. Where a stride was removed, whatever comes after its place is dilated by
- * twice as much, so that it sees the pixels that it saw before (FACTS 3.1, steps 2 and 3). */
+ * twice as much, so that it sees the pixels that it saw before (Wu et al. 2016a, section 3). */
 function dilations(
   stage: number,
   lastStrided: number,
@@ -228,7 +228,7 @@ export class ResNet extends Network {
     this.config = { name, options: full }
     this.classes = classes
     this.backbone = new Backbone(depth, rest)
-    // As the last layer of torch's models and of P4's code: U(−1/√in, 1/√in).
+    // As the last layer of torch's models and of the code of Wu et al. 2019: U(−1/√in, 1/√in).
     const init = heUniform({ seed: full.seed, gain: Math.sqrt(1 / 3) })
     this.fc = new Linear(this.backbone.channels[3], classes, { init })
     nameVariables(this)
@@ -242,3 +242,7 @@ export class ResNet extends Network {
 }
 
 export const resNetChecks: Checks<ResNetOptions> = { ...backboneChecks, classes: count }
+
+/** ResNet-18, 34, 50, 101 or 152 as a classifier. Throws OptionError for options and values that do not exist. */
+export const resNet = (depth: ResNetDepth, options: ResNetOptions = {}): ResNet =>
+  new ResNet(depth, options)

@@ -60,7 +60,7 @@ export interface ShiftedLossOptions extends Pick<LabelGridOptions, 'ignore'> {
   readonly combine?: 'mean' | 'sum'
 }
 
-/** The loss of the four passes together, of labels u8, i32 or u32 [n, h, w]: one update from it is that of P1, which
+/** The loss of the four passes together, of labels u8, i32 or u32 [n, h, w]: one update from it is that of Wu et al. 2016b, which
  * accumulates the gradients of all passes. `lossOf` is taken of each pass by itself, so that bootstrapping chooses within it.
  * Throws as `shiftedPasses` and `lossOf` do, and ShapeError for labels that are not those of the image. */
 export function shiftedLoss(

@@ -77,7 +77,8 @@ export interface WiderOptions extends NormOptions {
    * before the level (default to classify), or `mixed`, pooling before B2 and B3 only, as in mapillary's weights. */
   readonly downsample?: 'strided' | 'pool' | 'mixed'
   /** Pooling with stride 2 is `padded` by 1 (default); or it is not, as the released weights of A want it, and sizes are
-   * rounded up (`ceil`) or down (`floor`; 111 and not 112 of 224). The latter two only to classify. */
+   * rounded up (`ceil`) or down (`floor`; 111 and not 112 of 224). The latter two only to classify; with `strided` there is no
+   * pooling, and this says nothing. */
   readonly pool?: 'padded' | 'ceil' | 'floor'
   /** Image pixels from one feature to the next, in the end: 8 (default to segment) or another. To classify, the model's own is
    * the default: 32 for A, B and 16, else 16, but 8 for F. Smaller ones make the last levels dilated. */
@@ -85,10 +86,10 @@ export interface WiderOptions extends NormOptions {
   /** Where the stride of a convolution was removed, the dilation doubles from the `second` convolution of its unit on (default,
    * so that the features stay those of the strided network), or for the `whole` unit, as in mapillary's weights. */
   readonly firstUnitDilation?: 'second' | 'whole'
-  /** Of the convolutions of the head: their side, odd; default 3. */
+  /** Of the convolutions of the head: their side, odd; default 3. To classify there are none, and this says nothing. */
   readonly kernel?: number
   /** Of the convolutions of the head, in cells of the features; default 12. At an output stride of 4 twice as much sees as
-   * far in the image. */
+   * far in the image. To classify it says nothing. */
   readonly dilation?: number
   /** Rates in the units of B6 and of B7, before their last convolution; default [0.3, 0.5], and [0, 0] to classify. */
   readonly dropout?: readonly [number, number]
@@ -186,7 +187,7 @@ export class Wider extends Network {
   constructor(variant: WiderVariant, options: WiderOptions = {}) {
     super()
     const name = `model-${variant}`
-    const full = readOptions(name, options, defaultsOf(variant, options.head), widerChecks)
+    const full = readOptions(name, options, ({ head }) => defaultsOf(variant, head), widerChecks)
     const { head, classes, width, seed, kernel, dilation, activation, dropoutKind } = full
     const { eps, momentum, statistic, frozen, depthMultiplier, dropout } = full
     const halvings = halvingsOf(variant)
@@ -262,7 +263,7 @@ const poolForms = { padded: { padding: 1 }, ceil: { ceil: true }, floor: {} }
 
 /** How level B(level + 1) begins: a pooling, and strides and dilations of its first unit. A halving is removed where the maps are
  * at the output stride already, and whatever comes after it is dilated by twice as much, so that it sees the pixels that it
- * saw before (FACTS 7.3, step 1). */
+ * saw before, as in the released code. */
 function startOf(
   level: number,
   halvings: number,

@@ -40,7 +40,7 @@ export interface BootstrapOptions extends LossOptions {
 }
 
 /** Cross entropy of the hardest pixels, for logits f32 [n, h, w, classes] and labels u8, i32 or u32 [n, h, w]. With p the
- * softmax probability of a pixel's label, among the pixels that count (FACTS 8):
+ * softmax probability of a pixel's label, among the pixels that count:
  *
  *     top K        the `keep` smallest p of each image, or of the batch     Wu et al. 2016, Table 4; Pohlen et al. 2017, eq. 10
  *     threshold    every p < threshold, else the `keep` smallest p          Wu et al. 2016, eq. 1

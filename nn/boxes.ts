@@ -13,7 +13,7 @@ import type { Tensor } from '../engine/tensor.ts'
 import { partOf } from '../engine/trace.ts'
 import { checkStride, type GridOptions, middleOf } from './grid.ts'
 
-/** Pixels in a unit of what the net predicts: smooth L1 bends at an error of one unit (FACTS 4.2). */
+/** Pixels in a unit of what the net predicts, of which the paper says nothing: smooth L1 bends at an error of one unit. */
 export const unitOfBoxes = 64
 
 /** Throws OptionError for what is no unit. */

@@ -1,4 +1,4 @@
-// The loss of the localization net (Wu, Shen and van den Hengel 2016b; FACTS 4.3): smooth L1 of the boxes that the
+// The loss of the localization net (Wu, Shen and van den Hengel 2016b): smooth L1 of the boxes that the
 // net finds hardest, each weighed by the size of its instance.
 
 import { sameType, type TensorType } from '../engine/dtype.ts'

@@ -1,4 +1,4 @@
-// What the localization net is to predict (Wu, Shen and van den Hengel 2016b; FACTS 4.2): at each cell of its grid the box of
+// What the localization net is to predict (Wu, Shen and van den Hengel 2016b): at each cell of its grid the box of
 // the instance there. All on the device, as a part of a step, after whatever cropping and flipping there was.
 //
 // Boxes of instances without atomics and without a limit on their number: a stable sort of an image's pixels by instance puts
@@ -77,7 +77,8 @@ export function targetOptions(
  * is from 1 on, and the label of an object; its box is the least that holds their centres and half a pixel more, so one pixel
  * has a box of 1×1. There is nothing to learn where that pixel is background, void, of no instance (0 or less) or outside
  * the image.
- * Throws ShapeError where labels and instances do not belong together, OptionError for strides and options that say nothing. */
+ * Throws ShapeError where labels and instances do not belong together or are of no image, OptionError for strides and options
+ * that say nothing. */
 export function localizationTargets(
   labels: TensorLike,
   instances: TensorLike,
@@ -94,6 +95,10 @@ export function localizationTargets(
       [l, instance],
       'one number for each pixel',
     )
+  if (l.shape.includes(0)) {
+    const none = l.shape[0] === 0 ? 'there are no images' : 'images have no pixels'
+    refuse(me, none, [l, instance], 'leave such a batch out')
+  }
   const { offset, ignore, classes, sigma } = targetOptions(me, stride, options)
   return partOf(me, () => {
     const onGrid = (x: Tensor) => labelsOnGrid(x, stride, { offset, ignore: 0 })

@@ -101,7 +101,7 @@ export function lossesOf(op: string, logits: Tensor, labels: Tensor, ignore: num
 
 const classDefaults = { ignore: 255, weights: undefined, reduction: 'mean' } as const
 
-/** Cross entropy of the pixels that count (FACTS 8, form 1; the weights as torch's cross_entropy has them): with
+/** Cross entropy of the pixels that count (the weights as torch's cross_entropy has them): with
  * ℓ = −log softmax(logits)[label] and w = weights[label],
  *
  *     'mean'  Σ w·ℓ / Σ w        'sum'  Σ w·ℓ        'none'  w·ℓ, [n, h, w], 0 where the pixel does not count

@@ -5,7 +5,7 @@ import { OptionError } from '../engine/errors.ts'
 import { drawAugmentation, gammaExponent, writeAugmented } from '../train/augment.ts'
 import { BatchStream, evalBatches } from '../train/batches.ts'
 import type { Dataset, Example } from '../train/dataset.ts'
-import { crop, padReflect, padVoid, reflect } from '../train/pad.ts'
+import { crop, fillBeyond, padReflect, padVoid, reflect } from '../train/pad.ts'
 import { hashKeys, permutation, Random } from '../train/random.ts'
 import { resizeLabels } from '../train/resize-labels.ts'
 import { STREET_CLASSES, streetPainter, streetScenes } from '../train/street.ts'
@@ -158,6 +158,14 @@ test('pad: cropping undoes padding; padded labels are void', () => {
   assert.equal(labels.filter((label) => label === 255).length, 8 * 16 - 6)
 })
 
+test('pad: a colour stands beyond the image and nowhere in it', () => {
+  const image = Float32Array.from(padReflect(tiny.image, 2, 3, 3, 4, 4))
+  fillBeyond(image, 2, 3, 4, [7, 8, 9])
+  assert.deepEqual(crop(image, 4, 3, 2, 3), Float32Array.from(tiny.image))
+  const outside = Array.from({ length: 16 }, (_, i) => i).filter((i) => i % 4 === 3 || i >= 8)
+  for (const i of outside) assert.deepEqual([...image.slice(3 * i, 3 * i + 3)], [7, 8, 9], `${i}`)
+})
+
 test('labels: a cell takes what more than half of it is, else void', () => {
   const labels = Uint8Array.from([1, 1, 2, 3, 1, 2, 3, 2])
   assert.deepEqual([...resizeLabels(labels, 2, 4, 1, 2)], [1, 255])
@@ -176,6 +184,20 @@ test('batches: a step is the same in a fresh stream, in any order of asking', as
   assert.deepEqual(await resumed.batch(1), steps[1])
   assert.equal(steps[0].height, 32)
   assert.equal(steps[0].image.length, 3 * 32 * 32 * 3)
+})
+
+test('batches: what a network pads with is beyond the image, and a translation still mirrors it', async () => {
+  const dataset: Dataset = { ...streetScenes({ size: 1 }), get: async () => tiny }
+  const options = { count: 1, seed: 3, multiple: 4 }
+  const augmentation = { translate: 2, gamma: 0 }
+  const padding = [0.25, 0.5, 0.75] as const
+  for (const more of [{}, { augmentation }]) {
+    const mirrored = await new BatchStream(dataset, { ...options, ...more }).batch(0)
+    const batch = await new BatchStream(dataset, { ...options, ...more, padding }).batch(0)
+    fillBeyond(mirrored.image, 2, 3, 4, padding)
+    assert.deepEqual(batch, mirrored)
+    assert.deepEqual([...batch.image.slice(-3)], [...padding])
+  }
 })
 
 test('batches: an epoch takes no example twice and drops what does not fill a batch', () => {

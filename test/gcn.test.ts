@@ -8,16 +8,25 @@ import { add, mul, relu } from '../engine/ops/arithmetic.ts'
 import { conv2d } from '../engine/ops/conv.ts'
 import { convTranspose2d } from '../engine/ops/conv-transpose.ts'
 import { sum } from '../engine/ops/reduce.ts'
+import { hostTensor } from '../engine/ops/source.ts'
 import { drawInput, interpret, randomFrom, type State } from '../engine/reference/index.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { GcnBottleneck } from '../models/gcn-backbone.ts'
 import type { BoundaryRefinement, GlobalConvolution } from '../models/gcn-units.ts'
-import { buildModel, Gcn, GcnBackbone, GcnResNet, type GcnVariant } from '../models/index.ts'
+import {
+  buildModel,
+  Gcn,
+  GcnBackbone,
+  GcnResNet,
+  type GcnVariant,
+  inForm,
+} from '../models/index.ts'
 import { capture } from '../nn/capture.ts'
 import type { Conv2d } from '../nn/conv.ts'
 import { countParameters } from '../nn/state.ts'
 import { f32 } from './agree.ts'
 import { close, traceOf } from './checks.ts'
+import { valuesOf } from './drawn.ts'
 import { test } from './harness.ts'
 import { checkCounts, macsOf, onPaper } from './paper.ts'
 
@@ -96,7 +105,7 @@ test('gcn: every comparison block stands in the whole network, at the size of th
 
 // ---- wiring
 
-/** FACTS of the pipeline written out with ops, on the features of a network's backbone. */
+/** The pipeline of fig. 2A written out with ops, on the features of a network's backbone. */
 function byHand(model: Gcn, features: readonly Tensor[]): Tensor {
   const conv = ({ weight, bias, options }: Conv2d, x: Tensor) =>
     add(conv2d(x, weight, options), bias!)
@@ -267,6 +276,20 @@ test('gcn: widths and depths in proportion; the name and the options build the s
   }
 })
 
+test('gcn: padding with the mean colour is 0 where the first convolution reads it', () => {
+  for (const input of ['imagenet', 'caffe'] as const) {
+    // To the rounding of the colour, which caffe's form takes times 255.
+    const { padding } = new Gcn(18, { ...tiny, input })
+    const pixel = hostTensor(Float32Array.from(padding), [1, 1, 1, 3])
+    const [values] = valuesOf((x) => [inForm(x, input)], [pixel], new Map())
+    assert.ok(
+      values.every((v) => Math.abs(v) < 2e-5),
+      `${input}: ${values}`,
+    )
+  }
+  assert.deepEqual(new Gcn(18, { ...tiny, input: 'none' }).padding, [0.485, 0.456, 0.406])
+})
+
 test('gcn: what no network of this kind has is refused', () => {
   const build = (name: string, options: object) => () =>
     buildModel({ name, options: { ...options } })
@@ -278,6 +301,6 @@ test('gcn: what no network of this kind has is refused', () => {
   assert.throws(build('gcn-50-gcn', { join: 'product' }), /join cannot be "product"/)
   const model = new Gcn(18, tiny)
   const apply = (...shape: number[]) => onPaper(shape, (x) => model.apply(x, evaluation))
-  assert.throws(() => apply(1, 375, 500, 3), /multiples of 32[\s\S]*384 x 512/)
+  assert.throws(() => apply(1, 375, 500, 3), /multiples of 32[\s\S]*384 x 512 with the mean colour/)
   assert.throws(() => apply(1, 3, 64, 64), /colour channels last/)
 })

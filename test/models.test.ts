@@ -1,18 +1,27 @@
 // FRRN's counts and shapes, and models from stored configurations: all by tracing, without a device.
 
 import assert from 'node:assert/strict'
+import { OptionError, ShapeError } from '../engine/errors.ts'
 import { cast } from '../engine/ops/arithmetic.ts'
 import {
   Backbone,
   buildModel,
+  cifarResNet,
   Frrn,
   fcrn,
   frrnA,
   frrnB,
+  frrnBaseline,
   Gcn,
+  gcn,
+  gcnResNet,
+  localizationNet,
   models,
+  type ResNetDepth,
+  resNet,
   wider,
 } from '../models/index.ts'
+import { widerVariants } from '../models/wider.ts'
 import { countParameters } from '../nn/state.ts'
 import { test } from './harness.ts'
 import { checkCounts, onPaper } from './paper.ts'
@@ -94,10 +103,51 @@ test('models: every network refuses what is no image, in its own name', () => {
       )
     for (const shape of [[1, 32, 32, 1], [1, 3, 32, 32], [32, 32, 3], []])
       refuses(shape, /colour channels last/)
+    for (const [shape, what] of [
+      [[0, 32, 32, 3], 'there are no images'],
+      [[1, 0, 32, 3], 'images have no pixels'],
+      [[2, 32, 0, 3], 'images have no pixels'],
+    ] as const)
+      assert.throws(
+        () => onPaper(shape, (x) => net.apply(x, evaluation)),
+        (e: Error) => e instanceof ShapeError && e.message.startsWith(`${name}: ${what}; got f32`),
+        `${name} ${shape}`,
+      )
     refuses([1, 32, 32, 3], /cast it, and divide bytes by 255/, 'u8')
   }
   const gray = () => onPaper([1, 32, 32, 1], (x) => new Backbone(18).apply(x, evaluation))
   assert.throws(gray, /an image must be f32 \[n, h, w, 3\]/)
+})
+
+test('models: a factory for each, and no other network than the registry builds', () => {
+  const narrow = { width: 2, depthMultiplier: 0.1 }
+  const made = [
+    ...[18, 34, 50, 101, 152].flatMap((n) => {
+      const depth = n as ResNetDepth
+      return [resNet, fcrn, localizationNet, gcn].map((make) => make(depth, narrow))
+    }),
+    ...[gcn('50-gcn', narrow), gcnResNet(narrow), cifarResNet({ width: 2, blocks: 1 })],
+    ...[frrnA, frrnB, frrnBaseline].map((make) => make({ base: 2 })),
+    ...widerVariants.map((variant) => wider(variant, { width: 1 })),
+  ]
+  assert.deepEqual(made.map(({ config }) => config.name).sort(), Object.keys(models).sort())
+  for (const { config, constructor } of made) {
+    const again = buildModel(config)
+    assert.equal(again.constructor, constructor)
+    assert.deepEqual(again.config, config)
+  }
+})
+
+test('models: options that are no object are refused in words', () => {
+  for (const name of Object.keys(models))
+    for (const options of [null, 3, 'wide', ['width']])
+      assert.throws(
+        () => buildModel({ name, options: options as never }),
+        (e: Error) => e instanceof OptionError && /: options are an object, not /.test(e.message),
+        `${name} ${options}`,
+      )
+  assert.throws(() => fcrn(50, null as never), /fcrn-50: options are an object, not null\n.*leave/)
+  assert.equal(fcrn(18, undefined).config.name, 'fcrn-18')
 })
 
 test('models: depths and variants that are none', () => {

@@ -291,8 +291,22 @@ test('path lengths: what cannot be measured is refused', async () => {
   await refuses(/resnet-18 has no score of class 5\n.*0 to 4, or -1/, [{ ...batch, labels }])
   await refuses(/no paths through 5 of 4 branches\n.*from 0 to 4/, [batch], { lengths: [0, 5] })
   await refuses(/no paths through 0.5 of 4/, [batch], { lengths: [0.5] })
-  await refuses(/0 draws are none/, [batch], { draws: 0 })
+  await refuses(/lengths are a list, not 2\n.*write \[2\]/, [batch], { lengths: 2 })
+  for (const draws of [0, 1.5, Number.NaN, '3'])
+    await refuses(/pathLengths: draws .* is no whole number from 1/, [batch], { draws })
+  for (const seed of [Number.NaN, 1.5, -1, '1'])
+    await refuses(/pathLengths: seed .* is no whole number from 0/, [batch], { seed })
+  await refuses(/there is no statistics 'x'\n.*'running', 'batch'/, [batch], { statistics: 'x' })
+  await refuses(/there is no option draw\n.*draws, seed/, [batch], { draw: 3 })
+  await refuses(/options are an object, not null/, [batch], null as never)
 
+  const image = batch.image.slice()
+  image[5] = Number.NaN
+  await assert.rejects(
+    () => pathLengths(d, model, [batch, { ...batch, image }], { draws: 1 }),
+    (e: Error) =>
+      e instanceof NonFiniteError && /value 5 of the images of batch 1 is NaN/.test(e.message),
+  )
   const broken = small() as ResNet
   const weights = (await d.read(broken.fc.weight)) as Float32Array
   d.write(

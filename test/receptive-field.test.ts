@@ -267,6 +267,15 @@ test('valid field: places, classes and images that are not there are refused', a
   await refuses(/no score at row 0.5/, [image], { at: [0.5, 0] })
   await refuses(/no score of class 3\n.*0 to 2/, [image], { channel: 3 })
   await refuses(/no score of class -1/, [image], { channel: -1 })
+  await refuses(/no score of class most\n.*'likeliest' or 'sum'/, [image], { channel: 'most' })
+  await refuses(/no score at row 2, column undefined/, [image], { at: 2 })
+  await refuses(/validReceptiveField: there is no option chanel/, [image], { chanel: 1 })
+  const infinite = { ...image, image: image.image.map((v, i) => (i === 7 ? 1 / 0 : v)) }
+  await assert.rejects(
+    () => validReceptiveField(d, model, [infinite]),
+    (e: Error) =>
+      e instanceof NonFiniteError && /value 7 of the images of batch 0 is Infinity/.test(e.message),
+  )
 })
 
 test('heat map: brightest where strongest, black where nothing is, and a frame', async () => {

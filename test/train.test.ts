@@ -22,6 +22,7 @@ import { readCheckpoint, writeCheckpoint } from '../train/checkpoint-files.ts'
 import { evaluate } from '../train/evaluate.ts'
 import { ConfusionMatrix } from '../train/metrics.ts'
 import { Adam, type Optimizer } from '../train/optimizers.ts'
+import { crop, fillBeyond, padReflect } from '../train/pad.ts'
 import { Predictor } from '../train/predict.ts'
 import type { Progress } from '../train/progress.ts'
 import { createRun } from '../train/runs.ts'
@@ -253,6 +254,40 @@ test('evaluate: padded batches score as single pictures do', async () => {
   }
   assert.equal(images, 5)
   assert.deepEqual(scores, matrix.scores())
+})
+
+test('predict: what is padded with a colour is, of pictures and of batches; what is no picture is refused', async () => {
+  const device = await testDevice()
+  const mirrored = new Thumb()
+  const model = Object.assign(new Thumb(), { padding: [0, 1, 0] as const })
+  using predictor = new Predictor(device, model)
+  using plain = new Predictor(device, mirrored)
+  const data = streetScenes({ split: 'val', size: 2, height: 9, width: 13 })
+  let other = 0
+  await evaluate(predictor, data, {
+    onExample: async ({ image, height, width }, prediction) => {
+      const picture = { data: image, height, width }
+      assert.deepEqual(prediction, await predictor.picture(picture))
+      const padded = Float32Array.from(padReflect(image, 9, 13, 3, 12, 16), (v) => v / 255)
+      fillBeyond(padded, 9, 13, 16, model.padding)
+      using classes = await predictor.batch(padded, 1, 12, 16)
+      assert.deepEqual(crop((await classes.read()) as Uint8Array, 16, 1, 9, 13), prediction)
+      other += (await plain.picture(picture)).filter((c, i) => c !== prediction[i]).length
+    },
+  })
+  assert.ok(other > 0)
+  const bad = [
+    [0, 0, 0],
+    [2, 2, 11],
+    [2, 2, 16],
+    [-1, -4, 12],
+    [1.5, 2, 9],
+  ] as const
+  for (const [height, width, length] of bad)
+    await assert.rejects(
+      predictor.picture({ data: new Uint8Array(length), height, width }),
+      new RegExp(`Predictor: a picture of ${height}×${width} cannot hold ${length} values`),
+    )
 })
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'atrous-test-'))

@@ -3,10 +3,10 @@
 
 import assert from 'node:assert/strict'
 import { buildModel } from '../models/index.ts'
-import { keyMap } from '../models/keys/index.ts'
+import { keyMap, keyMaps } from '../models/keys/index.ts'
 import { mapillaryOptions } from '../models/keys/mapillary.ts'
 import type { AnyModule } from '../nn/module.ts'
-import { loadWeights, matchWeights } from '../train/weights/load.ts'
+import { differences, loadWeights, matchWeights } from '../train/weights/load.ts'
 import { checkReport, type LoadReport } from '../train/weights/report.ts'
 import { exportWeights } from '../train/weights/save.ts'
 import type { WeightDtype, Weights } from '../train/weights/tensor.ts'
@@ -67,6 +67,20 @@ for (const [name, options] of [
         assert.equal(report.loaded.length, model.stateDict().size)
       }
   })
+
+test('the deconvolutions of single channels go to PyTorch as its depthwise ones, and come back the same', () => {
+  const model = net('gcn-18', { ...narrow, deconvolution: 'per-channel' })
+  const path = 'doublings.2.deconv.weight'
+  const data = Float32Array.from({ length: 48 }, (_, i) => i)
+  const source = keyMap('torch').sources(model.stateDict(), new Map()).get(path)!
+  const stored = source.invert!({ shape: [4, 4, 3], data })
+  assert.deepEqual(stored.shape, [3, 1, 4, 4])
+  // Row 1 and column 2 of channel 2.
+  assert.equal(stored.data[2 * 16 + 4 + 2], (4 + 2) * 3 + 2)
+  const back = source.convert({ shape: stored.shape, values: () => stored.data })
+  assert.deepEqual(back, { shape: [4, 4, 3], data })
+  checkReport(match(model, ownListing(model, 'torch')))
+})
 
 test('names that we share with torchvision are ours in our layout', () => {
   const { backbone } = net('resnet-50') as unknown as { backbone: AnyModule }
@@ -172,6 +186,63 @@ test('mapillary: a net without its poolings is of another form', () => {
   assert.deepEqual(otherForm, ['downsample is "strided" for "mixed" or "pool"'])
   for (const downsample of ['mixed', 'pool'])
     checkReport(match(net('model-a', { ...options, downsample }), file))
+})
+
+/** A network that a map's files are for, and for each option that it must have another value. */
+const otherForms: Readonly<Record<string, readonly [name: string, other: object]>> = {
+  torchvision: [
+    'resnet-50',
+    {
+      ...{ stride: '1x1', pool: 'ceil', stemBias: true, input: 'caffe', eps: 1e-3 },
+      statistic: 'inverse-deviation',
+    },
+  ],
+  caffe: [
+    'resnet-50',
+    {
+      ...{ stride: '3x3', pool: 'padded', input: 'imagenet', eps: 1e-3 },
+      statistic: 'inverse-deviation',
+    },
+  ],
+  mapillary: [
+    'model-a',
+    {
+      ...{ activation: 'relu', eps: 1.001e-5, firstUnitDilation: 'second', input: 'none' },
+      ...{ downsample: 'strided', statistic: 'inverse-deviation' },
+    },
+  ],
+  ademxapp: [
+    'model-a',
+    {
+      ...{ activation: 'leaky-relu', eps: 1e-5, firstUnitDilation: 'whole', input: 'none' },
+      statistic: 'inverse-deviation',
+    },
+  ],
+  frrn: ['frrn-a', { splitBatchNorm: false, upsample: 'half-pixel', input: 'imagenet', eps: 1e-5 }],
+  atrous: ['resnet-18', {}],
+  torch: ['resnet-18', {}],
+}
+
+for (const [keys, map] of Object.entries(keyMaps))
+  test(`${keys}: each option that makes its weights mean something else is told of`, () => {
+    const [name, others] = otherForms[keys]
+    const first = (value: unknown) => (Array.isArray(value) ? value[0] : value)
+    const form = Object.fromEntries(Object.entries(map.expects).map(([k, v]) => [k, first(v)]))
+    assert.deepEqual(Object.keys(others).sort(), Object.keys(form).sort())
+    assert.deepEqual(differences(net(name, form), map), [])
+    for (const [option, other] of Object.entries(others))
+      assert.deepEqual(
+        differences(net(name, { ...form, [option]: other }), map).map(
+          (line) => line.split(' for')[0],
+        ),
+        [`${option} is ${JSON.stringify(other)}`],
+      )
+  })
+
+test("mapillary: what is dropped in training changes no weight's meaning", () => {
+  const { dropoutKind: _, ...form } = mapillaryOptions
+  const options = { ...form, downsample: 'pool', dropoutKind: 'element' }
+  assert.deepEqual(differences(net('model-a', options), keyMap('mapillary')), [])
 })
 
 test("torchvision's names are refused to a net that torchvision would run in another form", async () => {

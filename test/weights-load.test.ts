@@ -147,21 +147,28 @@ test('what does not fit is listed in one table, and nothing is written', async (
   assert.notDeepEqual(await device.read(first), before)
 })
 
-test('a deeper file is refused, and so are values that are not finite, even where strict is false', async () => {
+test('a deeper file is refused, and so are values that are not finite and negative variances, even where strict is false', async () => {
   const device = await testDevice()
   const deeper = filledFile(torchvisionListing(blocks[101], narrow))
   assert.throws(() => loadWeights(device, resnet(50), deeper), /unexpected in the file +/)
-  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+  for (const [name, bad, said] of [
+    ['bias', Number.NaN, /not finite or negative +1 +backbone\.bn1\.bias\n/],
+    ['bias', Number.POSITIVE_INFINITY, /not finite or negative +1 +backbone\.bn1\.bias\n/],
+    ['running_var', -1e-9, /negative +1 +backbone\.bn1\.running_var \(negative\)/],
+  ] as const) {
     const file = withTensor(
       filledFile(torchvisionListing(blocks[50], narrow)),
-      'bn1.bias',
+      `bn1.${name}`,
       hostTensor(Float32Array.of(0, bad), [2]),
     )
-    assert.throws(
-      () => loadWeights(device, resnet(50), file, { strict: false }),
-      /not finite +1 +backbone\.bn1\.bias/,
-    )
+    assert.throws(() => loadWeights(device, resnet(50), file, { strict: false }), said)
   }
+  const fine = withTensor(
+    filledFile(torchvisionListing(blocks[50], narrow)),
+    'bn1.running_mean',
+    hostTensor(Float32Array.of(0, -1), [2]),
+  )
+  loadWeights(device, resnet(50), fine)
 })
 
 test('a file with nothing for the model says so', async () => {
@@ -267,7 +274,7 @@ for (const projection of ['before', 'after'] as const)
 
 test("FRRN's released file: kernels are turned round, norms start with the shift and end with the inverse deviation", () => {
   const file = filledFile(frrnListing(smallFrrn), (name, i) =>
-    name === 'arr_0' ? i : Number(name.slice(4)) + 1,
+    name === 'arr_0' ? i : (Number(name.slice(4)) % 90) + 1,
   )
   const values = given(buildModel({ name: 'frrn-a', options: smallFrrn }), file)
   const stem = hostTensor(values.get('stem.conv.weight')!, [5, 5, 3, 2])
@@ -281,7 +288,17 @@ test("FRRN's released file: kernels are turned round, norms start with the shift
     [2, 3, 4, 5],
   )
   const averaged = buildModel({ name: 'frrn-a', options: { ...smallFrrn, statistic: 'variance' } })
-  assert.equal(given(averaged, file).get('stem.bn.running_var')![0], Math.fround(1 / 25 - 1e-4))
+  const of = (inverse: number) => {
+    const changed = withTensor(file, 'arr_4', hostTensor(Float32Array.of(inverse, 5), [2]))
+    const { report, values } = matchWeights(averaged, changed)
+    return [...(values.get(averaged.stateDict().get('stem.bn.running_var')!) ?? report.nonFinite)]
+  }
+  const want = Math.fround(1 / 25 - 1e-4)
+  assert.deepEqual(of(5), [want, want])
+  // Without variance it is 1 / √eps, rounded.
+  assert.ok(1 / Math.fround(100.00001) ** 2 < 1e-4)
+  assert.deepEqual(of(100.00001), [0, want])
+  assert.deepEqual(of(101), ['stem.bn.running_var (negative)'])
 })
 
 test('torchvision-named weights of a golden case give the golden logits', async () => {

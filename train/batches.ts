@@ -1,7 +1,8 @@
 // Which examples make which step. A batch is a pure function of (data set, options, step), so a run that is resumed
 // at any step goes on exactly as if it had never been stopped.
 
-import { DataError, OptionError } from '../engine/errors.ts'
+import { DataError, NonFiniteError, OptionError } from '../engine/errors.ts'
+import type { ImagePadding } from '../models/input.ts'
 import {
   type Augmentation,
   type AugmentationDraw,
@@ -10,7 +11,7 @@ import {
   writeAugmented,
 } from './augment.ts'
 import { type Dataset, type Example, VOID } from './dataset.ts'
-import { roundUp } from './pad.ts'
+import { fillBeyond, roundUp } from './pad.ts'
 import { permutation } from './random.ts'
 
 export interface Batch {
@@ -30,6 +31,8 @@ export interface BatchOptions {
   readonly augmentation?: Augmentation
   /** Height and width are padded up to a multiple of this. */
   readonly multiple?: number
+  /** With what: `reflection` (default), or a colour. */
+  readonly padding?: ImagePadding
 }
 
 const UNCHANGED: AugmentationDraw = { dy: 0, dx: 0, gamma: 1 }
@@ -80,24 +83,41 @@ export class BatchStream {
   }
 
   private async make(step: number): Promise<Batch> {
-    const { seed, augmentation = NO_AUGMENTATION, multiple = 1 } = this.options
+    const { seed, augmentation = NO_AUGMENTATION, multiple, padding } = this.options
     const epoch = Math.floor(step / this.stepsPerEpoch)
     const indices = this.indices(step)
     const examples = await Promise.all(Array.from(indices, (index) => this.dataset.get(index)))
     const draws = Array.from(indices, (index) =>
       drawAugmentation(augmentation, seed, AUGMENT, epoch, index),
     )
-    return collate(examples, draws, multiple)
+    return collate(examples, draws, multiple, padding)
   }
 }
 
 /** Examples of one size as one batch, unchanged but for padding; throws DataError where the sizes differ. */
-export function toBatch(examples: readonly Example[], multiple = 1): Batch {
+export function toBatch(
+  examples: readonly Example[],
+  multiple?: number,
+  padding?: ImagePadding,
+): Batch {
   return collate(
     examples,
     examples.map(() => UNCHANGED),
     multiple,
+    padding,
   )
+}
+
+/** Throws NonFiniteError where a pixel is not finite, before what is computed from it is taken for the network's doing. */
+export function checkPixels(batches: readonly Pick<Batch, 'image'>[]): void {
+  for (const [i, { image }] of batches.entries()) {
+    const at = image.findIndex((v) => !Number.isFinite(v))
+    if (at >= 0)
+      throw new NonFiniteError(
+        `value ${at} of the images of batch ${i} is ${image[at]}`,
+        'images are RGB in [0, 1]; look at how they were made',
+      )
+  }
 }
 
 export interface EvalBatch extends Batch {
@@ -109,7 +129,8 @@ export interface EvalBatch extends Batch {
 export async function* evalBatches(
   dataset: Dataset,
   count: number,
-  multiple = 1,
+  multiple?: number,
+  padding?: ImagePadding,
 ): AsyncGenerator<EvalBatch> {
   const fill = Math.min(count, dataset.size)
   for (let start = 0; start < dataset.size; start += fill) {
@@ -118,7 +139,7 @@ export async function* evalBatches(
       Array.from({ length: taken }, (_, i) => dataset.get(start + i)),
     )
     const filled = Array.from({ length: fill }, (_, i) => examples[Math.min(i, taken - 1)])
-    const batch = toBatch(filled, multiple)
+    const batch = toBatch(filled, multiple, padding)
     batch.labels.fill(VOID, taken * batch.height * batch.width)
     yield { ...batch, names: batch.names.slice(0, taken), examples }
   }
@@ -127,7 +148,8 @@ export async function* evalBatches(
 function collate(
   examples: readonly Example[],
   draws: readonly AugmentationDraw[],
-  multiple: number,
+  multiple = 1,
+  padding: ImagePadding = 'reflection',
 ): Batch {
   const first = examples[0]
   const height = roundUp(first.height, multiple)
@@ -144,6 +166,7 @@ function collate(
       )
     const pixels = image.subarray(3 * i * plane, 3 * (i + 1) * plane)
     writeAugmented(example, draws[i], height, width, pixels, labels.subarray(i * plane))
+    if (padding !== 'reflection') fillBeyond(pixels, example.height, example.width, width, padding)
   })
   return { image, labels, names: examples.map(({ name }) => name), height, width }
 }

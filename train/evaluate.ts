@@ -28,14 +28,14 @@ export interface Evaluation {
   readonly seconds: number
 }
 
-/** Predicts every example of a split once. Images are padded by reflection to the model's multiple, their labels with
+/** Predicts every example of a split once. Images are padded to the model's multiple as it says, their labels with
  * void, so that padding never counts. Throws OptionError when model and data differ in their number of classes. */
 export async function evaluate(
   predictor: Predictor,
   dataset: Dataset,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { classes, sizeMultiple } = predictor.model
+  const { classes, sizeMultiple, padding } = predictor.model
   if (classes !== dataset.classes.length)
     throw new OptionError(
       `the model tells ${classes} classes apart and ${dataset.name} has ${dataset.classes.length}`,
@@ -61,7 +61,7 @@ export async function evaluate(
 
   // One batch ahead: the host counts while the device works.
   let running: Running | undefined
-  for await (const batch of evalBatches(dataset, options.batch ?? 4, sizeMultiple)) {
+  for await (const batch of evalBatches(dataset, options.batch ?? 4, sizeMultiple, padding)) {
     if (options.signal?.aborted) break
     const n = batch.labels.length / (batch.height * batch.width)
     const result = await predictor.batch(batch.image, n, batch.height, batch.width)

@@ -22,7 +22,7 @@ export { type TrainOptions, train } from './loop.ts'
 export { memorySvg, stackedSvg, tradeSvg } from './memory-chart.ts'
 export * from './metrics.ts'
 export * from './optimizers.ts'
-export { crop, padReflect, padVoid, roundUp } from './pad.ts'
+export { crop, fillBeyond, padReflect, padVoid, roundUp } from './pad.ts'
 export { pathLengthsSvg } from './path-chart.ts'
 export {
   type PathBatch,

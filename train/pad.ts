@@ -1,4 +1,4 @@
-// Padding to what a network's strides divide: the image mirrored below and to the right, the labels void there.
+// Padding to what a network's strides divide: below and to the right the image mirrored, or in one colour, the labels void.
 
 import { VOID } from './dataset.ts'
 
@@ -34,6 +34,18 @@ export function padReflect<T extends Uint8Array | Float32Array>(
     }
   }
   return out
+}
+
+/** Gives all that is beyond the first height × width pixels of an image [toHeight, toWidth, 3] one colour. */
+export function fillBeyond(
+  image: Float32Array,
+  height: number,
+  width: number,
+  toWidth: number,
+  colour: readonly number[],
+): void {
+  for (let i = 0; i < image.length / 3; i++)
+    if (i >= height * toWidth || i % toWidth >= width) image.set(colour, 3 * i)
 }
 
 /** Labels [height, width] grown to [toHeight, toWidth] with void. */

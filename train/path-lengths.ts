@@ -2,13 +2,15 @@
 // image through exactly k of its n branches, for each k. Where it falls fast with k, long paths hardly train.
 
 import type { Device } from '../engine/device.ts'
-import type { Shape, TensorType } from '../engine/dtype.ts'
+import { isWholes, type Shape, type TensorType } from '../engine/dtype.ts'
 import { NonFiniteError, OptionError } from '../engine/errors.ts'
 import { grad } from '../engine/grad.ts'
 import { apply } from '../engine/op.ts'
 import { abs, div, gate, greater, sqrt, square, where } from '../engine/ops/arithmetic.ts'
 import { stack } from '../engine/ops/concat.ts'
+import { checkChoice, checkCount, optionsOf } from '../engine/ops/options.ts'
 import { max, mean, sum } from '../engine/ops/reduce.ts'
+import { refuseOption, shown } from '../engine/ops/refuse.ts'
 import { slice } from '../engine/ops/shape.ts'
 import { hostTensor, inputOp } from '../engine/ops/source.ts'
 import type { HostTensor, Tensor } from '../engine/tensor.ts'
@@ -17,6 +19,7 @@ import type { Network } from '../models/network.ts'
 import { labelsOnGrid } from '../nn/grid.ts'
 import { crossEntropy } from '../nn/losses.ts'
 import type { Mode } from '../nn/module.ts'
+import { checkPixels } from './batches.ts'
 import { permutation } from './random.ts'
 
 /** Examples whose gradient is measured; a `Batch` is one. */
@@ -64,6 +67,12 @@ export interface PathLengths {
   readonly lengths: readonly PathLength[]
 }
 
+const NAME = 'pathLengths'
+const defaults = {
+  ...{ draws: 20, seed: 0, statistics: 'running' as const },
+  ...{ lengths: undefined, onProgress: undefined },
+}
+
 /** Measures ‖∂L/∂images‖₂ / examples where the gradient passes k randomly drawn residual units only through their branch
  * and the others only through their shortcut (which the projection belongs to, where there is one). Whatever is no
  * residual unit is always passed, and values are those of a plain forward pass. Draw i uses batch i modulo their number.
@@ -74,17 +83,23 @@ export interface PathLengths {
  * a random direction would be one that nothing is decided by.
  *
  * All runs are of one program. Throws OptionError for a network without residual units, batches that are no batch or of
- * several sizes, labels that are no classes, and options that make no sense; NonFiniteError where a gradient is not finite. */
+ * several sizes, labels that are no classes, and options that make no sense; NonFiniteError where an image or a gradient is not
+ * finite. */
 export async function pathLengths(
   device: Device,
   model: Network,
   batches: readonly PathBatch[],
   options: PathOptions = {},
 ): Promise<PathLengths> {
-  const { draws = 20, seed = 0, statistics = 'running', onProgress } = options
+  const given = optionsOf(NAME, options, defaults)
+  const { draws, seed, statistics, onProgress } = given
+  checkChoice(NAME, 'statistics', statistics, ['running', 'batch'])
+  checkCount(NAME, 'draws', draws, 'a gradient is measured for each')
+  if (!isWholes([seed], 0))
+    refuseOption(NAME, `seed ${shown(seed)} is no whole number from 0`, 'by default it is 0')
   const { units, inputs } = inputsOf(model, batches)
-  const lengths = options.lengths ?? Array.from({ length: units + 1 }, (_, k) => k)
-  checkDraws(draws, lengths, units)
+  const lengths = given.lengths ?? Array.from({ length: units + 1 }, (_, k) => k)
+  checkLengths(lengths, units)
 
   using program = device.compile((gates, image, ...labels: Tensor[]) =>
     normOf(pathGradient(model, gates, image, labels[0], statistics).gradient),
@@ -187,6 +202,7 @@ function inputsOf(
         'batches differ in size, or some have labels and others have none',
         'measure each kind by itself',
       )
+  checkPixels(batches)
   const images = batches.map(({ image }) => hostTensor(image, shape))
   const units = residualUnits(model, shape)
   if (!units)
@@ -241,9 +257,9 @@ function labelsOf(
   )
 }
 
-function checkDraws(draws: number, lengths: readonly number[], units: number): void {
-  if (!Number.isSafeInteger(draws) || draws < 1)
-    throw new OptionError(`${draws} draws are none`, 'use a whole number from 1')
+function checkLengths(lengths: readonly number[], units: number): void {
+  if (!Array.isArray(lengths))
+    refuseOption(NAME, `lengths are a list, not ${shown(lengths)}`, `write [${shown(lengths)}]`)
   const other = lengths.find((k) => !(Number.isInteger(k) && k >= 0 && k <= units))
   if (other !== undefined)
     throw new OptionError(

@@ -5,12 +5,13 @@ import type { Device } from '../engine/device.ts'
 import { NonFiniteError, OptionError } from '../engine/errors.ts'
 import { grad } from '../engine/grad.ts'
 import { abs } from '../engine/ops/arithmetic.ts'
+import { optionsOf } from '../engine/ops/options.ts'
 import { max, sum } from '../engine/ops/reduce.ts'
 import { reshape, slice } from '../engine/ops/shape.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { Network } from '../models/network.ts'
-import type { Batch } from './batches.ts'
+import { type Batch, checkPixels } from './batches.ts'
 
 export interface FieldOptions {
   /** Row and column of the score, in the grid of scores; default `centre`, which is ⌊rows/2⌋, ⌊columns/2⌋. A network that
@@ -48,27 +49,33 @@ export interface ValidField {
   readonly shares: readonly FieldShare[]
 }
 
+const defaults = {
+  ...{ at: 'centre' as const, channel: 'likeliest' as const },
+  onProgress: undefined,
+}
 const shares = [0.5, 0.9, 0.95, 0.99]
 
 /** Measures the field of one score over batches of images f32 [n, height, width, 3], RGB in [0, 1], of one size; batch norm
  * uses its running averages, since by those of a batch every score depends on every pixel.
  * Throws OptionError where there are no images or of several sizes, and for a place or class that has no score;
- * NonFiniteError where the gradient is not finite. */
+ * NonFiniteError where an image or the gradient is not finite. */
 export async function validReceptiveField(
   device: Device,
   model: Network,
   batches: readonly Pick<Batch, 'image' | 'height' | 'width'>[],
   options: FieldOptions = {},
 ): Promise<ValidField> {
+  const given = optionsOf('validReceptiveField', options, defaults)
   const [first] = batches
   if (!first) throw new OptionError('a receptive field is measured on at least one image; got none')
   const { height, width } = first
   if (batches.some((b) => b.height !== height || b.width !== width))
     throw new OptionError('images differ in size', 'bring them to one size')
+  checkPixels(batches)
   const countOf = ({ image }: { image: Float32Array }) => image.length / (3 * height * width)
   const images = batches.reduce((n, b) => n + countOf(b), 0)
 
-  const cell = cellOf(model, height, width, options.at ?? 'centre')
+  const cell = cellOf(model, height, width, given.at)
   const stride = model.scoreStride
   const pixel = cell
     ? ([cell[0] * stride, cell[1] * stride] as const)
@@ -76,7 +83,7 @@ export async function validReceptiveField(
 
   using program = device.compile((image: Tensor) => {
     const scores = model.apply(image, { train: false })
-    const score = scoreOf(model.config.name, cell ? at(scores, cell) : scores, options.channel)
+    const score = scoreOf(model.config.name, cell ? at(scores, cell) : scores, given.channel)
     return sum(abs(grad(score, [image])[0]), [0, 3])
   })
   const total = new Float64Array(height * width)
@@ -87,7 +94,7 @@ export async function validReceptiveField(
     const field = await result.read()
     for (let i = 0; i < total.length; i++) total[i] += field[i]
     done += n
-    options.onProgress?.(done, images)
+    given.onProgress?.(done, images)
   }
   const field = Float32Array.from(total, (v) => v / images)
   if (!field.every(Number.isFinite))
@@ -115,7 +122,7 @@ function cellOf(
     )
   }
   const [rows, columns] = [height, width].map((size) => Math.ceil(size / scoreStride))
-  const [y, x] = at === 'centre' ? [rows >> 1, columns >> 1] : at
+  const [y, x] = at === 'centre' ? [rows >> 1, columns >> 1] : [at].flat()
   const inside = (v: number, size: number) => Number.isInteger(v) && v >= 0 && v < size
   if (inside(y, rows) && inside(x, columns)) return [y, x]
   throw new OptionError(
@@ -131,11 +138,7 @@ function at(scores: Tensor, [y, x]: Cell): Tensor {
 }
 
 /** Of scores [n, classes], the one that is asked for, summed over the images. */
-function scoreOf(
-  name: string,
-  scores: Tensor,
-  channel: FieldOptions['channel'] = 'likeliest',
-): Tensor {
+function scoreOf(name: string, scores: Tensor, channel: Required<FieldOptions>['channel']): Tensor {
   if (channel === 'likeliest') return sum(max(scores, [1]))
   if (channel === 'sum') return sum(scores)
   const [n, classes] = scores.shape

@@ -106,5 +106,6 @@ export function recipeRate(recipe: Recipe): (step: number, progress: number) => 
 /** The batches of a recipe over its training split. */
 export function recipeBatches(recipe: Recipe, dataset: Dataset, model: Network): BatchStream {
   const { batch: count, seed, augmentation } = recipe
-  return new BatchStream(dataset, { count, seed, augmentation, multiple: model.sizeMultiple })
+  const { sizeMultiple: multiple, padding } = model
+  return new BatchStream(dataset, { count, seed, augmentation, multiple, padding })
 }

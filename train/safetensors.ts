@@ -48,6 +48,8 @@ export interface SafeEntry {
 
 /** The format's own limit on the header. */
 const LONGEST_HEADER = 100_000_000
+/** No network has so many. */
+const MOST_TENSORS = 1_000_000
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
@@ -124,6 +126,10 @@ function readHeader(bytes: Uint8Array, file: string) {
   const dataStart = 8 + Number(long)
   if (dataStart > bytes.length)
     throw bad(file, `is truncated: its header takes ${dataStart} of ${bytes.length} bytes`)
+  // Before JSON is made of it, which takes seconds: each is an object in one.
+  let objects = 0
+  for (let i = 8; i < dataStart; i++) if (bytes[i] === 0x7b) objects++
+  if (objects > 1 + MOST_TENSORS) throw bad(file, `has over ${MOST_TENSORS} tensors`)
   let header: unknown
   try {
     const decoder = new TextDecoder('utf-8', { fatal: true })

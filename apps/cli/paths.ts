@@ -21,7 +21,7 @@ async function run(args: Args): Promise<number> {
   const out = await outFile(args, ['.svg', '.png'])
   const subject = await openSubject(args, args.whole('batch') ?? 4, [64, 64])
   const { model, examples, labelled } = subject
-  const { labels, ...batch } = toBatch(examples, model.sizeMultiple)
+  const { labels, ...batch } = toBatch(examples, model.sizeMultiple, model.padding)
   const { height, width } = batch
   const units = residualUnits(model, [examples.length, height, width, 3])
 

@@ -55,7 +55,7 @@ const lossOp: StructuredOp<Empty> = {
   ...plain,
   name: 'crossEntropy',
   error: { absolute: 2 ** -19 },
-  source: 'FACTS 8, form 1; log-sum-exp shifted by the maximum',
+  source: 'log-sum-exp shifted by the maximum',
   infer: ([x, labels], _, no) => {
     checkScores(x, labels, no)
     return [{ dtype: 'f32', shape: labels.shape }]

@@ -45,7 +45,7 @@ export function optionsOf<
 }
 
 /** Whether it is an object of no class, of this realm or another. */
-const isPlain = (x: unknown): boolean => {
+export const isPlain = (x: unknown): boolean => {
   const proto = typeof x === 'object' && x ? Object.getPrototypeOf(x) : undefined
   return proto === null || (proto && Object.getPrototypeOf(proto) === null)
 }

@@ -1,4 +1,4 @@
-// Models A to F as their authors released them (MXNet `.params`; FACTS 15.5): unit u of level L is `2a`, `2b1`, `2b2` …, its
+// Models A to F as their authors released them (MXNet `.params`): unit u of level L is `2a`, `2b1`, `2b2` …, its
 // convolutions `branch2a`, `branch2b1` and `branch2b2`, the projection `branch1`.
 
 import { byName, type KeyMap, type State } from './keys.ts'

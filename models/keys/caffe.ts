@@ -1,5 +1,5 @@
 // The original ResNets of He et al., as Caffe stores them: a batch norm is a layer of sums and a layer of scale and shift, the
-// stride sits on the first 1×1, images are BGR (FACTS 15.3). Names are `layer/blob` or, where somebody has named the blobs,
+// stride sits on the first 1×1, images are BGR. Names are `layer/blob` or, where somebody has named the blobs,
 // `layer.weight`, `layer.bias` … as converters write them.
 
 import {

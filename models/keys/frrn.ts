@@ -1,5 +1,5 @@
 // FRRN's released weights (`.npz`): no names at all, but `arr_0`, `arr_1` … in Lasagne's order of layers, in which each comes
-// after what it reads, the pooling stream before the residual one: the order of our fields (FACTS 15.6). Lasagne's
+// after what it reads, the pooling stream before the residual one: the order of our fields. Lasagne's
 // convolutions turn their kernels round, so each kernel is turned by 180°.
 
 import {
@@ -61,7 +61,12 @@ function source(path: string, index: number): [path: string, Source] {
 /** The same statistic for a network that averages variances. */
 const variance = (index: number): Source => ({
   names: [`arr_${index}`],
-  convert: (t) => mapped(asStored(t), (v) => 1 / v ** 2 - EPS),
+  // A channel without variance may come out below 0 by the rounding of its root.
+  convert: (t) =>
+    mapped(asStored(t), (v) => {
+      const found = 1 / v ** 2 - EPS
+      return found > -1e-3 * EPS ? Math.max(0, found) : found
+    }),
 })
 
 export const frrn: KeyMap = {

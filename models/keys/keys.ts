@@ -78,12 +78,15 @@ export const asStored = (t: Stored): Converted => ({ shape: t.shape, data: t.val
 export const fromTorch = (t: Converted): Converted =>
   t.shape.length === 4 ? permute(t, [2, 3, 1, 0]) : t.shape.length === 2 ? permute(t, [1, 0]) : t
 
-/** The way back. */
-export const toTorch = (t: Converted): Converted =>
-  t.shape.length === 4 ? permute(t, [3, 2, 0, 1]) : t.shape.length === 2 ? permute(t, [1, 0]) : t
+/** The way back. The kernels [kh, kw, c] of a transposed convolution of each channel by itself become [c, 1, kh, kw]. */
+export function toTorch(t: Converted): Converted {
+  if (t.shape.length === 4) return permute(t, [3, 2, 0, 1])
+  if (t.shape.length === 3) return toTorch({ ...t, shape: [...t.shape.slice(0, 2), 1, t.shape[2]] })
+  return t.shape.length === 2 ? permute(t, [1, 0]) : t
+}
 
 /** A variable that such a file holds under `name` in PyTorch's layout. A linear layer that became a 1×1 convolution, or the
- * other way round, keeps its numbers. */
+ * other way round, keeps its numbers; a transposed convolution of each channel by itself is [c, 1, kh, kw] there. */
 export const torchSource = (name: string, { shape }: { readonly shape: Shape }): Source => ({
   names: [name],
   convert: (t) => {
@@ -92,7 +95,10 @@ export const torchSource = (name: string, { shape }: { readonly shape: Shape }):
       return fromTorch({ ...plain, shape: [...t.shape, 1, 1] })
     if (shape.length === 2 && t.shape.length === 4 && t.shape[2] * t.shape[3] === 1)
       return fromTorch({ ...plain, shape: t.shape.slice(0, 2) })
-    return fromTorch(plain)
+    const ours = fromTorch(plain)
+    return shape.length === 3 && t.shape.length === 4 && t.shape[1] === 1
+      ? { ...ours, shape: ours.shape.toSpliced(2, 1) }
+      : ours
   },
   invert: toTorch,
 })

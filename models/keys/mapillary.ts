@@ -1,17 +1,22 @@
 // mapillary's WiderResNet38, which is Model A. Its weights were trained with in-place activated batch norm, whose scale is
-// |weight| + eps and whose activation leaks (FACTS 15.4): a network for them is built with `mapillaryOptions`.
+// |weight| + eps and whose activation leaks: a network for them is built with `mapillaryOptions`.
 
 import type { WiderOptions } from '../wider.ts'
 import { type KeyMap, mapped, type Source, torchSource } from './keys.ts'
 
-/** What Model A has to be built with for mapillary's weights. To segment; its dilated network has `downsample: 'mixed'`, its plain
- * one 'pool'. */
-export const mapillaryOptions = {
+/** What its weights mean something with. */
+const form = {
   activation: 'leaky-relu',
   eps: 1e-5,
   firstUnitDilation: 'whole',
-  dropoutKind: 'channel',
   input: 'imagenet',
+} as const satisfies WiderOptions
+
+/** What Model A is built with for mapillary's weights, and for training on as they were. To segment; its dilated network has
+ * `downsample: 'mixed'`, its plain one 'pool'. */
+export const mapillaryOptions = {
+  ...form,
+  dropoutKind: 'channel',
 } as const satisfies WiderOptions
 
 const numbers: Readonly<Record<string, string>> = {
@@ -41,11 +46,13 @@ export const mapillary: KeyMap = {
       const name = nameOf(path)
       if (name === undefined) continue
       const plain = torchSource(name, variable)
-      const { eps } = mapillaryOptions
       sources.set(
         path,
         isScale(path)
-          ? { names: [name], convert: (t) => mapped(plain.convert(t), (v) => Math.abs(v) + eps) }
+          ? {
+              names: [name],
+              convert: (t) => mapped(plain.convert(t), (v) => Math.abs(v) + form.eps),
+            }
           : plain,
       )
     }
@@ -53,5 +60,5 @@ export const mapillary: KeyMap = {
   },
   ignores: (name) => name.endsWith('.num_batches_tracked'),
   isHead: (name) => name.startsWith('classifier.'),
-  expects: { ...mapillaryOptions, downsample: ['mixed', 'pool'], statistic: 'variance' },
+  expects: { ...form, downsample: ['mixed', 'pool'], statistic: 'variance' },
 }

@@ -27,7 +27,7 @@ export function lossOf(a: Attributes, stride: number): LossOf {
 }
 
 const resizings = ['none', 'half_pixel to the input size']
-/** How README.md of the golden values puts the place of FACTS' losses. */
+/** How README.md of the golden values puts where a loss is taken. */
 const onGrid = /^(?:the )?1\/(\d+) grid, labels sampled at offset (\d+)\b/
 
 /** Where a loss is taken: of the scores as they are, of scores enlarged to the image, or of labels on the grid. */

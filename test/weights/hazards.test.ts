@@ -46,6 +46,7 @@ test('safetensors: headers that lie, repeat themselves or nest are refused', asy
     [safe(`{"w":${deep(200_000)}}`), /unknown type undefined|is not JSON/],
     [safe(`{"${'k'.repeat(300)}":1}`), /tensor k{80}… of the unknown type/],
     [safe('{"w":'), /header that is not JSON/],
+    [safe(`{"w":${whole}${',"v":{}'.repeat(1_000_000)}}`), /has over 1000000 tensors/],
     [bytesOf(u64(6), '{"', 0xff, '":1', sixFloats), /header that is not JSON/],
   ])
 })

@@ -20,6 +20,7 @@ import {
   tensor,
   text,
 } from './pickles.ts'
+import { refuses } from './refuses.ts'
 import { bytesOf, floats, u32 } from './writers.ts'
 
 const six = { key: '0', count: 6, shape: [2, 3], strides: [3, 1] }
@@ -48,6 +49,18 @@ test('torch: a state dict as torch.save writes it, stored or deflated, zip64 or 
     assert.equal(weights.format, 'torch')
     assert.deepEqual(weights.wrappers, [])
   }
+})
+
+test('torch: names of one storage are read, but not as many as would fill the memory', async () => {
+  const count = 2 ** 20
+  const large = { key: '0', count, shape: [count], strides: [1] }
+  const shared = (names: number) =>
+    archive(
+      pickle(dict(Object.fromEntries(Array.from({ length: names }, (_, i) => [i, tensor(large)])))),
+      { 0: new Uint8Array(4 * count) },
+    )
+  assert.equal((await decodeWeights(shared(20), 'f')).tensors.size, 20)
+  await refuses([[shared(21), /holds tensors of 88080384 bytes together in 4\d{6}\n/]])
 })
 
 test('torch: windows on a storage are gathered by offset and strides, and may share it', async () => {

@@ -7,15 +7,30 @@ import { decodeCaffe, isCaffe } from './caffe.ts'
 import { decodeMxnet, isMxnet } from './mxnet.ts'
 import { decodeNpz, isNpz } from './npz.ts'
 import { shown } from './reader.ts'
-import { type WeightDtype, type Weights, weightTensor } from './tensor.ts'
+import { bytesPerElement, countOf, type WeightDtype, type Weights, weightTensor } from './tensor.ts'
 import { decodeTorch, isTorch } from './torch.ts'
 import { decodeLegacy, isLegacy, isTarred } from './torch-legacy.ts'
-import { openZip } from './zip.ts'
+import { mostOf, openZip } from './zip.ts'
 
 /** The tensors of a weight file: safetensors, what torch.save wrote since 2017, `.npz`, MXNet's `.params` or
- * `.caffemodel`. Nothing in it is executed, and memory and time are bounded by its size. `bytes` may not be written
- * afterwards: tensors are views of them. Throws DataError naming `file` where it is damaged or of another format. */
+ * `.caffemodel`. Nothing in it is executed, and memory and time are bounded by its size: all its tensors together too, though
+ * several may share their bytes. `bytes` may not be written afterwards: tensors are views of them. Throws DataError naming
+ * `file` where it is damaged or of another format. */
 export async function decodeWeights(bytes: Uint8Array, file: string): Promise<Weights> {
+  const weights = await decodeAny(bytes, file)
+  let total = 0
+  for (const { dtype, shape } of weights.tensors.values())
+    total += countOf(shape)! * bytesPerElement(dtype)
+  if (total > mostOf(bytes.length))
+    throw new DataError(
+      file,
+      `holds tensors of ${total} bytes together in ${bytes.length}`,
+      'many names stand for the same bytes: do not trust it',
+    )
+  return weights
+}
+
+async function decodeAny(bytes: Uint8Array, file: string): Promise<Weights> {
   const start = String.fromCharCode(...bytes.subarray(0, 8))
   if (start.startsWith('PK\x03\x04') || start.startsWith('PK\x05\x06'))
     return decodeArchive(bytes, file)

@@ -27,7 +27,8 @@ export interface LoadOptions {
   readonly prefix?: string
   /** Load these variables of the model only: those whose path starts with it, as `backbone`. */
   readonly part?: string
-  /** Throw unless all fits (default); false loads what does fit. */
+  /** Throw unless all fits (default); false loads what does fit, and does so into a network of another form too, as `anyForm`
+   * does. */
   readonly strict?: boolean
   /** Load weights into a network that was built with other options than they were trained with. Default false. */
   readonly anyForm?: boolean
@@ -81,6 +82,8 @@ export function matchWeights(
     if (!sameShape(shape, variable.shape))
       lists.misshaped.push(`${path} [${shape}] for [${variable.shape}]`)
     else if (!data.every(Number.isFinite)) lists.nonFinite.push(path)
+    else if (/\.running_(var|inv_std)$/.test(path) && data.some((v) => v < 0))
+      lists.nonFinite.push(`${path} (negative)`)
     else {
       lists.loaded.push(path)
       values.set(variable, data)
@@ -89,7 +92,7 @@ export function matchWeights(
 }
 
 /** Writes a file's weights into a model, whole or not at all. Throws DataError with the report's table where something does
- * not fit, and where a value is NaN or infinite, which `strict: false` does not forgive. */
+ * not fit, and where a value is NaN or infinite or a variance negative, which `strict: false` does not forgive. */
 export function loadWeights(
   device: Device,
   model: AnyModule,

@@ -22,7 +22,7 @@ export interface LoadReport {
   readonly elsewhere: readonly string[]
   /** Paths with the shape in the file (in our layout) and the one needed, or the types where the file's are whole numbers. */
   readonly misshaped: readonly string[]
-  /** Paths whose values are not all finite. */
+  /** Paths whose values are not all finite, or are variances and negative. */
   readonly nonFinite: readonly string[]
   /** Options of the model that differ from those that the weights were trained with. */
   readonly otherForm: readonly string[]
@@ -42,7 +42,7 @@ export function checkReport(report: LoadReport, { strict = true }: LoadOptions =
   const fatal = nonFinite.length > 0 || loaded.length === 0
   if (!fatal && !(strict && !fits(report))) return
   const problem = nonFinite.length
-    ? 'holds values that are not finite'
+    ? 'holds values that are not finite, or negative variances'
     : loaded.length
       ? 'does not fit the model'
       : 'gives this model nothing'
@@ -69,7 +69,7 @@ const kinds = {
   unexpected: 'unexpected in the file',
   elsewhere: 'elsewhere in the file',
   misshaped: 'of another shape or type',
-  nonFinite: 'not finite',
+  nonFinite: 'not finite or negative',
   otherForm: 'trained otherwise',
 } as const
 

@@ -31,8 +31,8 @@ const DEFLATED = 8
 /** A 32-bit field whose value stands in the zip64 extra field. */
 const IN_EXTRA = 0xffffffff
 
-/** All entries may inflate to so many times the archive's bytes, or to the floor: weights hardly compress, bombs do. */
-const MOST_INFLATED = { ratio: 20, floor: 64 * 2 ** 20 }
+/** What a file of so many bytes may hold in all: 20 times as much, or 64 MiB. Weights hardly compress, bombs do. */
+export const mostOf = (bytes: number): number => Math.max(64 * 2 ** 20, 20 * bytes)
 
 /** The entries of an archive by name. Throws DataError naming `file` where it is damaged, encrypted, compressed in
  * another way, or would inflate to far more than it is. */
@@ -55,7 +55,7 @@ export function openZip(bytes: Uint8Array, file: string): ReadonlyMap<string, Zi
     const content = bytes.subarray(start, start + packed)
     entries.set(name, { name, size, read: () => readContent(content, record, reader) })
   }
-  if (inflated > Math.max(MOST_INFLATED.floor, MOST_INFLATED.ratio * bytes.length))
+  if (inflated > mostOf(bytes.length))
     throw reader.error(`would inflate its ${bytes.length} bytes to ${inflated}`, 'do not trust it')
   places.sort((a, b) => a.start - b.start)
   places.forEach(({ start, name }, i) => {
