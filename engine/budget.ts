@@ -277,18 +277,29 @@ export function planWithin(
   budget: number,
   profile: DeviceProfile,
 ): { readonly graph: Graph; readonly plan: Plan } {
-  let least = Number.POSITIVE_INFINITY
-  let fixed = 0
-  for (const { graph } of budgetChoices(fused, profile)) {
-    // What is alive at once is no more than what is allocated.
-    const alive = Math.max(...liveOf(graph).live)
-    if (fixed + alive > budget && fixed + alive >= least) continue
+  let [least, fixed, certain] = [Number.POSITIVE_INFINITY, 0, 0]
+  const tried = (graph: Graph) => {
     const made = plan(graph, caps)
     const total = planBytes(made)
-    fixed = total - made.activationBytes
-    if (total <= budget) return { graph, plan: made }
     least = Math.min(least, total)
+    return { graph, plan: made, total }
   }
+  const tooLarge: { readonly graph: Graph; readonly bytes: number }[] = []
+  for (const { graph, segments } of budgetChoices(fused, profile)) {
+    // What is alive at once is no more than what is allocated.
+    const bytes = certain + Math.max(0, ...liveOf(graph).live)
+    if (segments.length && bytes > budget) {
+      tooLarge.push({ graph, bytes })
+      continue
+    }
+    const { plan: made, total } = tried(graph)
+    if (total <= budget) return { graph, plan: made }
+    if (segments.length) continue
+    fixed = total - made.activationBytes
+    certain = fixed - made.constantBytes - made.uniformBytes
+  }
+  for (const { graph, bytes } of tooLarge.sort((a, b) => a.bytes - b.bytes))
+    if (bytes < least) tried(graph)
   throw tooSmall(fused, budget, fixed, least)
 }
 

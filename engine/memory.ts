@@ -39,19 +39,23 @@ export function pack(values: readonly Lifetime[], slabBytes: number): Packing {
     (a, b) => b.to - b.from - (a.to - a.from) || b.bytes - a.bytes,
     (a, b) => a.from - b.from || b.bytes - a.bytes,
   ]
+  const steps = values.reduce((n, { to }) => Math.max(n, to + 1), 0)
+  const bound = Math.max(0, ...liveBytes(values, steps))
   let best: Packing | undefined
   for (const order of orders) {
-    const packing = packInOrder(values, order, slabBytes)
-    if (!best || packing.bytes < best.bytes) best = packing
+    best = packInOrder(values, order, slabBytes, best?.bytes) ?? best
+    if (best?.bytes === bound) break
   }
-  return best ?? { offsets: [], bytes: 0 }
+  return best!
 }
 
+/** Undefined where it takes as much as `most` or more. */
 function packInOrder(
   values: readonly Lifetime[],
   order: (a: Lifetime, b: Lifetime) => number,
   slabBytes: number,
-): Packing {
+  most = Number.POSITIVE_INFINITY,
+): Packing | undefined {
   const sequence = values.map((_, i) => i).sort((a, b) => order(values[a], values[b]) || a - b)
   const offsets = new Array<number>(values.length).fill(0)
   // Kept sorted by offset, so that one sweep finds the first gap.
@@ -71,6 +75,7 @@ function packInOrder(
     while (where > 0 && offsets[placed[where - 1]] > offsets[i]) where--
     placed.splice(where, 0, i)
     bytes = Math.max(bytes, offsets[i] + v.bytes)
+    if (bytes >= most) return undefined
   }
   return { offsets, bytes }
 }

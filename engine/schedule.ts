@@ -7,8 +7,16 @@ import { assignedBy } from './fused.ts'
 import { baseOf, type Graph } from './graph.ts'
 import type { Node, Tensor, Variable } from './tensor.ts'
 
-/** The nodes of the graph that run as kernels, in order. */
-export function schedule(graph: Graph): Node[] {
+const known = new WeakMap<Graph, readonly Node[]>()
+
+/** The nodes of the graph, in the order in which its kernels run. */
+export function schedule(graph: Graph): readonly Node[] {
+  const order = known.get(graph) ?? ordered(graph)
+  known.set(graph, order)
+  return order
+}
+
+function ordered(graph: Graph): Node[] {
   const edges = dependencies(graph)
   const position = new Map(graph.nodes.map((n, i) => [n, i]))
   const waiting = new Map(graph.nodes.map((n) => [n, edges.before.get(n)?.size ?? 0]))
@@ -97,7 +105,11 @@ function dependencies(graph: Graph): { before: Map<Node, Set<Node>>; after: Map<
   for (const node of graph.nodes) for (const x of node.inputs) edge(x.node, node)
   const readers = new Map<Tensor, Node[]>()
   for (const node of graph.nodes)
-    for (const base of basesOf(node)) readers.set(base, [...(readers.get(base) ?? []), node])
+    for (const base of basesOf(node)) {
+      const list = readers.get(base)
+      if (list) list.push(node)
+      else readers.set(base, [node])
+    }
   const current = new Map<Variable, Tensor>()
   for (const node of graph.nodes)
     if (node.op.name === 'variable') current.set(node.attrs.variable as Variable, node.output())

@@ -78,8 +78,8 @@ function text(rows: readonly Row[], all: boolean): string {
     '',
     'MACs: multiply-adds of one image. Stride: one score for so many pixels, or for the image. Field of',
     'view: side, in pixels, of what a dilated classifier sees. Activations: f32 values of one image that',
-    'a training step holds until its backward pass reads them; parameters, gradients and the optimiser',
-    `are on top, and ${typed('explain MODEL --train')} plans it all.`,
+    'the backward pass of a training step reads; a part of them is made again rather than kept.',
+    `${typed('plan MODEL')} plans all of a step's memory.`,
     all
       ? `${typed('summary MODEL')} goes through one layer by layer.`
       : `${typed('summary MODEL')} goes through one layer by layer; --all lists all forms in the papers.`,

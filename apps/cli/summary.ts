@@ -82,8 +82,8 @@ function lines({ network, input, measured, layers, warning }: Summary): string[]
     `${exact(macs)} multiply-adds of ${input[0] === 1 ? 'one image' : `${input[0]} images`}; ${scores(measured)}`,
     ...fields(measured),
     ...(warning ? [`note: ${warning}`] : []),
-    'kept: f32 activations that a training step holds until its backward pass reads them;',
-    `      ${typed(`explain ${network.config.name} --train`)} plans all of its memory`,
+    'kept: f32 activations that the backward pass of a training step reads, if none is made again;',
+    `      ${typed(`plan ${network.config.name}`)} plans all of its memory`,
     '',
     ...wrapped(Object.entries(network.config.options).map(([k, v]) => `${k}=${JSON.stringify(v)}`)),
   ]
