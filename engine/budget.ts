@@ -2,17 +2,12 @@
 // their memory; and of these, for a budget, the first whose plan fits. What is bounded is the peak of the whole plan, as it will be
 // allocated, and not a sum of what is saved.
 
-import type { Caps } from './adapter.ts'
 import { type Passes, passesOf } from './again.ts'
 import { WORTH } from './cheap.ts'
 import { type DeviceProfile, secondsOf } from './device-profile.ts'
 import { storageBytes } from './dtype.ts'
-import { OptionError, OutOfMemoryError } from './errors.ts'
 import { baseOf, type Graph, outputsOf } from './graph.ts'
 import { liveOf } from './live.ts'
-import { smallerInputs } from './needs.ts'
-import { type Plan, plan, planBytes } from './plan.ts'
-import { showBytes } from './print.ts'
 import { recompute } from './recompute.ts'
 import { type Choice, cheapestSegments, type Segment, type Unit } from './segments.ts'
 import type { Node, Tensor } from './tensor.ts'
@@ -249,71 +244,4 @@ function workOf(graph: Graph, forward: readonly Divided[], { waiting: read }: Pa
     works[pass][unit] = Math.max(works[pass][unit], live[step] - waiting)
   })
   return works
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  ...{ '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
-  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
-}
-
-/** Bytes of a budget: a number, or a text such as `8GiB` or `750 MB`. Throws OptionError for what is no size. */
-export function bytesOfBudget(budget: number | string): number {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i.exec(String(budget))
-  const unit = match && UNITS[match[2].toLowerCase()]
-  const bytes = typeof budget === 'number' ? budget : unit ? Number(match[1]) * unit : Number.NaN
-  if (!(Number.isFinite(bytes) && bytes > 0))
-    throw new OptionError(
-      `memoryBudget ${JSON.stringify(budget)} is no size`,
-      "give bytes, or a text such as '8GiB' or '750MB'",
-    )
-  return bytes
-}
-
-/** The plan that takes the least time within `budget` bytes, all of the program's memory counted. Throws OutOfMemoryError, which
- * names the smallest budget that would do, where none fits. */
-export function planWithin(
-  fused: Graph,
-  caps: Caps,
-  budget: number,
-  profile: DeviceProfile,
-): { readonly graph: Graph; readonly plan: Plan } {
-  let [least, fixed, certain] = [Number.POSITIVE_INFINITY, 0, 0]
-  const tried = (graph: Graph) => {
-    const made = plan(graph, caps)
-    const total = planBytes(made)
-    least = Math.min(least, total)
-    return { graph, plan: made, total }
-  }
-  const tooLarge: { readonly graph: Graph; readonly bytes: number }[] = []
-  for (const { graph, segments } of budgetChoices(fused, profile)) {
-    // What is alive at once is no more than what is allocated.
-    const bytes = certain + Math.max(0, ...liveOf(graph).live)
-    if (segments.length && bytes > budget) {
-      tooLarge.push({ graph, bytes })
-      continue
-    }
-    const { plan: made, total } = tried(graph)
-    if (total <= budget) return { graph, plan: made }
-    if (segments.length) continue
-    fixed = total - made.activationBytes
-    certain = fixed - made.constantBytes - made.uniformBytes
-  }
-  for (const { graph, bytes } of tooLarge.sort((a, b) => a.bytes - b.bytes))
-    if (bytes < least) tried(graph)
-  throw tooSmall(fused, budget, fixed, least)
-}
-
-function tooSmall(fused: Graph, budget: number, fixed: number, least: number): OutOfMemoryError {
-  if (fixed >= budget)
-    return new OutOfMemoryError(
-      `a budget of ${showBytes(budget)} is less than the ${showBytes(fixed)} of variables, arguments and results`,
-      `the smallest that would do is ${showBytes(least)}`,
-    )
-  const share = (budget - fixed) / (least - fixed)
-  const ways = smallerInputs(fused.inputs, share).join(', or ')
-  const smaller = ways && `; within this one about ${ways}`
-  return new OutOfMemoryError(
-    `no plan fits a budget of ${showBytes(budget)}`,
-    `the smallest that would do is ${showBytes(least)}${smaller}`,
-  )
 }

@@ -14,6 +14,8 @@ export interface Needs {
 
 /** Values that are named. */
 const NAMED = 3
+/** Of a side: a smaller crop shows nothing. */
+const LEAST_SIDE = 1 / 8
 
 export function needsOf(plan: Plan): Needs {
   const { steps, values, activationBytes, inputBytes } = plan
@@ -61,6 +63,8 @@ export function smallerInputs(inputs: readonly TensorType[], share: number): str
   const [n, h, w] = images.reduce((a, b) => (sizeOf(b.shape) > sizeOf(a.shape) ? b : a)).shape
   const side = Math.sqrt(share)
   const batch = Math.floor(n * share)
-  const crop = `a batch of ${n} at ${Math.floor(h * side)}×${Math.floor(w * side)}`
-  return batch ? [`a batch of ${batch} at ${h}×${w}`, crop] : [crop]
+  const ways = batch ? [`a batch of ${batch} at ${h}×${w}`] : []
+  if (side >= LEAST_SIDE)
+    ways.push(`a batch of ${n} at ${Math.floor(h * side)}×${Math.floor(w * side)}`)
+  return ways
 }

@@ -2,7 +2,6 @@
 // trace → differentiate (inside the function, by grad) → simplify, cut what is too large → fuse → recompute → plan.
 
 import type { Caps } from './adapter.ts'
-import { bytesOfBudget, planWithin } from './budget.ts'
 import { deviceProfiles } from './device-profile.ts'
 import { showType, type TensorType } from './dtype.ts'
 import { AtrousError, OptionError, ShapeError } from './errors.ts'
@@ -17,6 +16,7 @@ import { separate, simplify, unalias } from './simplify.ts'
 import { Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
 import { cutLarge } from './windows.ts'
+import { bytesOfBudget, planWithin } from './within.ts'
 import { witness } from './witness.ts'
 
 /** What a compiled function may return: a tensor, or arrays and records of them. */

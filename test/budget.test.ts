@@ -2,19 +2,21 @@
 // must take, and the same numbers whatever runs again.
 
 import assert from 'node:assert/strict'
-import { bytesOfBudget } from '../engine/budget.ts'
 import { OptionError, OutOfMemoryError } from '../engine/errors.ts'
 import { defaultCaps } from '../engine/explain.ts'
+import { grad, mul, sum } from '../engine/index.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import { planBytes } from '../engine/plan.ts'
 import { drawInput, randomFrom } from '../engine/reference/index.ts'
 import { cheapestSegments, type Segment, type Unit } from '../engine/segments.ts'
 import { type StageOptions, stages } from '../engine/stages.ts'
 import type { Tensor } from '../engine/tensor.ts'
+import { bytesOfBudget } from '../engine/within.ts'
 import { buildModel } from '../models/index.ts'
 import { labelsOnGrid } from '../nn/grid.ts'
 import { crossEntropy } from '../nn/losses.ts'
 import { Sgd } from '../train/optimizers.ts'
+import { f32 } from './agree.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 
@@ -134,19 +136,33 @@ for (const [name, options, size] of networks)
         ;[peak, kernels] = [bytes, plan.steps.length]
       } catch (error) {
         if (!(error instanceof OutOfMemoryError)) throw error
-        assert.match(error.message, /smallest that would do is/)
-        tooSmall++
+        const [, named] = /smallest that would do is (\d+) bytes/.exec(error.message) ?? []
+        if (!tooSmall++) {
+          assert.equal(planBytes(planned(step, { memoryBudget: Number(named) }).plan), +named)
+          assert.throws(() => planned(step, { memoryBudget: +named - 1 }), OutOfMemoryError)
+        }
+        assert.doesNotMatch(error.message, /[^0-9][01]×/, 'a crop of nothing')
       }
     assert.ok(tooSmall > 0)
     const least = (peak - fixed) / usual.activationBytes
     assert.ok(least < 0.75, `activations down to ${least} of the default's`)
   })
 
+test('budget: what has no forward pass is planned too', () => {
+  const { plan } = stages((x: Tensor) => [mul(x, 2)], [f32(4, 4)], defaultCaps, {
+    memoryBudget: '1MB',
+  })
+  assert.equal(plan.steps.length, 1)
+  for (const fn of [() => [], (x: Tensor) => grad(sum(x), [x])])
+    assert.throws(() => stages(fn, [f32(4, 4)], defaultCaps, { memoryBudget: 1 }), OutOfMemoryError)
+})
+
 test('budget: texts and numbers that are sizes, and those that are not', () => {
   assert.equal(bytesOfBudget('8GiB'), 8 * 2 ** 30)
   assert.equal(bytesOfBudget(' 1.5 gb '), 1.5e9)
   assert.equal(bytesOfBudget('750M'), 750e6)
   assert.equal(bytesOfBudget(123), 123)
+  assert.throws(() => bytesOfBudget(8n as never), OptionError)
   for (const bad of ['8 apples', '', '-1GiB', Number.NaN, 0, -5, 'GiB', Number.POSITIVE_INFINITY])
     assert.throws(() => bytesOfBudget(bad), OptionError, String(bad))
 })
@@ -157,7 +173,7 @@ test('budget: less than the variables alone, and together with another way to re
     () => planned(step, { memoryBudget: 1000 }),
     /less than the .* of variables[\s\S]*smallest/,
   )
-  assert.throws(() => planned(step, { memoryBudget: 'much' }), /"much" is no size[\s\S]*8GiB/)
+  assert.throws(() => planned(step, { memoryBudget: 'much' }), /'much' is no size[\s\S]*8GiB/)
   assert.throws(
     () => planned(step, { memoryBudget: '1GiB', recompute: 'none' }),
     /leave recompute out/,

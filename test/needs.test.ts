@@ -1,7 +1,6 @@
 // What is said where a device has not the memory that a plan needs: the plan's figures, and what would need less.
 
 import assert from 'node:assert/strict'
-import { bytesOfBudget } from '../engine/budget.ts'
 import { OutOfMemoryError } from '../engine/errors.ts'
 import { defaultCaps } from '../engine/explain.ts'
 import { conv2d, grad, mean, relu, square } from '../engine/index.ts'
@@ -12,6 +11,7 @@ import { showBytes } from '../engine/print.ts'
 import { stages } from '../engine/stages.ts'
 import { type Tensor, Variable } from '../engine/tensor.ts'
 import { scope } from '../engine/trace.ts'
+import { bytesOfBudget } from '../engine/within.ts'
 import { test } from './harness.ts'
 import { refusal, withDevice } from './own-device.ts'
 

@@ -1,0 +1,86 @@
+// The plan within a budget: the size that is asked for, the first way to run the graph whose plan fits it, and what would fit
+// where none does.
+
+import type { Caps } from './adapter.ts'
+import { budgetChoices } from './budget.ts'
+import type { DeviceProfile } from './device-profile.ts'
+import { OptionError, OutOfMemoryError } from './errors.ts'
+import type { Graph } from './graph.ts'
+import { liveOf } from './live.ts'
+import { smallerInputs } from './needs.ts'
+import { shown } from './ops/refuse.ts'
+import { type Plan, plan, planBytes } from './plan.ts'
+import { showBytes } from './print.ts'
+
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
+}
+
+/** Bytes of a budget: a number, or a text such as `8GiB` or `750 MB`. Throws OptionError for what is no size. */
+export function bytesOfBudget(budget: number | string): number {
+  const bytes = typeof budget === 'string' ? bytesOfText(budget) : budget
+  if (!(Number.isFinite(bytes) && bytes > 0))
+    throw new OptionError(
+      `memoryBudget ${shown(budget)} is no size`,
+      "give bytes, or a text such as '8GiB' or '750MB'",
+    )
+  return bytes
+}
+
+function bytesOfText(text: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i.exec(text)
+  return match ? Number(match[1]) * (UNITS[match[2].toLowerCase()] ?? Number.NaN) : Number.NaN
+}
+
+/** The plan that takes the least time within `budget` bytes, all of the program's memory counted. Throws OutOfMemoryError, which
+ * names the smallest budget that would do, where none fits. */
+export function planWithin(
+  fused: Graph,
+  caps: Caps,
+  budget: number,
+  profile: DeviceProfile,
+): { readonly graph: Graph; readonly plan: Plan } {
+  let least = Number.POSITIVE_INFINITY
+  const tried = (graph: Graph) => {
+    const made = plan(graph, caps)
+    const total = planBytes(made)
+    least = Math.min(least, total)
+    return { made, total }
+  }
+  let [fixed, certain] = [0, 0]
+  const tooLarge: { readonly graph: Graph; readonly bytes: number }[] = []
+  for (const { graph, segments } of budgetChoices(fused, profile)) {
+    // What is alive at once is no more than what is allocated: most plans need not be made.
+    const bytes = certain + Math.max(0, ...liveOf(graph).live)
+    if (segments.length && bytes > budget) {
+      tooLarge.push({ graph, bytes })
+      continue
+    }
+    const { made, total } = tried(graph)
+    if (total <= budget) return { graph, plan: made }
+    if (segments.length) continue
+    fixed = total - made.activationBytes
+    certain = fixed - made.constantBytes - made.uniformBytes
+  }
+  for (const { graph, bytes } of tooLarge.sort((a, b) => a.bytes - b.bytes))
+    if (bytes < least) tried(graph)
+  throw tooSmall(fused, budget, fixed, least)
+}
+
+function tooSmall(fused: Graph, budget: number, fixed: number, least: number): OutOfMemoryError {
+  // To the byte: what is rounded down would not do.
+  const smallest = `the smallest that would do is ${least} bytes (${showBytes(least)})`
+  if (fixed >= budget)
+    return new OutOfMemoryError(
+      `a budget of ${showBytes(budget)} is less than the ${showBytes(fixed)} of variables, arguments and results`,
+      smallest,
+    )
+  const share = (budget - fixed) / (least - fixed)
+  const ways = smallerInputs(fused.inputs, share).join(', or ')
+  const smaller = ways && `; within this one about ${ways}`
+  return new OutOfMemoryError(
+    `no plan fits a budget of ${showBytes(budget)}`,
+    `${smallest}${smaller}`,
+  )
+}
