@@ -3,12 +3,12 @@
 
 import { showType } from './dtype.ts'
 import { NonFiniteError } from './errors.ts'
-import { type Graph, graphOf } from './graph.ts'
+import type { Graph } from './graph.ts'
 import { cast, isFinite, sub } from './ops/arithmetic.ts'
 import { concat } from './ops/concat.ts'
 import { max } from './ops/reduce.ts'
 import { reshape } from './ops/shape.ts'
-import type { Tensor, Variable } from './tensor.ts'
+import { inBlock, type Node, type Tensor, type Variable } from './tensor.ts'
 
 export interface Watched {
   readonly graph: Graph
@@ -20,17 +20,29 @@ export interface Watched {
 export function watched(graph: Graph): Watched {
   const values: Tensor[] = []
   const flags: Tensor[] = []
+  // Each flag stands right after its value and in the same checkpoint, so that no value waits for its flag.
+  const nodes = new Set<Node>()
+  const place = (node: Node) => {
+    if (nodes.has(node)) return
+    for (const x of node.inputs) place(x.node)
+    nodes.add(node)
+  }
   for (const node of graph.nodes) {
+    place(node)
     if (node.op.kind === 'view' || node.op.name === 'scalar') continue
     node.types.forEach((type, i) => {
       if (type.dtype !== 'f32') return
-      values.push(node.output(i))
-      flags.push(reshape(max(sub(1, cast(isFinite(node.output(i)), 'f32'))), [1]))
+      const value = node.output(i)
+      const flag = () => reshape(max(sub(1, cast(isFinite(value), 'f32'))), [1])
+      values.push(value)
+      flags.push(node.block ? inBlock(node.block, flag) : flag())
+      place(flags[flags.length - 1].node)
     })
   }
   if (!flags.length) return { graph, values }
-  const outputs = [...graph.outputs, concat(flags, 0)]
-  return { graph: graphOf(graph.inputs, outputs, graph.assigns), values }
+  const all = concat(flags, 0)
+  place(all.node)
+  return { graph: { ...graph, nodes: [...nodes], outputs: [...graph.outputs, all] }, values }
 }
 
 /** What to throw when `value` is the first that is not finite. `argument` is the number of each input of the graph

@@ -34,6 +34,7 @@ import {
 } from '../engine/index.ts'
 import { recompute } from '../engine/recompute.ts'
 import { type StageOptions, stages } from '../engine/stages.ts'
+import { watched } from '../engine/watch.ts'
 import { buildModel } from '../models/index.ts'
 import { crossEntropy } from '../nn/losses.ts'
 import { Sgd } from '../train/optimizers.ts'
@@ -253,4 +254,18 @@ test("recompute: FRRN's published cuts take less than half", () => {
     peakOf(name, size, { recompute: 'paper' }) / peakOf(name, size, {}, 'none')
   const [a, b] = [share('frrn-a', [1, 256, 512]), share('frrn-b', [1, 512, 512])]
   assert.ok(a <= 0.45 && b <= 0.31, `${a} ${b}`)
+})
+
+test('recompute: what is watched does not wait for that, in checkpoints or not', () => {
+  const most = (block: Block, watch: boolean) => {
+    const fn = (x: Tensor) => {
+      const half = block(() => chain(x, 0, 3))
+      return slopes(block(() => chain(half, 3, 6)))
+    }
+    const instrument = (graph: Graph) => (watch ? watched(graph).graph : graph)
+    return stages(fn, [f(1, 64, 64, 4)], defaultCaps, { recompute: all, instrument }).plan
+      .lowerBound
+  }
+  for (const block of [plainly, checkpoint])
+    assert.ok(most(block, true) < 1.6 * most(block, false), block.name)
 })
