@@ -64,7 +64,10 @@ export function smallerInputs(inputs: readonly TensorType[], share: number): str
   const side = Math.sqrt(share)
   const batch = Math.floor(n * share)
   const ways = batch ? [`a batch of ${batch} at ${h}×${w}`] : []
-  if (side >= LEAST_SIDE)
-    ways.push(`a batch of ${n} at ${Math.floor(h * side)}×${Math.floor(w * side)}`)
+  if (side >= LEAST_SIDE) ways.push(`a batch of ${n} at ${shorter(h * side)}×${shorter(w * side)}`)
   return ways
 }
+
+/** A side that every network takes, where it is not too short for that. */
+const shorter = (side: number): number =>
+  side < 64 ? Math.floor(side) : 32 * Math.floor(side / 32)

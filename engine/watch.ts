@@ -1,7 +1,7 @@
 // The NaN watch: a pass that adds to a graph one flag per floating-point value, so that the first node whose result
 // is not finite can be named. Each value is tested as its node made it, before any later op can hide it.
 
-import { showType } from './dtype.ts'
+import { showType, sizeOf } from './dtype.ts'
 import { NonFiniteError } from './errors.ts'
 import type { Graph } from './graph.ts'
 import { cast, isFinite, sub } from './ops/arithmetic.ts'
@@ -31,7 +31,7 @@ export function watched(graph: Graph): Watched {
     place(node)
     if (node.op.kind === 'view' || node.op.name === 'scalar') continue
     node.types.forEach((type, i) => {
-      if (type.dtype !== 'f32') return
+      if (type.dtype !== 'f32' || !sizeOf(type.shape)) return
       const value = node.output(i)
       const flag = () => reshape(max(sub(1, cast(isFinite(value), 'f32'))), [1])
       values.push(value)

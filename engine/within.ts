@@ -13,7 +13,19 @@ import { type Plan, plan, planBytes } from './plan.ts'
 import { showBytes } from './print.ts'
 
 const UNITS: Readonly<Record<string, number>> = {
-  ...{ '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{
+    '': 1,
+    b: 1,
+    bytes: 1,
+    k: 1e3,
+    m: 1e6,
+    g: 1e9,
+    t: 1e12,
+    kb: 1e3,
+    mb: 1e6,
+    gb: 1e9,
+    tb: 1e12,
+  },
   ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
 }
 
@@ -29,7 +41,7 @@ export function bytesOfBudget(budget: number | string): number {
 }
 
 function bytesOfText(text: string): number {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i.exec(text)
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text)
   return match ? Number(match[1]) * (UNITS[match[2].toLowerCase()] ?? Number.NaN) : Number.NaN
 }
 

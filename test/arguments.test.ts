@@ -148,6 +148,7 @@ test(
     )
     const none = device.compile((x: Tensor) => mul(x, 2), { watch: true })
     assert.equal(await (await none.run(hostTensor(Int32Array.of(2), []))).value(), 4)
+    assert.equal([...(await (await none.run(hostTensor([], [0]))).read())], [], 'nothing to test')
   }),
 )
 

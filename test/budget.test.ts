@@ -162,8 +162,20 @@ test('budget: texts and numbers that are sizes, and those that are not', () => {
   assert.equal(bytesOfBudget(' 1.5 gb '), 1.5e9)
   assert.equal(bytesOfBudget('750M'), 750e6)
   assert.equal(bytesOfBudget(123), 123)
+  assert.equal(bytesOfBudget('123 bytes'), 123)
   assert.throws(() => bytesOfBudget(8n as never), OptionError)
-  for (const bad of ['8 apples', '', '-1GiB', Number.NaN, 0, -5, 'GiB', Number.POSITIVE_INFINITY])
+  for (const bad of [
+    '8 apples',
+    '',
+    '-1GiB',
+    Number.NaN,
+    0,
+    -5,
+    'GiB',
+    '1 ib',
+    '1 toString',
+    Number.POSITIVE_INFINITY,
+  ])
     assert.throws(() => bytesOfBudget(bad), OptionError, String(bad))
 })
 

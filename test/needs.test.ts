@@ -12,6 +12,7 @@ import { stages } from '../engine/stages.ts'
 import { type Tensor, Variable } from '../engine/tensor.ts'
 import { scope } from '../engine/trace.ts'
 import { bytesOfBudget } from '../engine/within.ts'
+import { f32 } from './agree.ts'
 import { test } from './harness.ts'
 import { refusal, withDevice } from './own-device.ts'
 
@@ -54,6 +55,11 @@ test('needs: of a program without a backward pass no budget is proposed, of one 
   const { plan } = stages((x: Tensor) => square(x), [{ dtype: 'f32', shape: [9] }], defaultCaps)
   assert.equal(needsOf(plan).hint, 'use a smaller batch or crop')
   assert.deepEqual(smallerInputs([], 0.5), [])
+  assert.deepEqual(smallerInputs([f32(4, 504, 256, 3)], 0.6), [
+    'a batch of 2 at 504×256',
+    'a batch of 4 at 384×192',
+  ])
+  assert.deepEqual(smallerInputs([f32(4, 504, 256, 3)], 0.001), [])
 })
 
 test(
