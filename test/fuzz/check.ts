@@ -1,15 +1,17 @@
 // What is asked of every random program: unfused, fused and with kernels run again it agrees with the float64
-// interpreter as far as rounding explains; run twice, and with kernels run again, it gives the same bits; and the passes
+// interpreter as far as rounding explains; run twice, with kernels run again and within a budget, it gives the same bits; and the passes
 // themselves change nothing.
 
 import { type HostArray, isFloat, type TensorType } from '../../engine/dtype.ts'
 import type { Graph } from '../../engine/graph.ts'
 import { type Device, OutOfMemoryError } from '../../engine/index.ts'
+import { type Plan, planBytes } from '../../engine/plan.ts'
 import { recompute } from '../../engine/recompute.ts'
 import {
   interpret,
   interpretAll,
   largestDifference,
+  randomFrom,
   sizeOfValues,
 } from '../../engine/reference/index.ts'
 import { type Disturbed, disturbed } from '../../engine/reference/rounding.ts'
@@ -35,6 +37,7 @@ export interface Failure {
     | 'fused'
     | 'twice'
     | 'recomputed'
+    | 'budget'
     | 'windows'
     | 'later'
     | 'error'
@@ -89,6 +92,7 @@ async function compare(d: Device, p: Case, seed: number, sure: Comparison): Prom
   const cheap = d.compile(fn, { recompute: all })
   const blocks = d.compile(replay(p.graph, randomBlocks(seed)), { recompute: all })
   const start = new Map<Variable, HostArray>()
+  let tight: ReturnType<typeof withinBudget>
   try {
     const made = fused.stages(...types)
     sure.agrees('pass', made.recomputed)
@@ -100,12 +104,35 @@ async function compare(d: Device, p: Case, seed: number, sure: Comparison): Prom
     sameBits('twice', first, await runFrom(d, fused, args, start))
     for (const again of [cuts, cheap, blocks])
       sameBits('recomputed', first, await runFrom(d, again, args, start))
+    tight = withinBudget(d, fn, types, made.plan, seed)
+    if (tight) sameBits('budget', first, await runFrom(d, tight, args, start))
     if (!made.plan.assigned.length || seed % 3) return
     const later = new Comparison(p, first.variables)
     later.close('later', await runFrom(d, fused, args, first.variables))
   } finally {
-    for (const program of [unfused, fused, cuts, cheap, blocks]) program.dispose()
+    for (const program of [unfused, fused, cuts, cheap, blocks, tight]) program?.dispose()
     for (const v of start.keys()) d.release(v)
+  }
+}
+
+/** The program in a random part of the activation memory that it takes with everything kept; undefined where no plan fits. */
+function withinBudget(
+  d: Device,
+  fn: ReturnType<typeof replay>,
+  types: readonly TensorType[],
+  { activationBytes, ...rest }: Plan,
+  seed: number,
+) {
+  const share = 0.4 + 0.6 * randomFrom(seed)()
+  const fixed = planBytes({ ...rest, activationBytes: 0 })
+  const tight = d.compile(fn, { memoryBudget: fixed + Math.max(1, share * activationBytes) })
+  try {
+    tight.stages(...types)
+    return tight
+  } catch (error) {
+    tight.dispose()
+    if (error instanceof OutOfMemoryError) return undefined
+    throw error
   }
 }
 
