@@ -5,7 +5,7 @@
 import { type Passes, passesOf } from './again.ts'
 import { WORTH } from './cheap.ts'
 import { type DeviceProfile, secondsOf } from './device-profile.ts'
-import { storageBytes } from './dtype.ts'
+import { storageBytes, storedBytes } from './dtype.ts'
 import { baseOf, type Graph, outputsOf } from './graph.ts'
 import { liveOf } from './live.ts'
 import { recompute } from './recompute.ts'
@@ -93,7 +93,7 @@ function chainsOf(fused: Graph, byHand: Graph, profile: DeviceProfile) {
   const passes = passesOf(fused)
   const forward = forwardPasses(fused, passes)
   // In a small network smaller values count.
-  const least = Math.min(WORTH, bytesOf([...passes.waiting]) / 1024 / forward.length)
+  const least = Math.min(WORTH, storedBytes([...passes.waiting]) / 1024 / forward.length)
   const divided = forward.map((early) => divide(early, passes, least))
   const works = workOf(byHand, divided, passes)
   const stays = passesOf(byHand).waiting
@@ -115,7 +115,7 @@ function forwardPasses(fused: Graph, { late, waiting }: Passes): Node[][] {
     before = node
   }
   const waitsOf = (nodes: readonly Node[]) =>
-    bytesOf(nodes.flatMap(outputsOf).filter((t) => waiting.has(t)))
+    storedBytes(nodes.flatMap(outputsOf).filter((t) => waiting.has(t)))
   const few = waitsOf(runs.flat()) / 1024
   // Kernels of which the backward pass hardly reads anything, such as one that records the loss, make no pass of their own.
   const [first = [], ...others] = runs
@@ -159,8 +159,8 @@ function chainOf(
   const units = kernels.map((nodes, u): Unit => {
     const values = nodes.flatMap(outputsOf)
     const big = values.filter((v) => storageBytes(v) >= least)
-    const kept = bytesOf(values.filter((v) => stays.has(v)))
-    const held = bytesOf(values.filter((v) => waiting.has(v) && stays.has(v)))
+    const kept = storedBytes(values.filter((v) => stays.has(v)))
+    const held = storedBytes(values.filter((v) => waiting.has(v) && stays.has(v)))
     return {
       kept,
       inside: held,
@@ -174,9 +174,6 @@ function chainOf(
   })
   return { units, kernels }
 }
-
-const bytesOf = (values: readonly Tensor[]): number =>
-  values.reduce((n, v) => n + storageBytes(v), 0)
 
 /** Ends of units: where no more bytes cross than before or after, and of these the ones that divide most for what crosses. */
 function cutsOf(
@@ -196,7 +193,9 @@ function cutsOf(
   let live = 0
   const crossing = early.map((_, i) => (live += change[i]))
   let held = 0
-  const upTo = early.map((node) => (held += bytesOf(outputsOf(node).filter((t) => waiting.has(t)))))
+  const upTo = early.map(
+    (node) => (held += storedBytes(outputsOf(node).filter((t) => waiting.has(t)))),
+  )
   const cuts = [...crossing.keys()]
     .filter(
       (i) => crossing[i] <= (crossing[i - 1] ?? Infinity) && crossing[i] <= (crossing[i + 1] ?? 0),

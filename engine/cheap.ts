@@ -3,7 +3,7 @@
 // itself. It costs one more pass over the values, and no arithmetic that matters.
 
 import type { Passes } from './again.ts'
-import { sizeOf, storageBytes } from './dtype.ts'
+import { sizeOf, storageBytes, storedBytes } from './dtype.ts'
 import { bodyOf } from './fused.ts'
 import { baseOf, type Graph, outputsOf } from './graph.ts'
 import type { Node, Tensor } from './tensor.ts'
@@ -45,7 +45,7 @@ export function cheapValues(
     for (const x of value.node.inputs.map(baseOf)) {
       if (isThere(x)) continue
       const way = isSmall(x, value) ? undefined : ways.get(x)
-      if (!way || way.depth >= DEPTH || bytesOf(way.needs) >= storageBytes(x)) needs.add(x)
+      if (!way || way.depth >= DEPTH || storedBytes(way.needs) >= storageBytes(x)) needs.add(x)
       else {
         through.push(x)
         for (const need of way.needs) needs.add(need)
@@ -65,16 +65,13 @@ export function cheapValues(
       const way = wayTo(value)
       ways.set(value, way)
       const bytes = storageBytes(value)
-      if (!waiting.has(value) || bytes < least || 2 * bytesOf(way.needs) > bytes) continue
+      if (!waiting.has(value) || bytes < least || 2 * storedBytes(way.needs) > bytes) continue
       drop(value)
       for (const need of way.needs) held.add(need)
     }
   }
   return dropped
 }
-
-const bytesOf = (values: Iterable<Tensor>): number =>
-  [...values].reduce((n, x) => n + storageBytes(x), 0)
 
 /** Whether it may as well wait for the sake of the other: a vector beside a map. */
 const isSmall = (x: Tensor, value: Tensor): boolean => 8 * storageBytes(x) <= storageBytes(value)

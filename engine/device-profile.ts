@@ -2,7 +2,7 @@
 // of no adapter in particular but the two software ones, which were measured; only their ratios decide.
 
 import type { AdapterKind } from './adapter-kind.ts'
-import { storageBytes } from './dtype.ts'
+import { storedBytes } from './dtype.ts'
 import type { Node } from './tensor.ts'
 
 export interface DeviceProfile {
@@ -46,7 +46,7 @@ export const deviceProfiles: Readonly<Record<AdapterKind, DeviceProfile>> = {
 
 /** Seconds that a kernel node takes: its arithmetic or its traffic, whichever lasts longer, and a dispatch. */
 export function secondsOf({ op, inputs, types, attrs }: Node, profile: DeviceProfile): number {
-  const bytes = [...inputs, ...types].reduce((n, t) => n + storageBytes(t), 0)
+  const bytes = storedBytes(inputs) + storedBytes(types)
   const { flops } = op.cost(inputs, types, attrs)
   const { flopsPerSecond, bytesPerSecond, secondsPerDispatch } = profile
   return Math.max(flops / flopsPerSecond, bytes / bytesPerSecond) + secondsPerDispatch

@@ -37,6 +37,13 @@ export const bytesOf = (type: TensorType): number =>
 export const storageBytes = (type: TensorType): number =>
   Math.max(16, Math.ceil(bytesOf(type) / 16) * 16)
 
+/** The same of several. */
+export const storedBytes = (types: Iterable<TensorType>): number => {
+  let bytes = 0
+  for (const type of types) bytes += storageBytes(type)
+  return bytes
+}
+
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((n, i) => n === b[i])
 

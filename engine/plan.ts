@@ -3,7 +3,7 @@
 
 import type { Access, Dispatch, Move, Recipe, Slot } from '../shaders/kernel.ts'
 import type { Caps } from './adapter.ts'
-import { showType, sizeOf, storageBytes, type TensorType } from './dtype.ts'
+import { showType, sizeOf, storageBytes, storedBytes, type TensorType } from './dtype.ts'
 import { OutOfMemoryError } from './errors.ts'
 import { assignedBy } from './fused.ts'
 import { baseOf, type Graph } from './graph.ts'
@@ -82,7 +82,7 @@ export interface Plan {
 
 /** All bytes that the device holds for a program: variables, activation memory, arguments, results, constants and uniforms. */
 export const planBytes = (p: Plan): number =>
-  p.variables.reduce((n, v) => n + storageBytes(v), 0) +
+  storedBytes(p.variables) +
   p.activationBytes +
   p.inputBytes +
   p.outputBytes +
@@ -252,7 +252,6 @@ function summarize(
       if (t.node.op.kind !== 'source') assigned.add(home.variable)
     }
   }
-  const total = (types: Iterable<TensorType>) => [...types].reduce((n, t) => n + storageBytes(t), 0)
   return {
     graph,
     steps,
@@ -260,9 +259,9 @@ function summarize(
     activationBytes,
     lowerBound,
     slabBytes,
-    inputBytes: total(graph.inputs),
+    inputBytes: storedBytes(graph.inputs),
     outputBytes,
-    constantBytes: total(constants),
+    constantBytes: storedBytes(constants),
     uniformBytes: layoutUniforms(steps.flatMap((s) => s.dispatches)).words.byteLength,
     largestBytes: steps.reduce(
       (most, s) =>
