@@ -3,23 +3,21 @@
 //   node dist/bench/conv-kernels.js [check|time] [only]     `only` is a part of a timed case's name
 
 import {
+  forwardCandidates,
+  type Tile,
+  tileName,
+  type WeightTile,
+  weightCandidates,
+} from '../shaders/conv-choice.ts'
+import {
   type Conv,
   convGeometry,
   inputGradGeometry,
   matmulGeometry,
 } from '../shaders/conv-geometry.ts'
 import type { Geometry } from '../shaders/conv-index.ts'
-import {
-  chooseForward,
-  chooseWeightGrad,
-  forwardWith,
-  type Tile,
-  type WeightTile,
-  weightGradRecipeOf,
-  weightGradWith,
-} from '../shaders/conv-plan.ts'
-import { subgroupFits } from '../shaders/conv-subgroup.ts'
-import { type Caps, identityTail, input, output, type Tail, words } from '../shaders/kernel.ts'
+import { type ForwardProblem, forwardRecipe, weightGradRecipe } from '../shaders/conv-plan.ts'
+import { type Caps, identityTail, type Tail } from '../shaders/kernel.ts'
 import { gather, type Reference, sizesOf, weightGrad } from './conv-reference.ts'
 import { openConvRunner } from './conv-runner.ts'
 import { conv, noise } from './conv-shapes.ts'
@@ -71,34 +69,29 @@ const shapes: Record<string, Conv> = {
   'map 1×37': conv([1, 1, 37], [24, 40], [1, 3]),
 }
 
-const tiles: Tile[] = [
+/** Tiles that no machine is offered, for their odd sizes. */
+const oddTiles: Tile[] = [
   { schedule: 'direct', rows: 1, cols: 1, lanes: 64 },
-  { schedule: 'direct', rows: 4, cols: 2, lanes: 8 },
+  { schedule: 'direct', rows: 5, cols: 3, lanes: 2 },
 ]
-const blockTiles: Tile[] = [
-  { schedule: 'tile', rows: 4, cols: 1, lanes: 64, across: 4, depth: 16 },
-  { schedule: 'tile', rows: 8, cols: 2, lanes: 96, across: 6, depth: 16 },
-  { schedule: 'tile', rows: 8, cols: 2, lanes: 32, across: 4, depth: 8 },
-]
-const subgroupTiles: Tile[] = [
-  { schedule: 'subgroup', rows: 2, cols: 4, lanes: caps.subgroupSize },
-  { schedule: 'subgroup', rows: 4, cols: 1, lanes: 2 * caps.subgroupSize },
-]
-const weightTiles: WeightTile[] = [
+const oddWeightTiles: WeightTile[] = [
   { schedule: 'registers', cols: 1, lanes: 64, subgroup: 0, splits: 1 },
-  { schedule: 'registers', cols: 2, lanes: 8, subgroup: 0, splits: 5 },
-  ...(caps.subgroupSize >= 4 && caps.subgroupSize <= 8
-    ? [
-        {
-          schedule: 'registers' as const,
-          cols: 4,
-          lanes: 8,
-          subgroup: caps.subgroupSize,
-          splits: 3,
-        },
-      ]
-    : []),
+  { schedule: 'registers', cols: 3, lanes: 8, subgroup: 0, splits: 5 },
 ]
+
+/** Each tile that some machine is offered, and the machine. */
+function offered<T extends Tile | WeightTile>(
+  odd: readonly T[],
+  candidates: (caps: Caps) => readonly T[],
+): { tile: T; machine: Caps }[] {
+  const all = [
+    ...odd.map((tile) => ({ tile, machine: caps })),
+    ...machines.flatMap((machine) => candidates(machine).map((tile) => ({ tile, machine }))),
+  ]
+  const key = (o: (typeof all)[number]) =>
+    `${tileName(o.tile)} ${o.machine.maxWorkgroupsPerDimension}`
+  return [...new Map(all.map((o) => [key(o), o])).values()]
+}
 
 const GUARD = 77.25
 let checks = 0
@@ -134,33 +127,18 @@ async function checkForward(name: string, geometry: Geometry) {
   const want = gather(geometry, data[0], data[1])
   const problem = { xAccess: 'read_write', wAccess: 'read', yAccess: 'read_write' } as const
   const g = { ...geometry, xStart: 8, yStart: 4 }
-  const fits = subgroupFits(g.cin, caps.subgroupSize, caps.subgroupSize)
   const inputs = [shifted(data[0], 8), data[1]]
   const plain = { ...problem, ...g, tail: identityTail }
-  const all = [...tiles, ...(fits ? subgroupTiles : []), ...(g.cin % 4 ? [] : blockTiles)]
-  const choices = all.map((t) => forwardWith(plain, t, caps))
-  choices.push(...machines.map((m) => chooseForward(plain, m)))
-  let first: Float32Array | undefined
-  for (const { kernel, params, grid } of choices) {
-    const buffers = [input(0), input(1), output(0)]
-    const recipe = {
-      scratch: [],
-      dispatches: [{ kernel, buffers, params: words(...params), grid }],
-    }
-    const [got] = await runner.run(recipe, inputs, [guarded(y)])
-    compare(`${name} ${kernel.key}`, got, want, 4)
-    // Every schedule adds in one order, so that a tuner changes no bit.
-    first ??= got
-    const same = got.every((v, i) => v === first![i])
-    if (!same) wrong++
-    if (!same) console.log(`  WRONG ${name} ${kernel.key}: other bits than the first schedule`)
+  for (const { tile, machine } of offered(oddTiles, (m) => forwardCandidates(g, m))) {
+    const [got] = await runner.run(forwardRecipe(plain, machine, tile), inputs, [guarded(y)])
+    compare(`${name} ${tileName(tile)}`, got, want, 4)
   }
   await checkTail(name, { ...plain, tail }, inputs, want)
 }
 
 async function checkTail(
   name: string,
-  problem: Parameters<typeof chooseForward>[0],
+  problem: ForwardProblem,
   inputs: Float32Array[],
   raw: Reference,
 ) {
@@ -174,14 +152,14 @@ async function checkTail(
   const value = raw.value.map(add)
   const relu = value.map((v, i) => Math.max(v, 0) + residual[i] * 0.5)
   const masked = value.map((v, i) => v * mask[i])
-  const { kernel, params, grid } = chooseForward(problem, caps)
-  const buffers = [0, 1, 2, 3, 4, 5].map(input).concat([0, 1].map(output))
-  const recipe = { scratch: [], dispatches: [{ kernel, buffers, params: words(...params), grid }] }
   const outputs = [guarded(value.length), guarded(value.length)]
   const extra = [bias, shifted(residual, 4), new Uint32Array(bytes.buffer), Float32Array.of(0.5)]
-  const got = await runner.run(recipe, [...inputs, ...extra], outputs)
-  compare(`${name} tail 0`, got[0], { value: relu, bound }, 4)
-  compare(`${name} tail 1`, got[1], { value: masked, bound }, 4)
+  for (const machine of machines) {
+    const recipe = forwardRecipe(problem, machine)
+    const got = await runner.run(recipe, [...inputs, ...extra], outputs)
+    compare(`${name} tail 0`, got[0], { value: relu, bound }, 4)
+    compare(`${name} tail 1`, got[1], { value: masked, bound }, 4)
+  }
 }
 
 async function checkWeightGrad(name: string, geometry: Geometry) {
@@ -191,12 +169,9 @@ async function checkWeightGrad(name: string, geometry: Geometry) {
   const g = { ...geometry, xStart: 8, yStart: 4 }
   const problem = { ...g, xAccess: 'read', dyAccess: 'read_write', dwAccess: 'read_write' } as const
   const inputs = [shifted(data[0], 8), shifted(data[1], 4)]
-  const choices = weightTiles.map((t) => weightGradWith(problem, t, caps))
-  choices.push(...machines.map((m) => chooseWeightGrad(problem, m)))
-  for (const choice of choices) {
-    const recipe = weightGradRecipeOf(problem, choice, caps)
-    const [got] = await runner.run(recipe, inputs, [guarded(w)])
-    compare(`${name} ${choice.kernel.key} ${choice.splits} strips`, got, want)
+  for (const { tile, machine } of offered(oddWeightTiles, (m) => weightCandidates(g, m))) {
+    const [got] = await runner.run(weightGradRecipe(problem, machine, tile), inputs, [guarded(w)])
+    compare(`${name} ${tileName(tile)}`, got, want)
   }
 }
 

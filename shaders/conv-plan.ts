@@ -1,13 +1,13 @@
-// Which schedule and tile compute a convolution, from its sizes and the machine. Pure functions; the table at the
-// top is all that a tuner would replace.
+// From a convolution and a tile to kernels, their parameters and grids. (conv-choice.ts chooses the tile.)
 
+import { defaultForward, defaultWeight, extent, type Tile, type WeightTile } from './conv-choice.ts'
 import { convDirect } from './conv-direct.ts'
 import type { ForwardSpec } from './conv-frame.ts'
 import { type Geometry, paramsOf, pixelsOf } from './conv-index.ts'
-import { convSubgroup, subgroupFits } from './conv-subgroup.ts'
-import { type Block, convTile, tileFits } from './conv-tile.ts'
-import { convWeightGrad, sumParts, type WeightRegisters, weightGradSlots } from './conv-weight.ts'
-import { convWeightTile, type WeightBlock } from './conv-weight-tile.ts'
+import { convSubgroup } from './conv-subgroup.ts'
+import { convTile } from './conv-tile.ts'
+import { convWeightGrad, sumParts, weightGradSlots } from './conv-weight.ts'
+import { convWeightTile } from './conv-weight-tile.ts'
 import {
   type Access,
   type Caps,
@@ -20,16 +20,6 @@ import {
   type Tail,
   words,
 } from './kernel.ts'
-
-/** A forward tile: pixels × vec4s of channels per invocation, and invocations. */
-export type Tile =
-  | {
-      readonly schedule: 'direct' | 'subgroup'
-      readonly rows: number
-      readonly cols: number
-      readonly lanes: number
-    }
-  | ({ readonly schedule: 'tile' } & Block)
 
 /** What to run: `params` are the uniform words (see conv-index.ts), negative ones in two's complement. */
 export interface Choice {
@@ -51,59 +41,8 @@ export interface WeightGradProblem extends Geometry {
   readonly dwAccess: Access
 }
 
-const software = (caps: Caps) => caps.kind === 'lavapipe' || caps.kind === 'swiftshader'
-
-/** vec4s of output channels per invocation: 1, 2 or 4, the most that wastes no more than fewer would. */
-function colsFor(cout: number): 1 | 2 | 4 {
-  const quads = Math.ceil(cout / 4)
-  if (quads === 1) return 1
-  return 4 * Math.ceil(quads / 4) === 2 * Math.ceil(quads / 2) ? 4 : 2
-}
-
-/** On software drivers, rows × cols by `colsFor`. More than 12 sums leave the registers of AVX-512, more than 8
- * those of SwiftShader. */
-const SOFTWARE = {
-  lavapipe: { 1: [4, 1], 2: [4, 2], 4: [3, 4] },
-  swiftshader: { 1: [4, 1], 2: [4, 2], 4: [4, 2] },
-} as const
-
-/** On GPUs: the smallest block that covers the output channels, down to half of one. 48, 96, … channels have their own
- * width (FRRN's), as 64 wide tiles would waste a quarter. */
-const block = (rows: number, cols: number, across: number, lanes: number) => ({
-  schedule: 'tile' as const,
-  rows,
-  cols,
-  lanes,
-  across,
-  depth: 16,
-})
-const NARROW = block(4, 1, 4, 64) // 64 pixels × 16 channels
-const MIDDLE = block(8, 2, 4, 64) // 128 × 32
-const WIDE = block(8, 2, 8, 64) // 64 × 64
-const FORTY8 = block(8, 2, 6, 96) // 128 × 48
-
-function blockFor(cout: number): { readonly schedule: 'tile' } & Block {
-  if (cout <= 16) return NARROW
-  if (cout <= 32) return MIDDLE
-  return Math.ceil(cout / 48) * 48 < Math.ceil(cout / 64) * 64 ? FORTY8 : WIDE
-}
-
-function forwardTile({ cin, cout }: Geometry, caps: Caps): Tile {
-  const cols = colsFor(cout)
-  const narrow = cols === 1 ? 1 : 2
-  if (caps.kind === 'lavapipe' || caps.kind === 'swiftshader') {
-    if (!subgroupFits(cin, caps.subgroupSize, 8))
-      return { schedule: 'direct', rows: 4, cols: narrow, lanes: 8 }
-    const [rows, columns] = SOFTWARE[caps.kind][cols]
-    return { schedule: 'subgroup', rows, cols: columns, lanes: 8 }
-  }
-  const tile = blockFor(cout)
-  const fits = tileFits(cin, tile, caps.maxWorkgroupStorage, caps.maxInvocations)
-  return cin >= 8 && fits ? tile : { schedule: 'direct', rows: 4, cols: narrow, lanes: 64 }
-}
-
 /** The kernel of a convolution with a given tile. */
-export function forwardWith(problem: ForwardProblem, tile: Tile, caps: Caps): Choice {
+function forwardWith(problem: ForwardProblem, tile: Tile, caps: Caps): Choice {
   const { cin, cout, divY, divX, mulY, mulX, batch } = problem
   const divided = divY > 1 || divX > 1
   if (divided && (mulY !== 1 || mulX !== 1 || batch !== 1))
@@ -132,13 +71,14 @@ function kernelOf(spec: ForwardSpec, tile: Tile, caps: Caps): Kernel {
   return tile.schedule === 'subgroup' ? convSubgroup(spec, caps.subgroupSize) : convDirect(spec)
 }
 
-/** The kernel, parameters and grid of a convolution, its input gradient or a matrix product. */
-export const chooseForward = (problem: ForwardProblem, caps: Caps): Choice =>
-  forwardWith(problem, forwardTile(problem, caps), caps)
-
-/** Inputs x, w, the tail's operands; outputs those of the tail. */
-export function forwardRecipe(problem: ForwardProblem, caps: Caps): Recipe {
-  const { kernel, params, grid } = chooseForward(problem, caps)
+/** How a convolution, its input gradient or a matrix product is computed: inputs x, w, the tail's operands; outputs those of
+ * the tail. `tile` is one of its `forwardCandidates`. */
+export function forwardRecipe(
+  problem: ForwardProblem,
+  caps: Caps,
+  tile: Tile = defaultForward(problem, caps),
+): Recipe {
+  const { kernel, params, grid } = forwardWith(problem, tile, caps)
   const { operands, outputs } = problem.tail
   const inputs = Array.from({ length: 2 + operands.length }, (_, i) => input(i))
   const buffers = [...inputs, ...outputs.map((_, i) => output(i))]
@@ -158,48 +98,9 @@ function slabs(dispatch: Dispatch, { maxWorkgroupsPerDimension: most }: Caps): D
   })
 }
 
-/** A weight gradient's tile, and how many strips the pixels are cut into. */
-export type WeightTile = { readonly splits: number } & (
-  | ({ readonly schedule: 'registers' } & WeightRegisters)
-  | ({ readonly schedule: 'tile' } & WeightBlock)
-)
-
-/** Workgroups that keep a machine busy, and pixels that are worth a strip of their own. */
-const FEW = { groups: 32, pixels: 128 }
-const MANY = { groups: 1024, pixels: 64 }
-
-/** Weights that one workgroup sums, as quads of channels and vec4s of outputs. */
-const extent = (tile: WeightTile) =>
-  tile.schedule === 'tile'
-    ? { quads: (tile.lanes / tile.across) * tile.rows, columns: tile.across * tile.cols }
-    : { quads: tile.lanes, columns: tile.cols }
-
-function weightTile(g: Geometry, caps: Caps): WeightTile {
-  const tile = unsplit(g, caps)
-  if (g.batch > 1) return { ...tile, splits: g.batch }
-  const { quads, columns } = extent(tile)
-  const rows = Math.ceil((g.kh * g.kw * Math.ceil(g.cin / 4)) / quads)
-  const tiles = rows * Math.ceil(g.cout / (4 * columns))
-  const want = software(caps) ? FEW : MANY
-  const pixels = g.n * g.oh * g.ow
-  const splits = Math.min(Math.ceil(want.groups / tiles), Math.ceil(pixels / want.pixels))
-  return { ...tile, splits: Math.max(1, splits) }
-}
-
-function unsplit(g: Geometry, caps: Caps): WeightTile {
-  if (software(caps)) {
-    const cols = colsFor(g.cout)
-    const subgroup = [4, 8].includes(caps.subgroupSize) ? caps.subgroupSize : 0
-    return { schedule: 'registers', cols, lanes: 8, subgroup, splits: 1 }
-  }
-  // 64 × 64, 128 × 48, 128 × 32 or 64 × 16 weights, as in the forward pass; 4 to 8 KiB.
-  const { rows, ...block } = blockFor(g.cout)
-  return { ...block, rows: rows / 4, depth: 8, splits: 1 }
-}
-
 /** The kernel of a weight gradient with a given tile; its `part` has splits × the elements of dw. A batch of products xᵀ·dy
  * is one whose strips are the entries, and whose parts are the result. */
-export function weightGradWith(
+function weightGradWith(
   problem: WeightGradProblem,
   tile: WeightTile,
   caps: Caps,
@@ -224,20 +125,13 @@ export function weightGradWith(
   return { kernel, params: paramsOf(problem, columnTiles, strip), grid: [x, y, splits], splits }
 }
 
-/** The kernel, parameters, grid and number of strips of a weight gradient. */
-export const chooseWeightGrad = (problem: WeightGradProblem, caps: Caps) =>
-  weightGradWith(problem, weightTile(problem, caps), caps)
-
-/** Inputs x, dy; output dw. */
-export const weightGradRecipe = (problem: WeightGradProblem, caps: Caps): Recipe =>
-  weightGradRecipeOf(problem, chooseWeightGrad(problem, caps), caps)
-
-/** The same with a kernel that is already chosen. */
-export function weightGradRecipeOf(
+/** How a weight gradient is computed: inputs x, dy; output dw. `tile` is one of its `weightCandidates`. */
+export function weightGradRecipe(
   problem: WeightGradProblem,
-  { kernel, params, grid, splits }: ReturnType<typeof chooseWeightGrad>,
   caps: Caps,
+  tile: WeightTile = defaultWeight(problem, caps),
 ): Recipe {
+  const { kernel, params, grid, splits } = weightGradWith(problem, tile, caps)
   const size = problem.kh * problem.kw * problem.cin * problem.cout
   const parts = problem.batch > 1 ? 1 : splits
   const first = { kernel, buffers: weightGradSlots(parts), params: words(...params), grid }
