@@ -168,15 +168,18 @@ function lowerPointwise(node: Node, bound: readonly Bound[], info: LowerInfo) {
     constants.map((_, i) => `c${i}`),
     'e',
   )
-  return pointwise({
-    count: sizeOf(shape),
-    shape,
-    inputs,
-    outputs,
-    constants,
-    key: `${key.code}>${key.results} ${constants.length}`,
-    emit,
-  })
+  return pointwise(
+    {
+      count: sizeOf(shape),
+      shape,
+      inputs,
+      outputs,
+      constants,
+      key: `${key.code}>${key.results} ${constants.length}`,
+      emit,
+    },
+    info.caps,
+  )
 }
 
 /** How elements of `x` are found from the index of an output element. */

@@ -12,10 +12,14 @@
 //   general  in[Σ coordinate·stride]    anything else, up to 6 axes
 //
 // Division and remainder are by run-time values and cost a little; they happen once per four elements where the
-// period is a multiple of four (the vector path).
+// period is a multiple of four (the vector path). There, an invocation makes several groups of four, a whole number
+// of periods apart, so that it reads what repeats in each period, and scalars, once:
+//
+//   i = i₀, i₀ + span, i₀ + 2·span, …        span a multiple of period / 4, neighbours in neighbouring invocations
 
 import {
   type Access,
+  type Caps,
   type Dispatch,
   declare,
   type Elem,
@@ -63,8 +67,21 @@ export interface PointwiseKernel {
 
 const workgroup = 64
 
+/** Groups of four that one invocation makes: on software drivers each load that is saved counts; a GPU needs some 2¹⁸
+ * invocations first. */
+const groupsEach = (quads: number, { kind }: Caps) =>
+  kind === 'lavapipe' || kind === 'swiftshader'
+    ? 16
+    : Math.max(1, Math.min(8, Math.floor(quads / 2 ** 18)))
+
+/** Invocations of a kernel with a period: a whole number of periods of groups of four. */
+function spanOf(quads: number, period: number, caps: Caps): number {
+  const columns = period / 4
+  return columns * Math.ceil(Math.ceil(quads / columns) / groupsEach(quads, caps))
+}
+
 /** The dispatch of a pointwise kernel. */
-export function pointwise(k: PointwiseKernel): Dispatch {
+export function pointwise(k: PointwiseKernel, caps: Caps): Dispatch {
   const vec = k.inputs.every(
     (i) =>
       i.mode === 'same' ||
@@ -77,12 +94,17 @@ export function pointwise(k: PointwiseKernel): Dispatch {
     .join(',')
   const outs = k.outputs.map((o) => o.elem + (o.inPlace ? '!' : '')).join(',')
   const rank = k.inputs.some((i) => i.mode === 'general') ? k.shape.length : 0
-  const params = packParams(k, rank)
+  const quads = Math.ceil(k.count / 4)
+  const periods = new Set(k.inputs.flatMap((i) => (i.mode === 'channel' ? [i.period] : [])))
+  const [period] = periods
+  const repeats = vec && periods.size === 1
+  const span = repeats ? spanOf(quads, period, caps) : quads
+  const params = packParams(k, rank, span)
   return {
     kernel: {
-      key: `pointwise ${layout}>${outs} ${vec ? 'v' : 's'}${rank} ${k.key}`,
+      key: `pointwise ${layout}>${outs} ${repeats ? 'r' : vec ? 'v' : 's'}${rank} ${k.key}`,
       get code() {
-        return source(k, vec, rank, params.length)
+        return source(k, { vec, repeats }, rank, params.length)
       },
       access: [
         ...k.inputs.map((i) => (i.writes === undefined ? i.access : 'read_write')),
@@ -94,18 +116,20 @@ export function pointwise(k: PointwiseKernel): Dispatch {
     },
     buffers: [...k.inputs.map((i) => i.slot), ...fresh.map((o) => o.slot)],
     params,
-    grid: gridFor(Math.ceil(k.count / 4), workgroup),
+    grid: gridFor(span, workgroup),
   }
 }
 
-// Uniform words: count, then the constants, then each input's period, then shape and strides of general inputs.
-function packParams(k: PointwiseKernel, rank: number): Uint32Array {
+// Uniform words: count, span, then the constants, then each input's period, then shape and strides of general inputs.
+function packParams(k: PointwiseKernel, rank: number, span: number): Uint32Array {
   const general = k.inputs.filter((i) => i.mode === 'general')
-  const length = 1 + k.constants.length + k.inputs.length + (rank ? rank * (1 + general.length) : 0)
+  const length =
+    firstConstant + k.constants.length + k.inputs.length + (rank ? rank * (1 + general.length) : 0)
   const params = new Uint32Array(Math.ceil(length / 4) * 4)
   params[0] = k.count
-  new Float32Array(params.buffer).set(k.constants, 1)
-  let at = 1 + k.constants.length
+  params[1] = span
+  new Float32Array(params.buffer).set(k.constants, firstConstant)
+  let at = firstConstant + k.constants.length
   for (const i of k.inputs) params[at++] = i.period
   if (rank) {
     params.set(k.shape, at)
@@ -116,11 +140,23 @@ function packParams(k: PointwiseKernel, rank: number): Uint32Array {
   return params
 }
 
+const firstConstant = 2
 const word = (i: number) => `p[${i >> 2}].${'xyzw'[i & 3]}`
 
-function source(k: PointwiseKernel, vec: boolean, rank: number, paramWords: number): string {
-  const constants = k.constants.map((_, i) => `vec4f(bitcast<f32>(${word(1 + i)}))`)
-  const periodAt = 1 + k.constants.length
+/** Whether the loads are of vectors, and whether an invocation makes several that are whole periods apart. */
+interface Layout {
+  readonly vec: boolean
+  readonly repeats: boolean
+}
+
+function source(
+  k: PointwiseKernel,
+  { vec, repeats }: Layout,
+  rank: number,
+  paramWords: number,
+): string {
+  const constants = k.constants.map((_, i) => `vec4f(bitcast<f32>(${word(firstConstant + i)}))`)
+  const periodAt = firstConstant + k.constants.length
   const shapeAt = periodAt + k.inputs.length
   let general = 0
   const names = k.inputs.map((_, i) => `a${i}`)
@@ -132,7 +168,7 @@ function source(k: PointwiseKernel, vec: boolean, rank: number, paramWords: numb
       return splat(names[i], input, `${loadScalarOf(input, `x${i}`, '0u')}`)
     if (input.mode === 'same') return `let ${names[i]} = ${loadVec(`x${i}`, input.elem, 'i')};`
     if (vec && input.mode === 'channel')
-      return `let ${names[i]} = ${loadVec(`x${i}`, input.elem, `i % (${period} / 4u)`)};`
+      return `let ${names[i]} = ${loadVec(`x${i}`, input.elem, `first % (${period} / 4u)`)};`
     if (vec && input.mode === 'row')
       return splat(names[i], input, loadScalarOf(input, `x${i}`, `(i * 4u) / ${period}`))
     const strides = shapeAt + rank * ++general
@@ -171,14 +207,20 @@ ${decls.join('\n')}
 ${rank ? coordinates(rank, shapeAt) : ''}${helpers}${mathFor(helpers + code)}
 @compute @workgroup_size(${workgroup})
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.y * groups.x * ${workgroup}u + id.x;
-  if (i * 4u >= ${word(0)}) { return; }
+  let first = id.y * groups.x * ${workgroup}u + id.x;
+  if (first >= ${word(1)}) { return; }
+  ${repeats ? loads.filter((_, i) => !moves(k.inputs[i])).join('\n  ') : ''}
+  ${repeats ? `for (var i = first; i * 4u < ${word(0)}; i += ${word(1)}) {` : 'let i = first;'}
   let e = min(vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(${word(0)} - 1u));
-  ${loads.join('\n  ')}
+  ${loads.filter((_, i) => !repeats || moves(k.inputs[i])).join('\n  ')}
   ${code}
   ${stores.join('\n  ')}
+  ${repeats ? '}' : ''}
 }`
 }
+
+/** Whether it is another value in the next period. */
+const moves = ({ mode }: PointwiseInput) => mode !== 'channel' && mode !== 'scalar'
 
 const loadScalarOf = (input: PointwiseInput, name: string, at: string) =>
   loadScalar(name, input.elem, at)
