@@ -24,10 +24,11 @@ export type WeightTile = { readonly splits: number } & (
   | ({ readonly schedule: 'tile' } & WeightBlock)
 )
 
-/** The name of a tile, the same for equal tiles only: 'subgroup 3x4x8', 'tile 8x2x64x8x16'. */
+/** The name of a tile, the same for equal tiles only, strips aside: 'subgroup cols4 lanes8 rows3'. */
 export function tileName(tile: Tile | WeightTile): string {
   const { schedule, ...sizes } = tile
   const size = Object.entries(sizes)
+    .filter(([key]) => key !== 'splits')
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}${value}`)
   return `${schedule} ${size.join(' ')}`
@@ -122,6 +123,22 @@ export function defaultForward(g: Geometry, caps: Caps): Tile {
   const tile = blockFor(g.cout)
   return g.cin >= 8 && fits(g, tile, caps) ? tile : direct(4, narrow, 64)
 }
+
+/** What is taken: the tile that was measured to be the fastest, where one was and it can run here; else the default. */
+export const chosenForward = (g: Geometry, caps: Caps): Tile =>
+  measured(caps.tuning?.tileFor('forward', g), () => forwardCandidates(g, caps)) ??
+  defaultForward(g, caps)
+
+/** The same of a weight gradient. */
+export const chosenWeight = (g: Geometry, caps: Caps): WeightTile =>
+  measured(caps.tuning?.tileFor('weight', g), () => weightCandidates(g, caps)) ??
+  defaultWeight(g, caps)
+
+const measured = <T extends Tile | WeightTile>(
+  name: string | undefined,
+  candidates: () => readonly T[],
+): T | undefined =>
+  name === undefined ? undefined : candidates().find((tile) => tileName(tile) === name)
 
 /** Workgroups that keep a machine busy, and pixels that are worth a strip of their own. */
 const FEW = { groups: 32, pixels: 128 }

@@ -1,6 +1,6 @@
 // From a convolution and a tile to kernels, their parameters and grids. (conv-choice.ts chooses the tile.)
 
-import { defaultForward, defaultWeight, extent, type Tile, type WeightTile } from './conv-choice.ts'
+import { chosenForward, chosenWeight, extent, type Tile, type WeightTile } from './conv-choice.ts'
 import { convDirect } from './conv-direct.ts'
 import type { ForwardSpec } from './conv-frame.ts'
 import { type Geometry, paramsOf, pixelsOf } from './conv-index.ts'
@@ -76,7 +76,7 @@ function kernelOf(spec: ForwardSpec, tile: Tile, caps: Caps): Kernel {
 export function forwardRecipe(
   problem: ForwardProblem,
   caps: Caps,
-  tile: Tile = defaultForward(problem, caps),
+  tile: Tile = chosenForward(problem, caps),
 ): Recipe {
   const { kernel, params, grid } = forwardWith(problem, tile, caps)
   const { operands, outputs } = problem.tail
@@ -129,7 +129,7 @@ function weightGradWith(
 export function weightGradRecipe(
   problem: WeightGradProblem,
   caps: Caps,
-  tile: WeightTile = defaultWeight(problem, caps),
+  tile: WeightTile = chosenWeight(problem, caps),
 ): Recipe {
   const { kernel, params, grid, splits } = weightGradWith(problem, tile, caps)
   const size = problem.kh * problem.kw * problem.cin * problem.cout

@@ -7,6 +7,8 @@
 // - A storage buffer is declared `array<T>` or `array<vec4<T>>`. The same bytes may be bound either way.
 // - u8 values are packed four to a word.
 
+import type { Tuned } from './problem-class.ts'
+
 /** How one storage binding is declared. Activations live in shared slabs and are always bound
  * `read_write` (WebGPU then allows disjoint ranges of one buffer in one dispatch); parameters and
  * inputs have buffers of their own and are bound `read`. */
@@ -103,6 +105,8 @@ export interface Caps {
   readonly maxWorkgroupStorage: number
   readonly maxInvocations: number
   readonly maxWorkgroupsPerDimension: number
+  /** Choices that were measured here; without them everything has its default. */
+  readonly tuning?: Tuned
 }
 
 /** A buffer that a dispatch binds: an input or output of the op, or scratch memory that lives only inside it. */
