@@ -5,9 +5,10 @@ import type { Access, Caps, Operand, Recipe, Slot } from '../shaders/kernel.ts'
 import { identityTail, input, output, type Tail } from '../shaders/kernel.ts'
 import { type Mode, type PointwiseInput, pointwise } from '../shaders/pointwise.ts'
 import { plainLoad } from '../shaders/reduce.ts'
-import { type Shape, sameShape, showType, sizeOf, stridesOf, type TensorType } from './dtype.ts'
+import { type Shape, sameShape, showType, sizeOf, stridesOf } from './dtype.ts'
+import { emitSteps, pasted } from './expressions.ts'
 import { tailMode } from './fuse-join.ts'
-import { assignedBy, type Body, bodyOf, type Ref, type Step, typeOf } from './fused.ts'
+import { assignedBy, bodyOf, typeOf } from './fused.ts'
 import { identity } from './graph.ts'
 import type { Bound, LowerContext, Prologue, StructuredOp } from './op.ts'
 import type { Node, Tensor, Variable } from './tensor.ts'
@@ -57,7 +58,8 @@ function plainContext(
   caps: Caps,
 ): LowerContext<Node['attrs']> {
   const { types: outputs, attrs } = node
-  return { inputs, outputs, attrs, caps, tail: identityTail, prologue: loadOf(inputs) }
+  const tail = { ...identityTail, outputs: outputs.map((t) => t.dtype) }
+  return { inputs, outputs, attrs, caps, tail, prologue: loadOf(inputs) }
 }
 
 /** Loads each value as it is, from buffers bound as they are. */
@@ -66,66 +68,11 @@ const loadOf = (inputs: readonly Bound[]): Prologue => ({
   operands: inputs.map((b) => ({ access: b.access, elem: b.dtype, mode: 'same' })),
 })
 
-// ---- expressions
-
-const literal = (value: number): string => {
-  const bits = new Uint32Array(new Float32Array([value]).buffer)[0]
-  return `vec4f(bitcast<f32>(0x${bits.toString(16)}u))`
-}
-
-/** WGSL of `steps`, given the names of values computed elsewhere. Constants become literals unless `constant` names
- * them. */
-function emitSteps(
-  body: Body,
-  skip: (step: number) => string | undefined,
-  inputs: readonly string[],
-  types: readonly TensorType[],
-  index: string,
-  constant: (value: number) => string = literal,
-): { code: string; name: (ref: Ref) => string } {
-  const lines: string[] = []
-  const names: string[] = []
-  const name = (ref: Ref) => ('input' in ref ? inputs[ref.input] : names[ref.step])
-  body.steps.forEach((step, i) => {
-    const given = skip(i)
-    if (given !== undefined) {
-      names[i] = given
-      return
-    }
-    names[i] = `s${i}`
-    lines.push(`let s${i} = ${expression(step, body, name, types, index, constant)};`)
-  })
-  return { code: lines.join('\n    '), name }
-}
-
-function expression(
-  step: Step,
-  body: Body,
-  name: (ref: Ref) => string,
-  types: readonly TensorType[],
-  index: string,
-  constant: (value: number) => string,
-): string {
-  const { op, attrs, args } = step
-  if (op.kind !== 'pointwise') throw new Error(`${op.name} is not pointwise`)
-  const out = step.types[0].dtype
-  const env = {
-    index,
-    constants: op.constants(attrs).map(constant),
-    types: args.map((a) => typeOf(body, a, types).dtype),
-    out,
-  }
-  const value = op.wgsl(args.map(name), env, attrs)
-  // In memory a u8 wraps at 256; it must do so in a register too.
-  return out === 'u8' ? `(${value} & vec4u(255u))` : value
-}
-
 // ---- pointwise kernels
 
 function lowerPointwise(node: Node, bound: readonly Bound[], info: LowerInfo) {
   const body = bodyOf(node)
   const shape = node.types[0].shape
-  const constants: number[] = []
   const writes = node.types.map(
     (_, r) => assignedBy(node, r)?.attrs.variable as Variable | undefined,
   )
@@ -148,36 +95,8 @@ function lowerPointwise(node: Node, bound: readonly Bound[], info: LowerInfo) {
     elem: t.dtype,
     inPlace: inputs.some((x) => x.writes === i),
   }))
-  const emit = (names: readonly string[], given: readonly string[], index: string) => {
-    let next = 0
-    const { code, name } = emitSteps(
-      body,
-      () => undefined,
-      names,
-      bound,
-      index,
-      () => given[next++],
-    )
-    return { code, results: body.results.map(name) }
-  }
-  for (const s of body.steps)
-    if (s.op.kind === 'pointwise') constants.push(...s.op.constants(s.attrs))
-  const names = bound.map((_, i) => `a${i}`)
-  const key = emit(
-    names,
-    constants.map((_, i) => `c${i}`),
-    'e',
-  )
   return pointwise(
-    {
-      count: sizeOf(shape),
-      shape,
-      inputs,
-      outputs,
-      constants,
-      key: `${key.code}>${key.results} ${constants.length}`,
-      emit,
-    },
+    { count: sizeOf(shape), shape, inputs, outputs, ...pasted(body, bound) },
     info.caps,
   )
 }

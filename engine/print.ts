@@ -173,6 +173,42 @@ export function printPlan(plan: Plan): string {
   ].join('\n')
 }
 
+/** Dispatches and distinct pipelines of one kind of kernel. */
+export interface Kind {
+  readonly kind: string
+  readonly dispatches: number
+  readonly pipelines: number
+}
+
+/** A plan's dispatches and pipelines by the family of their kernel, most dispatches first. A pipeline is counted where it is
+ * first used, so that the kinds add up to the plan. */
+export function kindsOf(plan: Plan): Kind[] {
+  const kinds = new Map<string, { dispatches: number; pipelines: number }>()
+  const seen = new Set<string>()
+  for (const { dispatch } of plan.steps.flatMap((s) => s.dispatches)) {
+    const { key } = dispatch.kernel
+    const [kind] = key.split(/[ /]/, 1)
+    const known = kinds.get(kind) ?? { dispatches: 0, pipelines: 0 }
+    kinds.set(kind, known)
+    known.dispatches++
+    if (!seen.has(key)) known.pipelines++
+    seen.add(key)
+  }
+  return [...kinds]
+    .map(([kind, n]) => ({ kind, ...n }))
+    .sort((a, b) => b.dispatches - a.dispatches || b.pipelines - a.pipelines)
+}
+
+/** `kindsOf` as a table. */
+export function printKinds(plan: Plan): string {
+  const rows = kindsOf(plan).map((k) => [String(k.dispatches), String(k.pipelines), k.kind])
+  const total = [plan.steps.reduce((n, s) => n + s.dispatches.length, 0), plan.kernels.size]
+  return columns(
+    [['dispatches', 'pipelines', 'kernel'], ...rows, [...total.map(String), 'in all']],
+    new Set([0, 1]),
+  ).join('\n')
+}
+
 const count = (n: number, what: string, plural = 's') => `${n} ${what}${n === 1 ? '' : plural}`
 
 function printSummary(s: PlanSummary, steps: readonly PlanStep[]): string[] {
