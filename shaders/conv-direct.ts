@@ -9,12 +9,13 @@
 // (4 rows × 2 vec4 is the most that stays in registers). Each sum runs over ky, kx, c in this order whatever
 // the tile, so tiles change speed and never bits.
 
-import { columnAt, type ForwardSpec, frame, storeSums, weight } from './conv-frame.ts'
+import { columnAt, type ForwardSpec, frame, storeSums, weight, xOf } from './conv-frame.ts'
 import { overTaps, times } from './conv-index.ts'
 import type { Kernel } from './kernel.ts'
 
 export function convDirect(spec: ForwardSpec): Kernel {
   const { rows, cols, vecIn, vecOut } = spec
+  const x = xOf(spec)
   const multiply = (k: string) => /* wgsl */ `{
     ${times(cols, (j) => `let w${j} = ${weight(vecOut, 'at', j)};`)}
     at += wStep;
@@ -24,7 +25,7 @@ export function convDirect(spec: ForwardSpec): Kernel {
     body: /* wgsl */ `
   var at = wBase + tap * p.cin * wStep + ${columnAt(vecOut, 'column')};
   for (var c = 0u; c < ${vecIn ? '(p.cin >> 2u)' : 'p.cin'}; c++) {
-    ${times(rows, (i) => `let u${i} = select(${vecIn ? 'vec4f()' : '0.0'}, x[b${i} + c], v${i});`)}
+    ${times(rows, (i) => `let u${i} = select(${vecIn ? 'vec4f()' : '0.0'}, ${x.at(`b${i} + c`, 'c')}, v${i});`)}
     ${vecIn ? ['.x', '.y', '.z', '.w'].map(multiply).join('\n') : multiply('')}
   }`,
   })

@@ -2,8 +2,11 @@
 // the tail. (conv-index.ts has the mathematics.)
 
 import { PARAMS, place, times } from './conv-index.ts'
+import { type Loader, loader } from './conv-load.ts'
 import { ending } from './conv-tail.ts'
 import { type Access, declare, type Kernel, type Tail } from './kernel.ts'
+import { mathFor } from './math.ts'
+import type { Load } from './reduce.ts'
 
 /** The structure of a forward kernel. */
 export interface ForwardSpec {
@@ -19,7 +22,8 @@ export interface ForwardSpec {
   readonly cols: number
   /** Invocations of a workgroup. */
   readonly lanes: number
-  readonly xAccess: Access
+  /** How x is read. */
+  readonly x: Load
   readonly wAccess: Access
   readonly yAccess: Access
   readonly tail: Tail
@@ -40,22 +44,29 @@ export interface Schedule {
   readonly subgroups?: boolean
 }
 
-/** Bindings 1 x, 2 w, the tail's operands, the tail's outputs. */
+/** How the kernels of a spec read x. */
+export const xOf = ({ x, vecIn }: ForwardSpec): Loader => loader('x', x, vecIn, 1)
+
+/** Bindings: what x is read from, w, the tail's operands, the tail's outputs. */
 export function frame(spec: ForwardSpec, schedule: Schedule): Kernel {
-  const { divided, vecIn, vecOut, lanes, xAccess, wAccess } = spec
+  const { divided, vecIn, vecOut, lanes, wAccess } = spec
   const { name, pixels, quads, globals = '', body, subgroups = false } = schedule
-  const end = ending(spec.tail, vecOut, spec.yAccess, 3)
+  const x = xOf(spec)
+  const slot = x.access.length + 1
+  const end = ending(spec.tail, vecOut, spec.yAccess, slot + 1)
+  const half = x.half || end.half
   const flags = [divided && 'divided', vecIn && 'vecIn', vecOut && 'vecOut'].filter(Boolean)
   return {
-    key: ['conv', name, ...flags, xAccess, wAccess, end.key].join('/'),
-    access: [xAccess, wAccess, ...end.access],
-    ...features(end.half, subgroups),
+    key: ['conv', name, ...flags, x.key, wAccess, end.key].join('/'),
+    access: [...x.access, wAccess, ...end.access],
+    ...features(half, subgroups),
     get code() {
-      return /* wgsl */ `${end.enable}${subgroups ? 'enable subgroups;' : ''}
+      return /* wgsl */ `${half ? 'enable f16;' : ''}${subgroups ? 'enable subgroups;' : ''}
 ${PARAMS}
-${declare(1, 'x', xAccess, 'f32', vecIn)}
-${declare(2, 'w', wAccess, 'f32', vecOut)}
+${x.functions}
+${declare(slot, 'w', wAccess, 'f32', vecOut)}
 ${end.functions}
+${mathFor(x.work + end.work)}
 ${place(divided)}
 ${globals}
 @compute @workgroup_size(${lanes})

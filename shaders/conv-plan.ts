@@ -20,6 +20,7 @@ import {
   type Tail,
   words,
 } from './kernel.ts'
+import { type Load, plainLoad } from './reduce.ts'
 
 /** What to run: `params` are the uniform words (see conv-index.ts), negative ones in two's complement. */
 export interface Choice {
@@ -30,6 +31,8 @@ export interface Choice {
 
 export interface ForwardProblem extends Geometry {
   readonly xAccess: Access
+  /** Pointwise work while x is read; default: x is read as it is. Its operands take the place of x among the inputs. */
+  readonly x?: Load
   readonly wAccess: Access
   readonly yAccess: Access
   readonly tail: Tail
@@ -38,6 +41,9 @@ export interface ForwardProblem extends Geometry {
 export interface WeightGradProblem extends Geometry {
   readonly xAccess: Access
   readonly dyAccess: Access
+  /** Pointwise work while x and dy are read, as above. */
+  readonly x?: Load
+  readonly dy?: Load
   readonly dwAccess: Access
 }
 
@@ -48,12 +54,12 @@ function forwardWith(problem: ForwardProblem, tile: Tile, caps: Caps): Choice {
   if (divided && (mulY !== 1 || mulX !== 1 || batch !== 1))
     throw new Error('a divided convolution has mul = 1 and no batch')
   const { rows, cols, lanes } = tile
-  const { xAccess, wAccess, yAccess, tail } = problem
+  const { wAccess, yAccess, tail } = problem
   const spec: ForwardSpec = {
     divided,
     vecIn: cin % 4 === 0,
     vecOut: cout % 4 === 0,
-    ...{ rows, cols, lanes, xAccess, wAccess, yAccess, tail },
+    ...{ rows, cols, lanes, x: xOf(problem), wAccess, yAccess, tail },
   }
   const across = tile.schedule === 'tile' ? tile.across : 1
   const columnTiles = Math.ceil(cout / (4 * cols * across))
@@ -66,13 +72,16 @@ function forwardWith(problem: ForwardProblem, tile: Tile, caps: Caps): Choice {
   }
 }
 
+const xOf = ({ x, xAccess }: ForwardProblem | WeightGradProblem): Load =>
+  x ?? plainLoad(['f32'], xAccess)
+
 function kernelOf(spec: ForwardSpec, tile: Tile, caps: Caps): Kernel {
   if (tile.schedule === 'tile') return convTile(spec, tile)
   return tile.schedule === 'subgroup' ? convSubgroup(spec, caps.subgroupSize) : convDirect(spec)
 }
 
-/** How a convolution, its input gradient or a matrix product is computed: inputs x, w, the tail's operands; outputs those of
- * the tail. `tile` is one of its `forwardCandidates`. */
+/** How a convolution, its input gradient or a matrix product is computed: inputs what x is read from, w, the tail's
+ * operands; outputs those of the tail. `tile` is one of its `forwardCandidates`. */
 export function forwardRecipe(
   problem: ForwardProblem,
   caps: Caps,
@@ -80,7 +89,8 @@ export function forwardRecipe(
 ): Recipe {
   const { kernel, params, grid } = forwardWith(problem, tile, caps)
   const { operands, outputs } = problem.tail
-  const inputs = Array.from({ length: 2 + operands.length }, (_, i) => input(i))
+  const before = xOf(problem).operands.length + 1
+  const inputs = Array.from({ length: before + operands.length }, (_, i) => input(i))
   const buffers = [...inputs, ...outputs.map((_, i) => output(i))]
   return {
     scratch: [],
@@ -105,7 +115,7 @@ function weightGradWith(
   tile: WeightTile,
   caps: Caps,
 ): Choice & { readonly splits: number } {
-  const { cin, cout, kh, kw, n, oh, ow, xAccess, dyAccess, dwAccess } = problem
+  const { cin, cout, kh, kw, n, oh, ow, dyAccess, dwAccess } = problem
   const { quads, columns } = extent(tile)
   // Strips of whole subgroups' worth of pixels; rounding up may leave fewer strips than asked for.
   const pixels = n * oh * ow
@@ -115,7 +125,8 @@ function weightGradWith(
   const spec = {
     vecIn: cin % 4 === 0,
     vecOut: cout % 4 === 0,
-    ...{ xAccess, dyAccess },
+    x: xOf(problem),
+    dy: problem.dy ?? plainLoad(['f32'], dyAccess),
     partAccess: splits > 1 && problem.batch === 1 ? 'read_write' : dwAccess,
   } as const
   const kernel = tile.schedule === 'tile' ? convWeightTile(spec, tile) : convWeightGrad(spec, tile)
@@ -134,7 +145,12 @@ export function weightGradRecipe(
   const { kernel, params, grid, splits } = weightGradWith(problem, tile, caps)
   const size = problem.kh * problem.kw * problem.cin * problem.cout
   const parts = problem.batch > 1 ? 1 : splits
-  const first = { kernel, buffers: weightGradSlots(parts), params: words(...params), grid }
+  const first = {
+    kernel,
+    buffers: weightGradSlots(kernel.access.length - 1, parts),
+    params: words(...params),
+    grid,
+  }
   const dispatches = slabs(first, caps)
   if (parts === 1) return { scratch: [], dispatches }
   const sum = sumParts(size, parts, problem.dwAccess)

@@ -11,7 +11,7 @@
 // Sums run in the order of `direct`, and give the same bits. Needs vecIn and subgroups of exactly s lanes.
 
 import { registerTile } from './conv-direct.ts'
-import { columnAt, type ForwardSpec, weight } from './conv-frame.ts'
+import { columnAt, type ForwardSpec, weight, xOf } from './conv-frame.ts'
 import { times } from './conv-index.ts'
 import type { Kernel } from './kernel.ts'
 
@@ -22,6 +22,7 @@ export const subgroupFits = (cin: number, subgroup: number, lanes: number) =>
 /** Bindings as `convDirect`. */
 export function convSubgroup(spec: ForwardSpec, subgroup: number): Kernel {
   const { rows, cols, vecOut } = spec
+  const x = xOf(spec)
   const loads = Math.ceil((4 * cols) / subgroup)
   const xyzw = ['x', 'y', 'z', 'w']
   const products = (k: number, j: number) => {
@@ -40,7 +41,7 @@ export function convSubgroup(spec: ForwardSpec, subgroup: number): Kernel {
   })}
   for (var c = 0u; c < (p.cin >> 2u); c++) {
     ${times(loads, (q) => `let l${q} = ${weight(vecOut, `at${q}`, 0)}; at${q} += 4u * wStep;`)}
-    ${times(rows, (i) => `let u${i} = select(vec4f(), x[b${i} + c], v${i});`)}
+    ${times(rows, (i) => `let u${i} = select(vec4f(), ${x.at(`b${i} + c`, 'c')}, v${i});`)}
     ${times(4, (k) => times(cols, (j) => products(k, j)))}
   }`,
   })

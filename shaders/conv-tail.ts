@@ -15,12 +15,11 @@ import {
   storeVec,
   type Tail,
 } from './kernel.ts'
-import { mathFor } from './math.ts'
 
 /** What a kernel's text takes from its tail. */
 export interface Ending {
-  /** `enable` directives. */
-  readonly enable: string
+  /** The pasted tail, which may need functions of math.ts. */
+  readonly work: string
   /** Declarations and `finish(base, pixel, column, value)`: column counts vec4s and is inside of y,
    * base is y's first element. */
   readonly functions: string
@@ -41,7 +40,6 @@ export function ending(tail: Tail, vecOut: boolean, yAccess: Access, slot: numbe
   const functions = /* wgsl */ `
 ${operands.map((o, k) => declare(slot + k, `t${k}`, o.access, o.elem, vecOut && o.mode !== 'scalar')).join('\n')}
 ${outputs.map((e, k) => declare(slot + operands.length + k, `y${k}`, yAccess, e, vecOut)).join('\n')}
-${mathFor(code)}
 fn finish(base: u32, pixel: u32, column: u32, value: vec4f) {
   let o = 4u * column;
   let e = base + pixel * p.cout + o;
@@ -51,7 +49,7 @@ fn finish(base: u32, pixel: u32, column: u32, value: vec4f) {
 }`
   const mark = (o: Operand) => `${o.elem}${o.mode[0]}${o.mode[1]}${o.access === 'read' ? 'r' : 'w'}`
   return {
-    enable: half ? 'enable f16;' : '',
+    work: code,
     functions,
     key: [tail.key, ...operands.map(mark), '>', ...outputs, yAccess].join(','),
     access: [...operands.map((o) => o.access), ...outputs.map(() => yAccess)],

@@ -18,8 +18,9 @@
 // Channels past cin are loaded as zeros on both sides, so sums have the order and the bits of `direct`, but for the
 // sign of a zero. After the block tiling of S. Boehm's "How to optimize a CUDA matmul kernel" and tfjs's conv2d_mm.
 
-import { columnAt, type ForwardSpec, frame, storeSums, weight } from './conv-frame.ts'
+import { columnAt, type ForwardSpec, frame, storeSums, weight, xOf } from './conv-frame.ts'
 import { overTaps, times } from './conv-index.ts'
+import type { Loader } from './conv-load.ts'
 import type { Kernel } from './kernel.ts'
 
 /** The block: rows is a multiple of 4, depth too; `lanes` = across · down. */
@@ -44,6 +45,7 @@ export const tileFits = (cin: number, block: Block, storage: number, invocations
 /** Bindings as `convDirect`. Needs vecIn. */
 export function convTile(spec: ForwardSpec, block: Block): Kernel {
   const { divided, vecOut } = spec
+  const x = xOf(spec)
   const { rows, cols, lanes, across, depth } = block
   const down = lanes / across
   const pixelQuads = (down * rows) / 4
@@ -70,7 +72,7 @@ var<workgroup> ws: array<vec4f, ${depth * width}>;`,
     body: /* wgsl */ `
   let wTap = wBase + tap * p.cin * wStep + ${columnAt(vecOut, 'column')};
   for (var c = 0u; c < p.cin; c += ${depth}u) {
-    ${times(turns, (t) => loadX(t, units, pixelQuads + 1, turns * lanes > units))}
+    ${times(turns, (t) => loadX(x, t, units, pixelQuads + 1, turns * lanes > units))}
     for (var e = lane; e < ${depth * width}u; e += ${lanes}u) {
       let k = c + e / ${width}u;
       let source = wTap + k * wStep + ${columnAt(vecOut, `e % ${width}u`)};
@@ -103,13 +105,14 @@ const unit = (t: number, lanes: number, channelQuads: number, pixels: number) =>
   ${times(3, (i) => `let pixel${4 * t + i + 1} = next(pixel${4 * t + i});`)}`
 
 /** Four pixels × four channels, transposed. */
-function loadX(t: number, units: number, stride: number, partly: boolean): string {
+function loadX(x: Loader, t: number, units: number, stride: number, partly: boolean): string {
   const load = (i: number) =>
-    `let v${i}_ = select(vec4f(), x[b${4 * t + i} + (c >> 2u) + kq${t}], v${4 * t + i} && within);`
+    `let v${i}_ = select(vec4f(), ${x.at(`b${4 * t + i} + quad`, 'quad')}, v${4 * t + i} && within);`
   const row = (k: number) =>
     `xs[to + ${k * stride}u] = vec4f(v0_.${'xyzw'[k]}, v1_.${'xyzw'[k]}, v2_.${'xyzw'[k]}, v3_.${'xyzw'[k]});`
   return /* wgsl */ `${partly ? `if (unit${t} < ${units}u) ` : ''}{
-      let within = c + 4u * kq${t} < p.cin;
+      let quad = (c >> 2u) + kq${t};
+      let within = 4u * quad < p.cin;
       ${times(4, load)}
       let to = 4u * kq${t} * ${stride}u + mq${t};
       ${times(4, row)}

@@ -3,7 +3,10 @@
 
 import { columnAt, features } from './conv-frame.ts'
 import { PARAMS, times } from './conv-index.ts'
+import { loader } from './conv-load.ts'
 import { type Access, declare, type Kernel } from './kernel.ts'
+import { mathFor } from './math.ts'
+import type { Load } from './reduce.ts'
 
 /** The structure of a weight gradient kernel. */
 export interface WeightGradSpec {
@@ -11,8 +14,9 @@ export interface WeightGradSpec {
   readonly vecIn: boolean
   /** cout % 4 == 0 */
   readonly vecOut: boolean
-  readonly xAccess: Access
-  readonly dyAccess: Access
+  /** How x and dy are read. */
+  readonly x: Load
+  readonly dy: Load
   readonly partAccess: Access
 }
 
@@ -37,21 +41,31 @@ export interface WeightSchedule {
   readonly subgroups?: boolean
 }
 
-/** Bindings 1 x, 2 dy, 3 part [strips, kh, kw, cin, cout]. */
+/** How the kernels of a spec read x and dy. */
+const loadersOf = ({ x, dy, vecIn, vecOut }: WeightGradSpec) => ({
+  x: loader('x', x, vecIn, 1),
+  dy: loader('dy', dy, vecOut, 1 + x.operands.length),
+})
+
+/** Bindings: what x is read from, what dy is read from, part [strips, kh, kw, cin, cout]. */
 export function weightFrame(spec: WeightGradSpec, schedule: WeightSchedule): Kernel {
-  const { vecIn, vecOut, xAccess, dyAccess, partAccess } = spec
+  const { vecIn, vecOut, partAccess } = spec
+  const { x, dy } = loadersOf(spec)
+  const read = [...x.access, ...dy.access]
+  const half = x.half || dy.half
   const { name, lanes, quads, columns, rows, cols, loads, subgroups = false } = schedule
   const flags = `${vecIn ? 'vecIn' : ''}${vecOut ? 'vecOut' : ''}`
   return {
-    key: ['convWeightGrad', name, flags, xAccess, dyAccess, partAccess].join('/'),
-    access: [xAccess, dyAccess, partAccess],
-    ...features(false, subgroups),
+    key: ['convWeightGrad', name, flags, x.key, dy.key, partAccess].join('/'),
+    access: [...read, partAccess],
+    ...features(half, subgroups),
     get code() {
-      return /* wgsl */ `${subgroups ? 'enable subgroups;' : ''}
+      return /* wgsl */ `${half ? 'enable f16;' : ''}${subgroups ? 'enable subgroups;' : ''}
 ${PARAMS}
-${declare(1, 'x', xAccess, 'f32', vecIn)}
-${declare(2, 'dy', dyAccess, 'f32', vecOut)}
-${declare(3, 'part', partAccess, 'f32', vecOut)}
+${x.functions}
+${dy.functions}
+${declare(read.length + 1, 'part', partAccess, 'f32', vecOut)}
+${mathFor(x.work + dy.work)}
 ${schedule.globals ?? ''}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -103,13 +117,20 @@ const walk = (vecOut: boolean, body: string) => /* wgsl */ `
 
 const QUAD = [0, 1, 2, 3]
 
-/** Four channels of x, or zeros outside of it. */
-export const loadX = (vecIn: boolean, at = 'xAt', ix = 'ix') =>
-  `select(vec4f(), ${vecIn ? `x[${at}]` : `vec4f(${QUAD.map((c) => `x[${at} + ${c}u]`).join(', ')})`}, ${ix} >= 0 && ${ix} < xEnd)`
+/** Four channels of x, those of the lane's quad, or zeros outside of it. */
+export function loadX(spec: WeightGradSpec, at = 'xAt', ix = 'ix'): string {
+  const { x } = loadersOf(spec)
+  const one = (c: number) => x.at(`${at} + ${c}u`, `4u * quad + ${c}u`)
+  const four = spec.vecIn ? x.at(at, 'quad') : `vec4f(${QUAD.map(one).join(', ')})`
+  return `select(vec4f(), ${four}, ${ix} >= 0 && ${ix} < xEnd)`
+}
 
-/** Four outputs of dy, j vec4s right of `at`. */
-export const loadDy = (vecOut: boolean, at: string, j = 0) =>
-  vecOut ? `dy[${at} + ${j}u]` : `vec4f(${QUAD.map((o) => `dy[${at} + ${4 * j + o}u]`).join(', ')})`
+/** Four outputs of dy at `at`, vec4 `column` of a pixel. */
+export function loadDy(spec: WeightGradSpec, at: string, column: string): string {
+  const { dy } = loadersOf(spec)
+  if (spec.vecOut) return dy.at(at, column)
+  return `vec4f(${QUAD.map((o) => dy.at(`${at} + ${o}u`, `4u * (${column}) + ${o}u`)).join(', ')})`
+}
 
 /** Channels past cin and outputs past cout hold sums of whatever was read for them, and are not stored. Loops that the
  * compiler cannot unroll: copies for all sums would take longer to compile than the rest. */

@@ -19,9 +19,9 @@ import type { Kernel } from './kernel.ts'
 /** A block with rows counted in quads and depth in pixels; its quads divide its lanes. */
 export type WeightBlock = Block
 
-/** Bindings 1 x, 2 dy, 3 part [strips, kh, kw, cin, cout]. */
+/** Bindings as `weightFrame`. */
 export function convWeightTile(spec: WeightGradSpec, block: WeightBlock): Kernel {
-  const { vecIn, vecOut } = spec
+  const { vecOut } = spec
   const { rows, cols, lanes, across, depth } = block
   const down = lanes / across
   const quads = down * rows
@@ -42,12 +42,12 @@ var<workgroup> ws: array<vec4f, ${depth * width}>;`,
         let step = (r + d) * u32(p.mulX);
         let at = xAt + step * xStep;
         let ixd = ix + i32(step);
-        xs[d * ${quads}u + lane % ${quads}u] = ${loadX(vecIn, 'at', 'ixd')};
+        xs[d * ${quads}u + lane % ${quads}u] = ${loadX(spec, 'at', 'ixd')};
       }
       for (var e = lane; e < ${depth * width}u; e += ${lanes}u) {
         let d = r + e / ${width}u;
         let at = dyAt + d * dyStep + ${columnAt(vecOut, `e % ${width}u`)};
-        ws[e] = select(vec4f(), ${loadDy(vecOut, 'at')}, d < run);
+        ws[e] = select(vec4f(), ${loadDy(spec, 'at', `column + e % ${width}u`)}, d < run);
       }
       workgroupBarrier();
       for (var d = 0u; d < ${depth}u; d++) {

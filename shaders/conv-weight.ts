@@ -34,7 +34,7 @@ export interface WeightRegisters {
   readonly subgroup: number
 }
 
-/** Bindings 1 x, 2 dy, 3 part [strips, kh, kw, cin, cout]. */
+/** Bindings as `weightFrame`. */
 export function convWeightGrad(spec: WeightGradSpec, tile: WeightRegisters): Kernel {
   const { cols, lanes, subgroup } = tile
   return weightFrame(spec, {
@@ -48,10 +48,10 @@ export function convWeightGrad(spec: WeightGradSpec, tile: WeightRegisters): Ker
   })
 }
 
-const runDirect = ({ vecIn, vecOut }: WeightGradSpec, cols: number) => /* wgsl */ `
+const runDirect = (spec: WeightGradSpec, cols: number) => /* wgsl */ `
     for (var r = 0u; r < run; r++) {
-      let u = ${loadX(vecIn)};
-      ${times(cols, (j) => `let g${j} = ${loadDy(vecOut, 'dyAt', j)};`)}
+      let u = ${loadX(spec)};
+      ${times(cols, (j) => `let g${j} = ${loadDy(spec, `dyAt + ${spec.vecOut ? j : 4 * j}u`, `column + ${j}u`)};`)}
       ${multiply(cols, (j) => `g${j}`)}
       ix += p.mulX;
       xAt += u32(p.mulX) * xStep;
@@ -60,15 +60,15 @@ const runDirect = ({ vecIn, vecOut }: WeightGradSpec, cols: number) => /* wgsl *
 
 /** As many pixels at a time as one load per lane brings: their subgroup / cols · cols vec4s are numbered
  * e = pixel · cols + j, and lane e loads number e. */
-function runBySubgroup({ vecIn, vecOut }: WeightGradSpec, tile: WeightRegisters): string {
+function runBySubgroup(spec: WeightGradSpec, tile: WeightRegisters): string {
   const { cols, subgroup } = tile
   const pixels = Math.max(1, Math.floor(subgroup / cols))
   const loads = Math.ceil((pixels * cols) / subgroup)
   const e = (q: number) => `(member + ${q * subgroup}u)`
   const load = (q: number) => /* wgsl */ `
       let r${q} = r + ${e(q)} / ${cols}u;
-      let at${q} = dyAt + r${q} * dyStep + ${columnAt(vecOut, `${e(q)} % ${cols}u`)};
-      let l${q} = select(vec4f(), ${loadDy(vecOut, `at${q}`)}, r${q} < run);`
+      let at${q} = dyAt + r${q} * dyStep + ${columnAt(spec.vecOut, `${e(q)} % ${cols}u`)};
+      let l${q} = select(vec4f(), ${loadDy(spec, `at${q}`, `column + ${e(q)} % ${cols}u`)}, r${q} < run);`
   const from = (s: number, j: number) => {
     const number = s * cols + j
     return `l${Math.floor(number / subgroup)}, ${number % subgroup}u`
@@ -79,7 +79,7 @@ function runBySubgroup({ vecIn, vecOut }: WeightGradSpec, tile: WeightRegisters)
       ${times(
         pixels,
         (s) => `{
-        let u = ${loadX(vecIn)};
+        let u = ${loadX(spec)};
         ${times(cols, (j) => `let g${j} = subgroupBroadcast(${from(s, j)});`)}
         ${multiply(cols, (j) => `g${j}`)}
         ix += p.mulX;
@@ -118,9 +118,8 @@ export function sumParts(size: number, splits: number, access: Access): Dispatch
   return overIndex(kernel, count, [scratch(0), output(0)], count, splits)
 }
 
-/** The buffers of a weight gradient: inputs x, dy; output dw, or scratch 0 where it is split. */
-export const weightGradSlots = (splits: number) => [
-  input(0),
-  input(1),
+/** The buffers of a weight gradient: what x and dy are read from; output dw, or scratch 0 where it is split. */
+export const weightGradSlots = (inputs: number, splits: number) => [
+  ...Array.from({ length: inputs }, (_, i) => input(i)),
   splits > 1 ? scratch(0) : output(0),
 ]
