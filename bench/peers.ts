@@ -1,0 +1,46 @@
+// Our engine and three others over WebGPU on the same adapter, the same Dawn and the same shapes, in turns: what each row
+// takes of the device, and our share of the fastest peer that gives the same result.
+//
+//   npm run bench:peers -- [--only PART OF A ROW'S NAME] [--rounds 5] [--adapter lavapipe|swiftshader|hardware]
+//                          [--json FILE]
+//
+// Device time is how long the driver's threads were on a processor, where the system tells; on a GPU read the wall time.
+// Each engine has a process, since their WebAssembly, their pools and what they leave behind would otherwise meet.
+
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import type { AdapterChoice } from '../engine/platform.ts'
+import { compareRow } from './peers/compare.ts'
+import { installPeers } from './peers/packages.ts'
+import { EngineProcess } from './peers/process.ts'
+import { rows } from './peers/rows.ts'
+import { heading, line } from './peers/table.ts'
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '5' },
+    adapter: { type: 'string' },
+    json: { type: 'string' },
+  },
+})
+const adapter = (values.adapter ?? process.env['ATROUS_ADAPTER']) as AdapterChoice | undefined
+const folder = await installPeers()
+const engines = (['atrous', 'tfjs', 'jax', 'ort'] as const).map(
+  (engine) => new EngineProcess({ engine, adapter, folder }),
+)
+for (const e of engines) {
+  const opened = await e
+    .open()
+    .catch((error: Error) => ({ name: e.settings.engine, adapter: error.message }))
+  console.log(`${opened.name}: ${opened.adapter}`)
+}
+console.log(`\n${heading()}`)
+const results = []
+for (const row of rows.filter((r) => r.name.includes(values.only))) {
+  const result = await compareRow(row, engines, Number(values.rounds))
+  results.push(result)
+  console.log(line(result))
+}
+if (values.json) writeFileSync(values.json, JSON.stringify(results, undefined, 1))
+for (const e of engines) e.close()
