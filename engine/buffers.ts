@@ -96,6 +96,7 @@ export class Pipelines {
         buffer: { type: access === 'read' ? ('read-only-storage' as const) : ('storage' as const) },
       }))
       layout = this.#device.createBindGroupLayout({
+        label: key,
         entries: [{ binding: 0, visibility: compute, buffer: { type: 'uniform' } }, ...storage],
       })
       this.#layouts.set(key, layout)

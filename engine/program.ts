@@ -1,56 +1,29 @@
-// A compiled function on a device: pipelines, bind groups and commands for a plan, and the running of it.
+// A compiled function on a device: pipelines and buffers for a plan, and the running of it.
 
-import type { Move } from '../shaders/kernel.ts'
 import { type Buffer, usage, writePadded } from './buffers.ts'
 import type { Device } from './device.ts'
 import { DeviceTensor } from './device-tensor.ts'
 import { storageBytes } from './dtype.ts'
 import { DeviceError, OutOfMemoryError } from './errors.ts'
 import { needsOf } from './needs.ts'
-import type { Place, Plan, PlannedDispatch, PlannedMove } from './plan.ts'
-import { type Step, submissionEnds, submit, timed } from './submit.ts'
-import type { HostTensor, Node, Variable } from './tensor.ts'
+import type { Plan } from './plan.ts'
+import { Replay, type RunBuffers } from './replay.ts'
+import { submit, timed } from './submit.ts'
+import type { HostTensor, Variable } from './tensor.ts'
 import { layoutUniforms } from './uniforms.ts'
-
-/** One dispatch, ready but for the buffers that may change from run to run. */
-interface Command {
-  readonly node: Node
-  readonly pipeline: GPUComputePipeline
-  readonly layout: GPUBindGroupLayout
-  readonly grid: readonly [number, number, number]
-  readonly uniform: { readonly offset: number; readonly size: number }
-  readonly places: readonly Place[]
-  /** Bind groups by the identities of the buffers that they bind. */
-  readonly groups: Map<string, GPUBindGroup>
-  readonly submit: boolean
-}
-
-/** The buffer of a place, in one run. */
-type Bind = (place: Place) => Bound
-type Bound = { readonly buffer: Buffer; readonly offset: number }
-
-const moveOf = ({ fromByte, toByte, bytes }: Move, from: Bound, to: Bound): Step => ({
-  from: from.buffer.gpu,
-  fromByte: from.offset + fromByte,
-  to: to.buffer.gpu,
-  toByte: to.offset + toByte,
-  bytes,
-})
 
 /** How many outputs of a program may be held before a run makes new buffers. */
 const outputDepth = 3
 /** Submissions that may wait for the adapter. */
 const inFlight = 2
-/** Bind groups kept per command; more only if a program's arguments keep coming from different buffers. */
-const groupsPerCommand = 16
 
 export class CompiledPlan {
   readonly plan: Plan
   readonly #device: Device
-  readonly #commands: readonly (Command | PlannedMove)[]
+  readonly #replay: Replay
   readonly #uniforms: Buffer
   readonly #inputs: readonly Buffer[]
-  readonly #constants: ReadonlyMap<HostTensor, Buffer>
+  readonly #constants: readonly Buffer[]
   readonly #spare: Buffer[][]
   readonly #pending: Promise<unknown>[] = []
   #ran = false
@@ -59,14 +32,14 @@ export class CompiledPlan {
   private constructor(
     device: Device,
     plan: Plan,
-    commands: readonly (Command | PlannedMove)[],
+    replay: Replay,
     uniforms: Buffer,
     inputs: readonly Buffer[],
-    constants: ReadonlyMap<HostTensor, Buffer>,
+    constants: readonly Buffer[],
   ) {
     this.#device = device
     this.plan = plan
-    this.#commands = commands
+    this.#replay = replay
     this.#uniforms = uniforms
     this.#inputs = inputs
     this.#constants = constants
@@ -76,7 +49,7 @@ export class CompiledPlan {
   /** Makes pipelines (all at once), uniforms and buffers. */
   static async make(device: Device, plan: Plan): Promise<CompiledPlan> {
     const dispatches = plan.steps.flatMap((s) => s.dispatches)
-    const { ranges, words } = layoutUniforms(dispatches)
+    const { words } = layoutUniforms(dispatches)
     const pipelines = await Promise.all(
       dispatches.map((d) => device.pipelines.get(d.dispatch.kernel)),
     )
@@ -86,7 +59,6 @@ export class CompiledPlan {
       made.push(buffer)
       return buffer
     }
-    const constants = new Map<HostTensor, Buffer>()
     try {
       await device.guarded(
         () => {
@@ -96,7 +68,6 @@ export class CompiledPlan {
           for (const c of plan.constants) {
             const buffer = make(storageBytes(c), 'constant')
             writePadded(device.gpu, buffer, c)
-            constants.set(c, buffer)
           }
         },
         () => needsOf(plan),
@@ -106,24 +77,9 @@ export class CompiledPlan {
       throw error
     }
     const [uniforms, ...rest] = made
-    const inputs = rest.slice(0, plan.graph.inputs.length)
-    const ends = submissionEnds(plan, device.caps)
-    let i = 0
-    const command = (node: Node, { dispatch, places }: PlannedDispatch): Command => ({
-      node,
-      pipeline: pipelines[i],
-      layout: device.pipelines.layout(dispatch.kernel),
-      grid: dispatch.grid,
-      uniform: ranges[i],
-      places,
-      groups: new Map(),
-      submit: ends.has(i++),
-    })
-    const commands = plan.steps.flatMap((s) => [
-      ...s.moves,
-      ...s.dispatches.map((d) => command(s.node, d)),
-    ])
-    return new CompiledPlan(device, plan, commands, uniforms, inputs, constants)
+    const inputs = rest.splice(0, plan.graph.inputs.length)
+    const replay = new Replay(device, plan, pipelines, uniforms)
+    return new CompiledPlan(device, plan, replay, uniforms, inputs, rest)
   }
 
   /** Encodes and submits one run: arguments are written, and versions counted, before it returns. Resolves once the
@@ -134,9 +90,9 @@ export class CompiledPlan {
     const fresh = variables.filter((v) => !device.holds(v))
     let outputs: DeviceTensor[] = []
     const work = () => {
-      const { bind, results } = this.#prepare(args)
+      const { buffers, results } = this.#prepare(args)
       outputs = results
-      submit(device.gpu, this.#bound(bind))
+      submit(device.gpu, this.#replay.bind(buffers))
       for (const v of this.plan.assigned) v.version++
     }
     // Only the first run, and those that make buffers, can fail: to ask costs a round trip.
@@ -170,17 +126,17 @@ export class CompiledPlan {
     device.dropArena()
   }
 
-  /** Buffers for one run: arguments written, results fresh, every place with its buffer. */
+  /** Buffers for one run: arguments written, results fresh. */
   #prepare(args: readonly (HostTensor | DeviceTensor)[]): {
-    bind: Bind
+    buffers: RunBuffers
     results: DeviceTensor[]
   } {
     const device = this.#device
     device.check()
     const { plan } = this
-    const arena = device.arena(plan.activationBytes, plan.slabBytes)
+    const slabs = device.arena(plan.activationBytes, plan.slabBytes)
     const inputs = args.map((arg, i) => this.#bindInput(arg, i))
-    const variables = new Map(plan.variables.map((v) => [v, device.place(v)]))
+    const variables = plan.variables.map((v) => device.place(v))
     const results: DeviceTensor[] = []
     try {
       for (const i of plan.graph.outputs.keys()) results.push(this.#result(i))
@@ -188,24 +144,8 @@ export class CompiledPlan {
       for (const r of results) r.dispose()
       throw error
     }
-    const bind: Bind = (p) => {
-      switch (p.kind) {
-        case 'slab':
-          return {
-            buffer: arena[Math.floor(p.offset / plan.slabBytes)],
-            offset: p.offset % plan.slabBytes,
-          }
-        case 'input':
-          return { buffer: inputs[p.position], offset: 0 }
-        case 'output':
-          return { buffer: results[p.position].buffer, offset: 0 }
-        case 'variable':
-          return { buffer: variables.get(p.variable)!, offset: 0 }
-        case 'constant':
-          return { buffer: this.#constants.get(p.value)!, offset: 0 }
-      }
-    }
-    return { bind, results }
+    const outputs = results.map((r) => r.buffer)
+    return { results, buffers: { inputs, outputs, slabs, variables, constants: this.#constants } }
   }
 
   // Apart from the rest of a run: what gives a buffer back must not lead to the results.
@@ -221,9 +161,9 @@ export class CompiledPlan {
   /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan. Needs the feature
    * timestamp-query; browsers quantise it. */
   async profile(args: readonly (HostTensor | DeviceTensor)[]): Promise<number[]> {
-    const { bind, results } = this.#prepare(args)
+    const { buffers, results } = this.#prepare(args)
     for (const v of this.plan.assigned) v.version++
-    const ms = await timed(this.#device, [...this.#bound(bind)]).finally(() => {
+    const ms = await timed(this.#device, this.#replay.bind(buffers)).finally(() => {
       for (const r of results) r.dispose()
     })
     let at = 0
@@ -239,12 +179,7 @@ export class CompiledPlan {
     if (this.#disposed) return
     this.#disposed = true
     const { buffers } = this.#device
-    for (const b of [
-      this.#uniforms,
-      ...this.#inputs,
-      ...this.#constants.values(),
-      ...this.#spare.flat(),
-    ])
+    for (const b of [this.#uniforms, ...this.#inputs, ...this.#constants, ...this.#spare.flat()])
       buffers.free(b)
     for (const list of this.#spare) list.length = 0
   }
@@ -266,34 +201,5 @@ export class CompiledPlan {
     }
     writePadded(this.#device.gpu, this.#inputs[i], arg)
     return this.#inputs[i]
-  }
-
-  *#bound(bind: Bind): Generator<Step> {
-    for (const c of this.#commands)
-      yield 'move' in c
-        ? moveOf(c.move, bind(c.from), bind(c.to))
-        : { pipeline: c.pipeline, group: this.#group(c, bind), grid: c.grid, submit: c.submit }
-  }
-
-  #group(c: Command, bind: Bind): GPUBindGroup {
-    const bound = c.places.map(bind)
-    const key = bound.map((b) => b.buffer.id).join()
-    let group = c.groups.get(key)
-    if (!group) {
-      if (c.groups.size >= groupsPerCommand) c.groups.clear()
-      group = this.#device.gpu.createBindGroup({
-        layout: c.layout,
-        label: c.node.path || c.node.op.name,
-        entries: [
-          { binding: 0, resource: { buffer: this.#uniforms.gpu, ...c.uniform } },
-          ...bound.map((b, i) => ({
-            binding: i + 1,
-            resource: { buffer: b.buffer.gpu, offset: b.offset, size: c.places[i].bytes },
-          })),
-        ],
-      })
-      c.groups.set(key, group)
-    }
-    return group
   }
 }

@@ -3,6 +3,7 @@
 import type { Caps } from './adapter.ts'
 import { usage } from './buffers.ts'
 import type { Device } from './device.ts'
+import { deviceProfiles, secondsOf } from './device-profile.ts'
 import type { Plan } from './plan.ts'
 
 /** A copy from buffer to buffer. */
@@ -28,33 +29,35 @@ const isMove = (s: Step): s is BoundMove => 'from' in s
 const encodeMove = (encoder: GPUCommandEncoder, m: BoundMove) =>
   encoder.copyBufferToBuffer(m.from, m.fromByte, m.to, m.toByte, m.bytes)
 
-/** Rough speed of an adapter, floating-point operations per second. Only submissions are sized by it. */
-const speed: Record<Caps['kind'], number> = {
-  discrete: 5e12,
-  integrated: 3e11,
-  lavapipe: 1e10,
-  swiftshader: 2e9,
-  unknown: 1e10,
-}
+/** Longest submission, as estimated. Profiles of GPUs are orders of magnitude, of which kernels reach a part. */
+const longest = (caps: Caps): number => (caps.software ? 0.1 : 0.025)
 
-/** Dispatch numbers after which a submission ends: each is estimated below 100 ms. */
+/** Numbers of the dispatches after which a submission ends, so that each keeps the adapter busy for less than about 100 ms. */
 export function submissionEnds(plan: Plan, caps: Caps): Set<number> {
+  const profile = deviceProfiles[caps.kind]
+  const most = longest(caps)
   const ends = new Set<number>()
   let busy = 0
   let i = 0
   for (const { node, dispatches } of plan.steps) {
-    const { flops } = node.op.cost(node.inputs, node.types, node.attrs)
-    busy += flops / speed[caps.kind] + dispatches.length * 2e-5
-    i += dispatches.length
-    if (busy < 0.1) continue
-    ends.add(i - 1)
-    busy = 0
+    // The time of a kernel node is that of one dispatch; the others of its recipe divide its work.
+    const each =
+      (secondsOf(node, profile) - profile.secondsPerDispatch) / dispatches.length +
+      profile.secondsPerDispatch
+    for (const _ of dispatches) {
+      if (i && busy + each > most) {
+        ends.add(i - 1)
+        busy = 0
+      }
+      busy += each
+      i++
+    }
   }
   return ends
 }
 
 /** Encodes and submits all commands. */
-export function submit(gpu: GPUDevice, commands: Iterable<Step>): void {
+export function submit(gpu: GPUDevice, commands: readonly Step[]): void {
   let encoder = gpu.createCommandEncoder()
   let pass = encoder.beginComputePass()
   let last: GPUComputePipeline | undefined
@@ -71,7 +74,7 @@ export function submit(gpu: GPUDevice, commands: Iterable<Step>): void {
     if (c.pipeline !== last) pass.setPipeline(c.pipeline)
     last = c.pipeline
     pass.setBindGroup(0, c.group)
-    pass.dispatchWorkgroups(...c.grid)
+    pass.dispatchWorkgroups(c.grid[0], c.grid[1], c.grid[2])
     open++
     if (!c.submit) continue
     pass.end()
