@@ -2,7 +2,14 @@
 
 export { type AccumulateOptions, accumulated, microBatch } from './accumulate.ts'
 export * from './augment.ts'
+export {
+  averagePrecision,
+  type PrecisionRecall,
+  type PrecisionRule,
+  precisionRecall,
+} from './average-precision.ts'
 export * from './batches.ts'
+export * from './boundaries.ts'
 export * from './chart.ts'
 export {
   CHECKPOINT_FORMAT,
@@ -15,12 +22,17 @@ export {
   loadOptimizer,
 } from './checkpoint.ts'
 export * from './dataset.ts'
+export { type DistanceOptions, DistanceScores } from './distance-scores.ts'
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
 export type * from './events.ts'
+export { type CrfOptions, crfDefaults, exactCrf } from './exact-crf.ts'
 export * from './heat-map.ts'
+export * from './instance-scores.ts'
 export { type TrainOptions, train } from './loop.ts'
+export { LossScale, type LossScaleOptions } from './loss-scale.ts'
 export { memorySvg, stackedSvg, tradeSvg } from './memory-chart.ts'
 export * from './metrics.ts'
+export { type NmsOptions, type NmsResult, nonMaximumSuppression } from './nms.ts'
 export * from './optimizers.ts'
 export { crop, fillBeyond, padReflect, padVoid, roundUp } from './pad.ts'
 export { pathLengthsSvg } from './path-chart.ts'

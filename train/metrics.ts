@@ -47,18 +47,20 @@ export class ConfusionMatrix {
   add(labels: Uint8Array, predictions: Uint8Array): void {
     if (labels.length !== predictions.length)
       throw new OptionError(`${predictions.length} predictions do not fit ${labels.length} labels`)
+    for (let i = 0; i < labels.length; i++) this.count(labels[i], predictions[i])
+  }
+
+  /** Adds one pixel. */
+  count(label: number, prediction: number): void {
+    if (label === VOID) return
     const n = this.classes.length
-    for (let i = 0; i < labels.length; i++) {
-      const label = labels[i]
-      if (label === VOID) continue
-      if (label >= n) {
-        this.labelsOutOfRange++
-        continue
-      }
-      if (predictions[i] >= n)
-        throw new OptionError(`prediction ${predictions[i]} is none of the ${n} classes`)
-      this.counts[label * n + predictions[i]]++
+    if (label >= n) {
+      this.labelsOutOfRange++
+      return
     }
+    if (prediction >= n)
+      throw new OptionError(`prediction ${prediction} is none of the ${n} classes`)
+    this.counts[label * n + prediction]++
   }
 
   /** All scores; 0 where nothing was labelled. */
@@ -92,6 +94,22 @@ export class ConfusionMatrix {
       labelsOutOfRange: this.labelsOutOfRange,
       perClass,
     }
+  }
+
+  /** The same pixels with classes taken together, such as the categories of Cityscapes: `groupOf` gives the group of each class.
+   * A group's hits are all predictions of any of its classes on any of them. Throws OptionError for a group that is none. */
+  grouped(groups: readonly ClassInfo[], groupOf: readonly number[]): ConfusionMatrix {
+    const n = this.classes.length
+    if (groupOf.length !== n || groupOf.some((g) => !(g in groups)))
+      throw new OptionError(
+        `groups ${groupOf.join(', ')} are not one of ${groups.length} for each of ${n} classes`,
+      )
+    const sum = new ConfusionMatrix(groups)
+    sum.labelsOutOfRange = this.labelsOutOfRange
+    this.counts.forEach((count, i) => {
+      sum.counts[groupOf[Math.floor(i / n)] * groups.length + groupOf[i % n]] += count
+    })
+    return sum
   }
 
   /** What answering one class everywhere would score on the same labels; the commonest class unless told. */

@@ -5,7 +5,10 @@ import { hostTensor } from '../../engine/ops/source.ts'
 import type { HostTensor } from '../../engine/tensor.ts'
 
 /** The layouts of single operators. */
-export const layouts = ['NCHW/OIHW', 'NCHW/IOHW', 'NCHW', 'NC', 'ND'] as const
+export const layouts = [
+  ...['NCHW/OIHW', 'NCHW/IOHW', 'NCHW', 'NC', 'ND'],
+  'HWC (q: iteration,H,W,C; row 0 is Q0)',
+] as const
 
 const identity = (rank: number) => Array.from({ length: rank }, (_, i) => i)
 

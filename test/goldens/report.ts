@@ -2,7 +2,7 @@
 
 import { show } from './check.ts'
 import type { GoldenIndex } from './format.ts'
-import { type CaseResult, type Worst, waiting } from './runner.ts'
+import type { CaseResult, Worst } from './runner.ts'
 
 export interface OperatorReport {
   readonly op: string
@@ -17,39 +17,26 @@ export interface Report {
   readonly device: string
   readonly passed: number
   readonly failed: number
-  readonly skipped: number
   readonly operators: readonly OperatorReport[]
   readonly failures: readonly Pick<CaseResult, 'id' | 'op' | 'problems'>[]
   /** What the words of a case say that is not known here; the numbers decide. */
   readonly remarks: readonly Pick<CaseResult, 'id' | 'remarks'>[]
-  readonly waiting: readonly {
-    readonly group: string
-    readonly for: string
-    readonly cases: readonly string[]
-  }[]
 }
 
 export function reportOf(
-  { folder, entries }: GoldenIndex,
+  { folder }: GoldenIndex,
   device: string,
   results: readonly CaseResult[],
 ): Report {
   const failures = results.filter((r) => r.problems.length)
-  const skipped = entries.filter(({ op }) => waiting.has(op))
-  const groups = groupBy(skipped, ({ op }) => op)
   return {
     folder,
     device,
     passed: results.length - failures.length,
     failed: failures.length,
-    skipped: skipped.length,
     operators: [...groupBy(results, (r) => r.op)].map(([op, all]) => operatorReport(op, all)),
     failures: failures.map(({ id, op, problems }) => ({ id, op, problems })),
     remarks: results.filter((r) => r.remarks.length).map(({ id, remarks }) => ({ id, remarks })),
-    waiting: [...groups].map(([op, cases]) => ({
-      ...waiting.get(op)!,
-      cases: cases.map(({ id }) => id),
-    })),
   }
 }
 
@@ -81,7 +68,7 @@ export function textOf(report: Report): string {
     worst ? `${worst.case} ${worst.tensor}` : '',
   ])
   const head = ['operator', 'cases', 'failed', 'worst error', 'of tolerance', 'where']
-  const { passed, failed, skipped } = report
+  const { passed, failed } = report
   return [
     ...table([head, ...rows]),
     '',
@@ -90,14 +77,9 @@ export function textOf(report: Report): string {
       ...problems.map((p) => `  ${p.replaceAll('\n', '\n  ')}`),
     ]),
     ...report.remarks.flatMap(({ id, remarks }) => remarks.map((r) => `remark on ${id}: ${r}`)),
-    ...report.waiting.map(
-      (w) => `${w.group}: ${w.cases.length} ${plural(w.cases.length)} waiting for ${w.for}`,
-    ),
-    `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`,
+    `${passed} passed, ${failed} failed`,
   ].join('\n')
 }
-
-const plural = (n: number) => (n === 1 ? 'case' : 'cases')
 
 function percent(share: number): string {
   if (share === 0) return 'exact'

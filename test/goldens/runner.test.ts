@@ -11,7 +11,7 @@ import { needShared, test } from '../harness.ts'
 import { compareFloats, compareIntegers } from './check.ts'
 import { type Draft, damage, draftOf, nudge, ownDraft, writeFolder, writeIndex } from './drafts.ts'
 import { GoldenCase, readIndex } from './format.ts'
-import { operators, runCase, runCases, waiting } from './runner.ts'
+import { runCase, runCases } from './runner.ts'
 import { goldenCase } from './shared.ts'
 
 /** What the runner says of a draft. */
@@ -153,7 +153,7 @@ test('goldens: every tensor of every operator is compared', async () => {
   const device = await testDevice()
   for (const op of new Set(index.entries.map((e) => e.op))) {
     // Networks have tests of their own: in one of their tensors many are compared.
-    if (waiting.has(op) || op === 'network') continue
+    if (op === 'network') continue
     const cases = index.entries.filter((e) => e.op === op)
     const c = cases
       .map((e) => new GoldenCase(index.folder, e))
@@ -199,22 +199,18 @@ test('goldens: the command prints a table, writes JSON and says in its exit code
   await testDevice()
   const bad = ownDraft('own.bad')
   nudge(bad, 'd_b', 1e-3)
-  const later = ownDraft('own.later')
-  later.entry = { id: 'own.later', op: 'nms' }
-  const folder = writeFolder([ownDraft(), bad, later])
+  const folder = writeFolder([ownDraft(), bad])
 
   const all = goldens([folder, '--json', join(folder, 'report.json')])
   assert.equal(all.status, 1, all.stderr)
   const lines = all.stdout.trimEnd().split('\n')
-  assert.equal(lines.at(-1), '1 passed, 1 failed, 1 skipped')
-  assert.equal(lines.at(-2), 'nms: 1 case waiting for instances')
+  assert.equal(lines.at(-1), '1 passed, 1 failed')
   assert.match(all.stdout, /^mul +2 +1 +\S+ +\S+ % +own\.bad d_b$/m)
   assert.match(all.stdout, /^FAILED own\.bad\n {2}d_b is off: /m)
   const report = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8'))
-  assert.deepEqual([report.passed, report.failed, report.skipped], [1, 1, 1])
+  assert.deepEqual([report.passed, report.failed], [1, 1])
   assert.deepEqual(report.failures[0].id, 'own.bad')
   assert.deepEqual(report.operators[0].worst.case, 'own.bad')
-  assert.deepEqual(report.waiting, [{ group: 'nms', for: 'instances', cases: ['own.later'] }])
 
   const good = goldens([folder, '--only', 'own.mul'])
   assert.equal(good.status, 0, good.stderr)
@@ -243,10 +239,6 @@ test('goldens: what cannot be run is one sentence and exit code 2', () => {
   }
   writeFileSync(join(folder, 'index.json'), '{"cases":')
   refused([folder], /index\.json: cannot be read as JSON/)
-})
-
-test('goldens: no operator both runs and waits', () => {
-  for (const op of waiting.keys()) assert.ok(!operators.has(op), op)
 })
 
 function goldens(args: readonly string[]) {

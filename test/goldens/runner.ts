@@ -1,6 +1,7 @@
 // Runs the cases of a folder. No case stops the others: whatever goes wrong in one is its own result.
 
 import type { Device } from '../../engine/device.ts'
+import { crf } from './crf.ts'
 import { elementwise } from './elementwise.ts'
 import { type Entry, GoldenCase, type GoldenIndex } from './format.ts'
 import { graph } from './graph.ts'
@@ -13,6 +14,7 @@ import { optim } from './optim.ts'
 import { pool } from './pool.ts'
 import { recipe } from './recipe.ts'
 import { reduce } from './reduce.ts'
+import { scores } from './scores.ts'
 import { select } from './select.ts'
 import { shape } from './shape.ts'
 import { type Operator, Trial } from './trial.ts'
@@ -21,20 +23,9 @@ import { type Operator, Trial } from './trial.ts'
 export const operators: ReadonlyMap<string, Operator> = new Map(
   [
     ...[recipe, graph, matrix, norm, elementwise, reduce, loss, pool],
-    ...[shape, indexing, select, optim, network],
+    ...[shape, indexing, select, optim, network, scores, crf],
   ].flatMap((family) => Object.entries(family)),
 )
-
-/** Operators of parts that are not built: the group of their cases, and what it waits for. */
-export const waiting: ReadonlyMap<string, { readonly group: string; readonly for: string }> =
-  new Map([
-    ['segmentation_metrics', { group: 'metrics', for: 'training' }],
-    ['trimap', { group: 'trimap', for: 'training' }],
-    ['dense_crf', { group: 'dense_crf', for: 'training' }],
-    ['nms', { group: 'nms', for: 'instances' }],
-    ['map_r', { group: 'map_r', for: 'instances' }],
-    ['average_precision', { group: 'average_precision', for: 'instances' }],
-  ])
 
 /** The tensor that came closest to its tolerance, or furthest beyond it. */
 export interface Worst {
@@ -82,14 +73,13 @@ export async function runCase(folder: string, entry: Entry, device: Device): Pro
   return { id, op, worst, problems, remarks: trial?.attributes.remarks ?? [] }
 }
 
-/** Runs the entries that are not waiting, one after another. */
+/** Runs all entries, one after another. */
 export async function runCases(
   { folder, entries }: GoldenIndex,
   device: Device,
 ): Promise<CaseResult[]> {
   const results: CaseResult[] = []
-  for (const entry of entries)
-    if (!waiting.has(entry.op)) results.push(await runCase(folder, entry, device))
+  for (const entry of entries) results.push(await runCase(folder, entry, device))
   return results
 }
 
