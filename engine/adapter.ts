@@ -1,6 +1,7 @@
 // Opening a device: ask the platform for an adapter, ask the adapter for all it has (or for nothing
 // beyond WebGPU's defaults), and say in one line what came of it.
 
+import type { Tuned } from '../shaders/problem-class.ts'
 import { type AdapterKind, adapterKind, adapterName } from './adapter-kind.ts'
 import { DeviceError, OptionError } from './errors.ts'
 import { type AdapterCandidate, type AdapterChoice, adapterChoices, platform } from './platform.ts'
@@ -25,6 +26,8 @@ export interface Caps {
   readonly maxBufferBytes: number
   /** Every offset of a storage binding is a multiple of this many bytes. */
   readonly alignment: number
+  /** Choices of kernels that were measured; without them everything has its default. */
+  readonly tuning?: Tuned
 }
 
 export interface AdapterOptions {

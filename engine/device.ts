@@ -12,19 +12,33 @@ import type { TensorLike } from './op.ts'
 import { platform } from './platform.ts'
 import { showBytes } from './print.ts'
 import { type Tensor, Variable } from './tensor.ts'
-import { Variables } from './variables.ts'
+import { adapterId, Tuning } from './tuning.ts'
+import { type OpenTuning, openTuning, type TuningOption } from './tuning-open.ts'
+import { type TuneOptions, type TuningReport, tune } from './tuning-run.ts'
+import { type Move, Variables } from './variables.ts'
 
-export interface DeviceOptions extends Omit<AdapterOptions, 'onError'> {}
+export interface DeviceOptions extends Omit<AdapterOptions, 'onError'> {
+  /** Which measured choices of kernels to use. They change how fast a program is, and the last bits of some sums. Default: what
+   * `Device.tune` or `atrous tune` has kept for this adapter, else the shipped defaults; nothing is measured unasked. */
+  readonly tuning?: TuningOption
+}
 
-/** Opens the fastest adapter that is here (GPU, else a software driver). Throws DeviceError with what to do. */
+/** Opens the fastest adapter that is here (GPU, else a software driver). Throws DeviceError with what to do, and DataError
+ * for a tuning table that is damaged or of another adapter. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const problems: Problem[] = []
-  const { device, caps, line, warnings } = await openAdapter({
+  const { adapter, device, caps, line, warnings } = await openAdapter({
     ...options,
     onError: (problem) => problems.push(problem),
   })
   const say = options.say ?? ((sentence) => console.warn(sentence))
-  return new Device(device, caps, line, warnings, problems, say)
+  try {
+    const tuned = await openTuning(options.tuning, adapterId(adapter.info), caps)
+    return new Device(device, caps, line, [...warnings, ...tuned.warnings], problems, say, tuned)
+  } catch (error) {
+    device.destroy()
+    throw error
+  }
 }
 
 /** Memory in use, by kind, in bytes. */
@@ -42,13 +56,14 @@ export interface DeviceStats {
 
 export class Device {
   readonly gpu: GPUDevice
-  readonly caps: Caps
   /** What was opened, in one line. */
   readonly line: string
   /** What the person should know, such as a faster choice. */
   readonly warnings: readonly string[]
   readonly buffers: Buffers
   readonly pipelines: Pipelines
+  #caps: Caps
+  #tuned: Pick<OpenTuning, 'tuning' | 'from'>
   readonly #problems: Problem[]
   readonly #say: (sentence: string) => void
   readonly #said = new Set<string>()
@@ -66,9 +81,14 @@ export class Device {
     warnings: readonly string[],
     problems: Problem[],
     say: (sentence: string) => void,
+    tuned: Pick<OpenTuning, 'tuning' | 'from'> = {
+      tuning: new Tuning(caps.name),
+      from: 'shipped defaults',
+    },
   ) {
     this.gpu = gpu
-    this.caps = caps
+    this.#tuned = tuned
+    this.#caps = tuned.tuning.size ? { ...caps, tuning: tuned.tuning } : caps
     this.line = line
     this.warnings = warnings
     this.#problems = problems
@@ -78,6 +98,38 @@ export class Device {
     gpu.lost.then((info) => {
       if (!this.#closed) this.#lost = info.message || info.reason
     })
+  }
+
+  /** What the engine knows of the machine: a plan depends on this and the function alone. */
+  get caps(): Caps {
+    return this.#caps
+  }
+
+  /** The measured choices that programs are planned with. */
+  get tuning(): Tuning {
+    return this.#tuned.tuning
+  }
+
+  /** Where they come from, for people. */
+  get tuningFrom(): string {
+    return this.#tuned.from
+  }
+
+  /** Plans with these choices from now on; programs keep the plans that they have. */
+  useTuning(tuning: Tuning, from = 'measured by this process'): void {
+    this.#tuned = { tuning, from }
+    this.#caps = { ...this.#caps, tuning }
+  }
+
+  /** Measures what configuration of each kernel is the fastest here, for the problems of a function with arguments of these
+   * types, one of each class of problems, those with the most work first. Programs that are compiled or planned later use
+   * what was found; the user's cache keeps it. No value of any variable changes. Throws OptionError. */
+  tune(
+    fn: (...inputs: Tensor[]) => unknown,
+    types: readonly TensorType[],
+    options?: TuneOptions,
+  ): Promise<TuningReport> {
+    return tune(this, fn, types, options)
   }
 
   /** Compiles a function of tensors. Shapes are taken from the arguments of each run; each new set of shapes is
@@ -128,6 +180,24 @@ export class Device {
     return this.#variables.place(variable)
   }
 
+  /** Gives each list of variables one buffer together; those that have memory elsewhere move. */
+  together(lists: readonly (readonly Variable[])[]): Move {
+    const moves = lists.flatMap((variables) => this.#variables.together(variables) ?? [])
+    return {
+      done: () => {
+        for (const m of moves) m.done()
+      },
+      undo: () => {
+        for (const m of moves.reverse()) m.undo()
+      },
+    }
+  }
+
+  /** Whether variables share a buffer here. */
+  areTogether(variables: readonly Variable[]): boolean {
+    return this.#variables.areTogether(variables)
+  }
+
   /** Whether a variable has memory here. */
   holds(variable: Variable): boolean {
     return this.#variables.has(variable)
@@ -161,7 +231,7 @@ export class Device {
     const staging = this.#staging(size)
     try {
       const encoder = this.gpu.createCommandEncoder()
-      encoder.copyBufferToBuffer(from.gpu, 0, staging.gpu, 0, size)
+      encoder.copyBufferToBuffer(from.gpu, from.offset, staging.gpu, 0, size)
       this.gpu.queue.submit([encoder.finish()])
       await this.settle(staging.gpu.mapAsync(usage.mapRead, 0, size))
       const bytes = new Uint8Array(staging.gpu.getMappedRange(0, size))

@@ -2,8 +2,9 @@
 // there is none has its own sentence.
 
 import { adapterKind, adapterName } from './adapter-kind.ts'
-import { DeviceError } from './errors.ts'
+import { DataError, DeviceError } from './errors.ts'
 import type { AdapterCandidate, AdapterRequest, Platform } from './platform.ts'
+import { browserStore } from './text-store-browser.ts'
 
 export const browserPlatform: Platform = {
   name: 'browser',
@@ -11,6 +12,20 @@ export const browserPlatform: Platform = {
   settle: (promise) => promise,
 
   opened: () => {},
+
+  store: browserStore,
+
+  tuningChoice: () => undefined,
+
+  async readText(file) {
+    const response = await fetch(file).catch((error: Error) => {
+      throw new DataError(file, `cannot be fetched: ${error.message}`)
+    })
+    if (!response.ok) throw new DataError(file, `cannot be fetched: status ${response.status}`)
+    return response.text()
+  },
+
+  processors: () => undefined,
 
   async requestAdapter({ choice }: AdapterRequest) {
     if (choice === 'lavapipe') {

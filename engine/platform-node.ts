@@ -3,10 +3,12 @@
 // before software among what is installed, and a new instance sees a loader and drivers that an
 // earlier one missed, so the embedded driver can follow a failed attempt in the same process.
 
+import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { adapterKind, adapterName } from './adapter-kind.ts'
 import { type DawnAdapter, explainCandidates } from './candidates-node.ts'
 import { withNativeEnvironment } from './environment-node.ts'
-import { DeviceError, OptionError } from './errors.ts'
+import { DataError, DeviceError, OptionError } from './errors.ts'
 import { lavapipeCommand } from './lavapipe-node.ts'
 import {
   type AdapterCandidate,
@@ -17,6 +19,7 @@ import {
 } from './platform.ts'
 import { quietly } from './quiet-node.ts'
 import { embeddedDriver, embeddedSupported } from './swiftshader-node.ts'
+import { nodeStore } from './text-store-node.ts'
 import { loadGlobal, systemLoader } from './vulkan-node.ts'
 
 type Found = { adapter: GPUAdapter; warnings: string[] }
@@ -28,6 +31,17 @@ export const nodePlatform: Platform = {
 
   opened,
 
+  store: nodeStore,
+
+  tuningChoice: () => process.env['ATROUS_TUNING'] || undefined,
+
+  readText: (file) =>
+    readFile(file, 'utf8').catch((error: Error) => {
+      throw new DataError(file, `cannot be read: ${error.message}`)
+    }),
+
+  processors: () => ({ cores: availableParallelism(), seconds: processorSeconds }),
+
   async requestAdapter({ choice = environmentChoice(), say }: AdapterRequest): Promise<Found> {
     if (choice === 'swiftshader') return { adapter: await embedded(say), warnings: [] }
     if (choice === 'lavapipe') return { adapter: await lavapipe(), warnings: [] }
@@ -38,6 +52,11 @@ export const nodePlatform: Platform = {
   },
 
   listAdapters,
+}
+
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
 }
 
 function environmentChoice(): AdapterChoice | undefined {
@@ -168,20 +187,35 @@ async function dawnAdapters(): Promise<DawnAdapter[]> {
 }
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
+/** Promises of software drivers that somebody waits for, and since when the last of them. */
+let waiting = 0
+let since = 0
+/** Milliseconds. */
+const [leastNap, longestNap, busyTurn] = [0.05, 1, 0.5]
 
-/** While a promise is pending, Dawn's binding polls as fast as it can and takes a core from the software driver. A
- * millisecond asleep between polls gives it back (a third of the time of a long dispatch on two cores). */
+/** While a promise is pending, Dawn's binding polls as fast as it can and takes a core from the software driver. Naps between
+ * polls give it back; they are short against what has been waited for, so that what is soon done is soon seen. */
 async function settle<T>(promise: Promise<T>): Promise<T> {
-  let pending = true
-  const done = promise.finally(() => {
-    pending = false
-  })
-  done.catch(() => undefined)
-  while (pending) {
-    await new Promise((resolve) => setImmediate(resolve))
-    if (pending) Atomics.wait(sleeper, 0, 0, 1)
+  since = performance.now()
+  if (!waiting++) napBetweenPolls()
+  try {
+    return await promise
+  } finally {
+    waiting--
   }
-  return done
+}
+
+/** One nap a turn of the event loop, for all who wait; none after a turn in which others had something to do. */
+async function napBetweenPolls(): Promise<void> {
+  let woke = performance.now()
+  for (;;) {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (!waiting) return
+    const now = performance.now()
+    const nap = Math.min(longestNap, Math.max(leastNap, (now - since) / 8))
+    if (now - woke < busyTurn) Atomics.wait(sleeper, 0, 0, nap)
+    woke = performance.now()
+  }
 }
 
 const alive = new Set<GPUDevice>()

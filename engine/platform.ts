@@ -3,6 +3,7 @@
 // module is reachable from the main entry. The Node entry registers its own before anything else.
 
 import { browserPlatform } from './platform-browser.ts'
+import type { TextStore } from './text-store.ts'
 
 /** Which adapter to insist on; left out, the fastest one found is taken. */
 export type AdapterChoice = 'hardware' | 'lavapipe' | 'swiftshader'
@@ -36,6 +37,20 @@ export interface Platform {
   opened(device: GPUDevice): void
   /** Waits for a promise of a software driver, leaving it the processor where waiting would spin. */
   settle<T>(promise: Promise<T>): Promise<T>
+  /** Texts that outlive the process or the page. */
+  readonly store: TextStore
+  /** Which tuning to use where none is asked for: a file's name, `shipped` or `cached`. */
+  tuningChoice(): string | undefined
+  /** A text from a file, in browsers from an address. Throws DataError. */
+  readText(file: string): Promise<string>
+  /** Undefined where nobody tells. */
+  processors(): Processors | undefined
+}
+
+export interface Processors {
+  readonly cores: number
+  /** Seconds that they have worked for this process, drivers' threads included. */
+  seconds(): number
 }
 
 let current: Platform = browserPlatform

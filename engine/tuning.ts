@@ -2,7 +2,7 @@
 // of some sums, so that a program repeats to the bit only with the same table; its hash is in every run's record.
 //
 //   { "format": 1, "kernels": 1, "adapter": "mesa software llvmpipe…",
-//     "entries": { "conv f32 p13 c16 o16 t12": "subgroup cols2 lanes8 rows4", "product f32 p10 c8 o12s": "default" } }
+//     "entries": { "conv f32 p13 c16 o16 t9": "subgroup cols2 lanes8 rows4", "product f32 p10 c8 o11s": "default" } }
 //
 // 'default' is a class that was measured and where nothing beat the default by more than noise. What a table does not name
 // has the shipped default (shaders/conv-defaults.ts).

@@ -1,13 +1,13 @@
 // What a measured choice is remembered by: the class of a problem. Problems of one class differ by so little that one
 // tile serves all of them, and a network has a few dozen classes.
 //
-//   'conv f32 p13 c16 o48 t12'           a convolution of up to 2¹³ pixels, 16 channels to 48, 9 taps
-//   'spread f32 p9 c96 o64 t12 step'     the input gradient of a strided convolution that is dilated too
+//   'conv f32 p13 c16 o48 t9'            a convolution of up to 2¹³ pixels, 16 channels to 48, 9 taps
+//   'spread f32 p9 c96 o64 t9 step'      the input gradient of a strided convolution that is dilated too
 //   'product f32 p10 c1024 o256'         a matrix product, or a 1×1 convolution, which is one
-//   'weight f32 p14 c3s o12s t1'         a weight gradient; 3 and 11 channels are no whole vec4s
+//   'weight f32 p14 c3s o11s t1'         a weight gradient; 3 and 11 channels are no whole vec4s
 //
 // Pixels are rounded up to powers of two, and beyond 2¹⁷ there are only more of the same. Channels and taps are rounded up to
-// two leading bits (…, 16, 24, 32, 48, 64, 96, …), as 48 and 96 have tiles of their own width.
+// four leading bits (…, 64, 72, 80, …, 128, 144, …): what divides them decides how much of a tile is wasted.
 
 import { type Geometry, pixelsOf } from './conv-index.ts'
 
@@ -22,13 +22,13 @@ export interface Tuned {
 
 const MOST_PIXELS = 17
 
-/** n rounded up to a number of two leading bits: 1, 2, 3, 4, 6, 8, 12, … */
-function twoBits(n: number): number {
-  const power = 2 ** Math.floor(Math.log2(n))
-  return n === power ? n : n <= 1.5 * power ? 1.5 * power : 2 * power
+/** n rounded up to a number of four leading bits: 1, 2, …, 16, 18, 20, …, 32, 36, … */
+function rounded(n: number): number {
+  const unit = 2 ** Math.max(0, Math.floor(Math.log2(n)) - 3)
+  return Math.ceil(n / unit) * unit
 }
 
-const channels = (n: number) => `${twoBits(n)}${n % 4 ? 's' : ''}`
+const channels = (n: number) => `${rounded(n)}${n % 4 ? 's' : ''}`
 
 /** The class of a problem, as text. */
 export function problemClass(family: Family, g: Geometry): string {
@@ -45,10 +45,42 @@ export function problemClass(family: Family, g: Geometry): string {
     `p${Math.min(MOST_PIXELS, Math.ceil(Math.log2(pixels)))}`,
     `c${channels(g.cin)}`,
     `o${channels(g.cout)}`,
-    kind !== 'product' && `t${twoBits(taps)}`,
+    kind !== 'product' && `t${rounded(taps)}`,
     walked && 'stride',
     stepped && 'step',
     g.batch > 1 && 'batch',
   ]
   return words.filter(Boolean).join(' ')
+}
+
+/** A problem of a class; undefined for a text that names none. */
+export function problemOf(text: string): { family: Family; problem: Geometry } | undefined {
+  const [kind = '', type, ...words] = text.split(' ')
+  const size = (letter: string) => {
+    const match = words.map((w) => new RegExp(`^${letter}(\\d+)(s?)$`).exec(w)).find(Boolean)
+    return match ? Number(match[1]) - (match[2] && Number(match[1]) % 4 === 0 ? 1 : 0) : undefined
+  }
+  const [pixels, cin, cout, taps = 1] = ['p', 'c', 'o', 't'].map(size)
+  if (type !== 'f32' || pixels === undefined || !cin || !cout || pixels > MOST_PIXELS)
+    return undefined
+  const div = kind === 'spread' ? 2 : 1
+  const [h, w] = [div * 2 ** Math.ceil(pixels / 2), div * 2 ** Math.floor(pixels / 2)]
+  const batch = words.includes('batch') ? 2 : 1
+  const mul = words.includes('stride') ? 2 : 1
+  const step = words.includes('step') ? 2 : 1
+  const family = kind === 'weight' ? 'weight' : 'forward'
+  const problem: Geometry = {
+    ...{ n: 1, h: h * mul, w: w * mul, cin, oh: h, ow: w, cout, kh: 1, kw: taps },
+    ...{ mulY: mul, mulX: mul, stepY: step, stepX: step, offY: 0, offX: 0, divY: div, divX: div },
+    ...{
+      batch,
+      period: batch,
+      xBatch: h * w * cin,
+      xOuter: 0,
+      wBatch: taps * cin * cout,
+      wOuter: 0,
+    },
+    ...{ yBatch: h * w * cout, xStart: 0, yStart: 0 },
+  }
+  return problemClass(family, problem) === text ? { family, problem } : undefined
 }

@@ -19,6 +19,7 @@ const commands: Record<string, () => Promise<Command>> = {
   weights: async () => (await import('./weights.ts')).weightsCommand,
   plan: async () => (await import('./plan.ts')).planCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
+  tune: async () => (await import('./tune.ts')).tuneCommand,
   paths: async () => (await import('./paths.ts')).pathsCommand,
   field: async () => (await import('./field.ts')).fieldCommand,
 }
@@ -56,7 +57,8 @@ async function overview(): Promise<string> {
     ...aligned([['help COMMAND', 'options and examples of a command, as COMMAND --help']]),
     '',
     'In a clone, `npm run atrous -- COMMAND …`, and `npm start -- …` for `start`.',
-    'Environment: ATROUS_ADAPTER=hardware|lavapipe|swiftshader insists on an adapter; DEBUG=1 shows stacks.',
+    'Environment: ATROUS_ADAPTER=hardware|lavapipe|swiftshader insists on an adapter; ATROUS_TUNING=shipped|cached|FILE',
+    'chooses the tuning table (see `tune`); DEBUG=1 shows stacks.',
   ].join('\n')
 }
 

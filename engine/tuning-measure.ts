@@ -1,0 +1,245 @@
+// How long the candidates of one problem take. They run by turns, so that what else the machine does meets all of them, and
+// each is compared with the default of the same round: the median of these ratios decides.
+//
+// The operands are small integers, so that every sum is exact in whichever order it is taken, and a candidate counts only if
+// its result is the default's to the last bit.
+//
+// What is measured: timestamps on GPUs; on software adapters in Node the time of all processors, which other work on the
+// machine does not lengthen, spread over the cores as the workgroups are; else the clock on the wall.
+
+import type { Recipe, Slot } from '../shaders/kernel.ts'
+import { type Buffer, usage } from './buffers.ts'
+import type { Device } from './device.ts'
+import { type Processors, platform } from './platform.ts'
+import { type Candidate, candidatesOf, elementsOf, type TuningProblem } from './tuning-problem.ts'
+
+export interface Measured {
+  readonly name: string
+  /** Milliseconds of one run: the median over rounds. */
+  readonly ms: number
+  /** The median over rounds of its time to the default's. */
+  readonly ratio: number
+  /** Whether it was the faster in nearly every round. */
+  readonly steady: boolean
+}
+
+/** Rounds, of which the slow candidates run only the first two. */
+const ROUNDS = 7
+/** Milliseconds that a round gives a candidate at least. */
+const LEAST_MS = 8
+
+interface Ready {
+  readonly name: string
+  readonly groups: number
+  readonly steps: readonly Step[]
+  readonly ms: number[]
+}
+
+interface Step {
+  readonly pipeline: GPUComputePipeline
+  readonly group: GPUBindGroup
+  readonly grid: readonly [number, number, number]
+}
+
+/** Times candidates of a problem, the default first, until `deadline` (performance.now()). What gives another result than
+ * the default is left out and said to `warn`. Empty where not even the default came to be measured. */
+export async function measure(
+  device: Device,
+  { family, geometry }: TuningProblem,
+  most: number,
+  deadline: number,
+  warn: (sentence: string) => void,
+): Promise<Measured[]> {
+  const candidates = candidatesOf(family, geometry, device.caps, most)
+  const made: Buffer[] = []
+  const make = (bytes: number, flags?: number) => {
+    const buffer = device.buffers.make(bytes, 'tuning', flags)
+    made.push(buffer)
+    return buffer
+  }
+  try {
+    const [a, b, out] = elementsOf(family, geometry)
+    const inputs = [a, b].map((n) => {
+      const buffer = make(4 * n)
+      device.gpu.queue.writeBuffer(buffer.gpu, 0, integers(n))
+      return buffer
+    })
+    const output = make(4 * out)
+    const scratch = scratchFor(candidates, make)
+    const ready: Ready[] = []
+    let expected: Float32Array | undefined
+    for (const { name, recipe } of candidates) {
+      if (expected && performance.now() > deadline) break
+      const bound = { input: inputs, output: [output], scratch }
+      const steps = await stepsOf(device, recipe, bound, make)
+      device.gpu.queue.writeBuffer(output.gpu, 0, new Float32Array(out).fill(-1))
+      submit(device, steps, 1)
+      const got = (await device.readBuffer(output, { dtype: 'f32', shape: [out] })) as Float32Array
+      expected ??= got
+      if (got.some((v, i) => v !== expected![i]))
+        warn(`${name} gives another result than the default, and is not used`)
+      else ready.push({ name, steps, groups: product(recipe.dispatches[0].grid), ms: [] })
+    }
+    await timeByTurns(device, ready, deadline)
+    return summed(ready)
+  } finally {
+    for (const buffer of made) device.buffers.free(buffer)
+  }
+}
+
+const product = (grid: readonly number[]) => grid.reduce((n, k) => n * k, 1)
+
+/** −2, −1, 1 and 2 in no order. */
+function integers(n: number): Float32Array<ArrayBuffer> {
+  const values = [-2, -1, 1, 2]
+  let state = 1
+  return Float32Array.from({ length: n }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return values[state >>> 30]
+  })
+}
+
+/** Scratch memory that serves each candidate in turn. */
+function scratchFor(candidates: readonly Candidate[], make: (bytes: number) => Buffer): Buffer[] {
+  const sizes: number[] = []
+  for (const { recipe } of candidates)
+    recipe.scratch.forEach((bytes, i) => {
+      sizes[i] = Math.max(sizes[i] ?? 0, bytes)
+    })
+  return sizes.map((bytes) => make(bytes))
+}
+
+async function stepsOf(
+  device: Device,
+  recipe: Recipe,
+  bound: Readonly<Record<Slot['kind'], readonly Buffer[]>>,
+  make: (bytes: number, flags: number) => Buffer,
+): Promise<Step[]> {
+  const steps: Step[] = []
+  for (const { kernel, params, grid, buffers } of recipe.dispatches) {
+    const pipeline = await device.pipelines.get(kernel)
+    const uniform = make(params.byteLength, usage.uniform | usage.copyDst)
+    device.gpu.queue.writeBuffer(uniform.gpu, 0, params as Uint32Array<ArrayBuffer>)
+    const all = [uniform, ...buffers.map(({ kind, index }) => bound[kind][index])]
+    const group = device.gpu.createBindGroup({
+      layout: device.pipelines.layout(kernel),
+      entries: all.map(({ gpu }, binding) => ({ binding, resource: { buffer: gpu } })),
+    })
+    steps.push({ pipeline, group, grid })
+  }
+  return steps
+}
+
+function submit(
+  device: Device,
+  steps: readonly Step[],
+  repeat: number,
+  timestampWrites?: GPUComputePassTimestampWrites,
+  after?: (encoder: GPUCommandEncoder) => void,
+): void {
+  const encoder = device.gpu.createCommandEncoder()
+  const pass = encoder.beginComputePass(timestampWrites && { timestampWrites })
+  for (let k = 0; k < repeat; k++)
+    for (const { pipeline, group, grid } of steps) {
+      pass.setPipeline(pipeline)
+      pass.setBindGroup(0, group)
+      pass.dispatchWorkgroups(...grid)
+    }
+  pass.end()
+  after?.(encoder)
+  device.gpu.queue.submit([encoder.finish()])
+}
+
+// ---- time
+
+/** Milliseconds of `repeat` runs. */
+type Clock = (ready: Ready, repeat: number) => Promise<number>
+
+async function timeByTurns(
+  device: Device,
+  ready: readonly Ready[],
+  deadline: number,
+): Promise<void> {
+  const { clock, close } = clockOf(device)
+  try {
+    if (!ready.length) return
+    const once = await clock(ready[0], 1)
+    const repeat = Math.max(1, Math.min(200, Math.ceil(LEAST_MS / Math.max(once, 0.01))))
+    for (let round = 0; round < ROUNDS; round++) {
+      if (round > 0 && performance.now() > deadline) return
+      const best = Math.min(...ready.map((r) => median(r.ms)))
+      // Which runs first changes from round to round.
+      for (const [i] of ready.entries()) {
+        const r = ready[(i + round) % ready.length]
+        const hopeless = round >= 2 && r !== ready[0] && median(r.ms) > 1.2 * best
+        if (!hopeless) r.ms[round] = (await clock(r, repeat)) / repeat
+      }
+    }
+  } finally {
+    close()
+  }
+}
+
+function clockOf(device: Device): { clock: Clock; close: () => void } {
+  const { software, timestamps } = device.caps
+  const processors = software ? platform().processors() : undefined
+  if (processors) return { clock: processorClock(device, processors), close: () => {} }
+  return timestamps ? timestampClock(device) : { clock: wallClock(device), close: () => {} }
+}
+
+/** Processor time, as long as the core with the most workgroups has them. */
+const processorClock =
+  (device: Device, { cores, seconds }: Processors): Clock =>
+  async ({ steps, groups }, repeat) => {
+    await device.idle()
+    const before = seconds()
+    submit(device, steps, repeat)
+    await device.idle()
+    return (1000 * (seconds() - before) * Math.ceil(groups / cores)) / groups
+  }
+
+const wallClock =
+  (device: Device): Clock =>
+  async ({ steps }, repeat) => {
+    await device.idle()
+    const before = performance.now()
+    submit(device, steps, repeat)
+    await device.idle()
+    return performance.now() - before
+  }
+
+function timestampClock(device: Device): { clock: Clock; close: () => void } {
+  const querySet = device.gpu.createQuerySet({ type: 'timestamp', count: 2 })
+  const resolved = device.buffers.make(16, 'timestamps', usage.queryResolve | usage.copySrc)
+  const writes = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 }
+  return {
+    async clock({ steps }, repeat) {
+      submit(device, steps, repeat, writes, (encoder) =>
+        encoder.resolveQuerySet(querySet, 0, 2, resolved.gpu, 0),
+      )
+      const words = await device.readBuffer(resolved, { dtype: 'u32', shape: [4] })
+      const [begin, end] = new BigUint64Array(words.buffer, 0, 2)
+      return Number(end - begin) / 1e6
+    },
+    close() {
+      querySet.destroy()
+      device.buffers.free(resolved)
+    },
+  }
+}
+
+// ---- figures
+
+const median = (values: readonly number[]): number => {
+  const sorted = values.filter((v) => v !== undefined).sort((a, b) => a - b)
+  return sorted.length ? sorted[Math.floor(sorted.length / 2)] : Number.POSITIVE_INFINITY
+}
+
+function summed(ready: readonly Ready[]): Measured[] {
+  if (!ready[0]?.ms.length) return []
+  return ready.map(({ name, ms }) => {
+    const ratios = ms.map((t, round) => t / ready[0].ms[round]).filter(Number.isFinite)
+    const faster = ratios.filter((r) => r < 1).length
+    return { name, ms: median(ms), ratio: median(ratios), steady: faster >= 0.8 * ratios.length }
+  })
+}
