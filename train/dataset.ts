@@ -23,6 +23,8 @@ export interface Example {
   readonly labels: Uint8Array
   readonly height: number
   readonly width: number
+  /** Which object a pixel belongs to, [height, width], 0 for none, where the data set tells objects apart. */
+  readonly instances?: Uint16Array
 }
 
 /** One split of a data set; `get(i)` gives the same example for the same `i` in 0..size-1, whenever it is asked. */

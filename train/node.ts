@@ -2,8 +2,8 @@
 
 import '../engine/node.ts'
 
-export { CAMVID_CLASSES, type CamvidOptions, openCamvid } from './camvid.ts'
 export { readCheckpoint, type Which, writeCheckpoint } from './checkpoint-files.ts'
+export { CAMVID_CLASSES, type CamvidOptions, openCamvid } from './data/camvid.ts'
 export {
   decodeImage,
   imageSize,

@@ -17,7 +17,7 @@ export function resizeLabels(
   const whole = height % toHeight === 0 && width % toWidth === 0
   return whole
     ? majority(labels, width, height / toHeight, width / toWidth, toHeight, toWidth)
-    : nearest(labels, height, width, toHeight, toWidth)
+    : resizeNearest(labels, height, width, toHeight, toWidth)
 }
 
 function majority(
@@ -49,19 +49,23 @@ function majority(
   return out
 }
 
-function nearest(
-  labels: Uint8Array,
+/** The values [height, width] at the centre of each pixel of [toHeight, toWidth]. */
+export function resizeNearest<T extends Uint8Array | Uint16Array>(
+  values: T,
   height: number,
   width: number,
   toHeight: number,
   toWidth: number,
-): Uint8Array {
-  const out = new Uint8Array(toHeight * toWidth)
+): T {
+  const out =
+    values instanceof Uint16Array
+      ? new Uint16Array(toHeight * toWidth)
+      : new Uint8Array(toHeight * toWidth)
   for (let y = 0; y < toHeight; y++) {
     const row = Math.min(height - 1, Math.floor(((y + 0.5) * height) / toHeight)) * width
     for (let x = 0; x < toWidth; x++)
       out[y * toWidth + x] =
-        labels[row + Math.min(width - 1, Math.floor(((x + 0.5) * width) / toWidth))]
+        values[row + Math.min(width - 1, Math.floor(((x + 0.5) * width) / toWidth))]
   }
-  return out
+  return out as T
 }

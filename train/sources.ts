@@ -1,6 +1,7 @@
 // Opening the data set of a recipe (Node).
 
-import { type CamvidDataset, openCamvid } from './camvid.ts'
+import { openCamvid } from './data/camvid.ts'
+import type { FileDataset } from './data/pairs.ts'
 import type { Dataset, Split } from './dataset.ts'
 import type { DataSource } from './recipe.ts'
 import { streetScenes } from './street.ts'
@@ -28,7 +29,7 @@ export async function openSplits(source: DataSource): Promise<Splits> {
     (['train', 'val', 'test'] as const).map((split) =>
       openCamvid(folder, { split, height, width }),
     ),
-  )) as [CamvidDataset, CamvidDataset, CamvidDataset]
+  )) as [FileDataset, FileDataset, FileDataset]
   for (const split of [train, val, test]) await split.check()
   return { train, val, test }
 }
