@@ -59,3 +59,19 @@ function valueOf(check: Check | undefined, text: string): unknown {
     return text
   }
 }
+
+/** Images of a step, and the parts that they are computed in, from `--batch` and `--accumulate`; `usual` images of a part where the
+ * former is not given. Throws OptionError where they do not fall into equal parts. */
+export function batchOf(
+  args: Args,
+  usual: number,
+): { readonly batch: number; readonly accumulate?: number } {
+  const accumulate = args.whole('accumulate')
+  if (accumulate === undefined) return { batch: args.whole('batch') ?? usual }
+  const batch = args.whole('batch') ?? accumulate * usual
+  if (batch % accumulate === 0) return { batch, accumulate }
+  throw new OptionError(
+    `a batch of ${batch} images does not fall into ${accumulate} equal parts`,
+    `use --batch ${accumulate * Math.ceil(batch / accumulate)}`,
+  )
+}

@@ -5,7 +5,7 @@ import { OptionError } from '../../engine/errors.ts'
 import { buildModel, type ModelConfig, models } from '../../models/index.ts'
 import { needPixelScores } from '../../models/network.ts'
 import { NO_AUGMENTATION } from '../../train/augment.ts'
-import { CAMVID_CLASSES } from '../../train/camvid.ts'
+import { CAMVID_CLASSES } from '../../train/data/camvid.ts'
 import {
   type DataSource,
   frrnAugmentation,
@@ -14,7 +14,7 @@ import {
 } from '../../train/recipe.ts'
 import { STREET_CLASSES } from '../../train/street.ts'
 import { type Args, helpOption, jsonOption, type Options } from './command.ts'
-import { chosenModel, modelOptions } from './model.ts'
+import { batchOf, chosenModel, modelOptions } from './model.ts'
 
 export const trainOptions: Options = {
   data: {
@@ -92,17 +92,6 @@ export function newRecipe(args: Args): Recipe {
     validateEvery: args.whole('eval-every'),
     ...startOf(args),
   }
-}
-
-function batchOf(args: Args, usual: number): Pick<Recipe, 'batch' | 'accumulate'> {
-  const accumulate = args.whole('accumulate')
-  if (accumulate === undefined) return { batch: args.whole('batch') ?? usual }
-  const batch = args.whole('batch') ?? accumulate * usual
-  if (batch % accumulate === 0) return { batch, accumulate }
-  throw new OptionError(
-    `a batch of ${batch} images does not fall into ${accumulate} equal parts`,
-    `use --batch ${accumulate * Math.ceil(batch / accumulate)}`,
-  )
 }
 
 function startOf(args: Args): Pick<Recipe, 'weights' | 'part'> {
