@@ -149,6 +149,10 @@ export interface StructuredOp<A extends Attrs = Attrs> extends Common<A> {
   readonly tail: boolean
   /** Cheap pointwise producers may be computed while it loads. All its inputs have one shape then. */
   readonly prologue: boolean
+  /** Which of its inputs its kernels read, and which outputs they write, in f16 as well where the graph has f32, with all
+   * arithmetic in f32. `alike`: all that are f32, but only together. What is not named stays f32; prologues and tails read
+   * either (see precision.ts). */
+  readonly f16?: 'alike' | Places
   /** How it falls into smaller applications of itself, for tensors larger than an adapter can bind at once; without it
    * such tensors are refused. Of several ways the first that fits is taken. */
   readonly windows?: readonly Windows<A>[]
@@ -158,6 +162,12 @@ export interface StructuredOp<A extends Attrs = Attrs> extends Common<A> {
     attrs: A,
     outputs: readonly TensorType[],
   ) => Float64Array[]
+}
+
+/** Inputs and outputs by number. */
+export interface Places {
+  readonly inputs: readonly number[]
+  readonly outputs: readonly number[]
 }
 
 /** From … to (exclusive) on each axis. */

@@ -2,15 +2,18 @@
 // trace → differentiate (inside the function, by grad) → simplify, cut what is too large → fuse → recompute → plan.
 
 import type { Caps } from './adapter.ts'
+import { withConditions } from './condition.ts'
 import { deviceProfiles } from './device-profile.ts'
 import { showType, type TensorType } from './dtype.ts'
-import { AtrousError, OptionError, ShapeError } from './errors.ts'
+import { AtrousError, DeviceError, OptionError, ShapeError } from './errors.ts'
 import { fuse, fuseNothing } from './fuse.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { hoistNumbers } from './hoist.ts'
 import { apply } from './op.ts'
+import { shown } from './ops/refuse.ts'
 import { inputOp } from './ops/source.ts'
 import { type Plan, plan } from './plan.ts'
+import { narrow } from './precision.ts'
 import { recompute } from './recompute.ts'
 import { separate, simplify, unalias } from './simplify.ts'
 import { Tensor } from './tensor.ts'
@@ -44,7 +47,15 @@ export interface StageOptions {
    * plan takes more, parts of the forward pass run again in the backward pass: those that take the least time for it.
    * Compiling throws OptionError for what is no size, OutOfMemoryError, with what would fit, where no plan does. */
   readonly memoryBudget?: number | string
+  /** `mixed`: activations and their gradients are stored as f16, in half the memory, and everything is computed in f32;
+   * arguments, variables, statistics, losses, gradients of parameters and results are f32 (see precision.ts). Gradients below
+   * 6e-8 are lost then: give the optimiser a `lossScale`. Compiling throws DeviceError where the adapter has no shader-f16.
+   * Default: `full`, all f32. */
+  readonly precision?: Precision
 }
+
+export type Precision = 'full' | 'mixed'
+export const precisions: readonly Precision[] = ['full', 'mixed']
 
 export interface Stages<R> {
   readonly traced: Graph
@@ -71,17 +82,34 @@ export function stages<R>(
     })
     return fn(...inputs)
   })
-  const plain = graphOf(types, leavesOf(result), trace.assigns)
-  refuseStrangers(plain, [...inputs, ...trace.assigns])
+  const written = graphOf(types, leavesOf(result), trace.assigns)
+  refuseStrangers(written, [...inputs, ...trace.assigns])
+  const plain = withConditions(written, trace.conditions)
   const traced = options.instrument?.(plain) ?? plain
   const simplified = cutLarge(separate(simplify(traced)), caps)
   const maxBuffers = caps.maxStorageBuffers
   const kernels =
     options.fuse === false ? fuseNothing(simplified) : fuse(simplified, { maxBuffers })
-  const fused = hoistNumbers(unalias(kernels), maxBuffers)
+  const fused = stored(hoistNumbers(unalias(kernels), maxBuffers), caps, options)
   const { graph: recomputed, plan: planned } = recomputedPlan(fused, caps, options)
   witness.recomputed?.(fused, recomputed)
   return { traced, simplified, fused, recomputed, plan: planned, result }
+}
+
+/** The graph with its values stored in the precision that is asked for. */
+function stored(graph: Graph, caps: Caps, { precision = 'full' }: StageOptions): Graph {
+  if (!precisions.includes(precision))
+    throw new OptionError(
+      `there is no precision ${shown(precision)}`,
+      `use ${precisions.join(' or ')}`,
+    )
+  if (precision === 'full') return graph
+  if (!caps.f16)
+    throw new DeviceError(
+      `precision mixed stores f16, and ${caps.name} has no shader-f16`,
+      "leave precision out, or open an adapter that has it: 'atrous doctor' says which",
+    )
+  return narrow(graph)
 }
 
 function recomputedPlan(fused: Graph, caps: Caps, { recompute: how, memoryBudget }: StageOptions) {

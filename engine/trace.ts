@@ -53,10 +53,20 @@ export function collect<T>(build: () => T): { result: T; values: Map<string, Ten
   }
 }
 
+/** Under which an assignment happens: where `ok` is 0 the variable stays as it was `before`. */
+export interface Condition {
+  readonly ok: Tensor
+  readonly before: Tensor
+}
+
 /** State of one trace: the current tensor of each variable, its assignments, and counters for random ops. */
 export class Trace {
   readonly current = new Map<Variable, Tensor>()
   readonly assigns: Tensor[] = []
+  /** The version of its variable before each assignment. */
+  readonly before = new Map<Tensor, Tensor>()
+  /** Under which assignments happen, of those for which it is settled (see condition.ts). */
+  readonly conditions = new Map<Tensor, Condition | 'always'>()
   readonly randomOps = new Map<string, number>()
 }
 

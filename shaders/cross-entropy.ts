@@ -16,6 +16,7 @@ import {
   type Access,
   type Binding,
   type Elem,
+  type FloatElem,
   f32,
   input,
   loadScalar,
@@ -23,6 +24,8 @@ import {
   overIndex,
   perIndex,
   type Recipe,
+  storeScalar,
+  storeVec,
 } from './kernel.ts'
 import { mathFor } from './math.ts'
 import { inLanes, isShort, statistics, stripStatistics } from './softmax.ts'
@@ -30,6 +33,8 @@ import { inLanes, isShort, statistics, stripStatistics } from './softmax.ts'
 export interface CrossEntropySpec {
   readonly rows: number
   readonly c: number
+  /** Of x and its gradient; all is computed in f32. */
+  readonly elem: FloatElem
   /** Element type of the labels. */
   readonly labels: 'u8' | 'i32' | 'u32'
   readonly access: readonly Access[]
@@ -38,13 +43,13 @@ export interface CrossEntropySpec {
 const params = 'c: u32, classes: u32, nan: f32'
 
 /** How the kernels for one row and those after the strips get m and s, and what is common to both. */
-function frameOf({ rows, c: classes, labels, access }: CrossEntropySpec) {
+function frameOf({ rows, c: classes, elem, labels, access }: CrossEntropySpec) {
   const { lanes, c } = inLanes({ outer: rows, c: classes, inner: 1 })
   const vec = lanes === 'row'
   const short = isShort({ outer: rows, c, inner: 1 })
   const strips = short
     ? undefined
-    : stripStatistics({ outer: rows, c: classes, inner: 1 }, access[0])
+    : stripStatistics({ outer: rows, c: classes, inner: 1 }, access[0], elem)
   const column = { access: 'read_write', elem: 'f32' } as const
   return {
     c,
@@ -56,7 +61,7 @@ function frameOf({ rows, c: classes, labels, access }: CrossEntropySpec) {
       ? 'select(vec4f(), vec4f(1.0), vec4u(4u * (j - r * p.c)) + vec4u(0u, 1u, 2u, 3u) == vec4u(label))'
       : 'select(0.0, 1.0, j - r * p.c == label)',
     inputs: [
-      { name: 'x', access: access[0], elem: 'f32', vec },
+      { name: 'x', access: access[0], elem, vec },
       { name: 'labels', access: access[1], elem: labels },
     ] satisfies Binding[],
     found: (short
@@ -83,7 +88,7 @@ fn labelOf(r: u32) -> u32 { return u32(${loadScalar('labels', labels, 'r')}); }`
   }
 }
 
-/** Inputs x f32 [rows, c], labels [rows]; outputs y f32 [rows]. */
+/** Inputs x [rows, c], labels [rows]; outputs y f32 [rows]. */
 export function crossEntropy(spec: CrossEntropySpec): Recipe {
   const { key, vec, short, hot, inputs, found, functions, stats, slots, words, recipe } =
     frameOf(spec)
@@ -91,7 +96,7 @@ export function crossEntropy(spec: CrossEntropySpec): Recipe {
   if (at == m) {
     var sums = ${vec ? 'vec4f()' : '0.0'};
     for (var j = r * p.c; j < (r + 1u) * p.c; j++) {
-      sums += exp(x[j] - m) * (${vec ? 'vec4f(1.0)' : '1.0'} - ${hot});
+      sums += exp(${vec ? 'vec4f' : 'f32'}(x[j]) - m) * (${vec ? 'vec4f(1.0)' : '1.0'} - ${hot});
     }
     y[r] = math_log1p(vec4f(${vec ? 'sums.x + sums.y + (sums.z + sums.w)' : 'sums'})).x;
     return;
@@ -106,7 +111,7 @@ export function crossEntropy(spec: CrossEntropySpec): Recipe {
   let label = labelOf(r);
   if (label >= p.classes) { y[r] = 0.0; return; }
   ${stats}
-  let at = ${vec ? 'x[r * p.c + label / 4u][label % 4u]' : 'x[r * p.c + label]'};
+  let at = f32(${vec ? 'x[r * p.c + label / 4u][label % 4u]' : 'x[r * p.c + label]'});
   if (!isGood(m)) { y[r] = p.nan; return; }
   ${short ? others : ''}
   y[r] = log(s) - (at - m);`,
@@ -114,7 +119,7 @@ export function crossEntropy(spec: CrossEntropySpec): Recipe {
   return recipe(overIndex(kernel, spec.rows, [input(0), input(1), ...slots, output(0)], ...words))
 }
 
-/** Inputs x f32 [rows, c], labels [rows], dy f32 [rows]; outputs dx. */
+/** Inputs x [rows, c], labels [rows], dy f32 [rows]; outputs dx. */
 export function crossEntropyGrad(spec: CrossEntropySpec): Recipe {
   const { key, vec, c, short, hot, inputs, found, functions, stats, slots, words, recipe } =
     frameOf(spec)
@@ -124,6 +129,7 @@ export function crossEntropyGrad(spec: CrossEntropySpec): Recipe {
     elem: 'f32',
   }
   const element = vec ? 'vec4f' : 'f32'
+  const store = (value: string) => (vec ? storeVec : storeScalar)('dx', spec.elem, 'j', value)
   const each = (statement: string) =>
     short
       ? `for (var j = r * p.c; j < (r + 1u) * p.c; j++) { ${statement} }`
@@ -131,16 +137,16 @@ export function crossEntropyGrad(spec: CrossEntropySpec): Recipe {
   const kernel = perIndex({
     key: `crossEntropy/grad/${key}`,
     params,
-    bindings: [...inputs, dy, ...found, { name: 'dx', access: 'read_write', elem: 'f32', vec }],
+    bindings: [...inputs, dy, ...found, { name: 'dx', access: 'read_write', elem: spec.elem, vec }],
     functions,
     body: /* wgsl */ `
   let r = ${short ? 'i' : 'i / p.c'};
   let label = labelOf(r);
   let d = dy[r];
-  if (label >= p.classes || (bitcast<u32>(d) << 1u) == 0u) { ${each(`dx[j] = ${element}();`)} return; }
+  if (label >= p.classes || (bitcast<u32>(d) << 1u) == 0u) { ${each(store(`${element}()`))} return; }
   ${stats}
   let k = select(p.nan, 1.0 / s, isGood(m));
-  ${each(`dx[j] = (exp(x[j] - m) * k - ${hot}) * d;`)}`,
+  ${each(store(`(exp(${element}(x[j]) - m) * k - ${hot}) * d`))}`,
   })
   const buffers = [input(0), input(1), input(2), ...slots, output(0)]
   return recipe(overIndex(kernel, short ? spec.rows : spec.rows * c, buffers, ...words))

@@ -17,6 +17,8 @@ export type Access = 'read' | 'read_write'
 /** Element types in memory. */
 export type Elem = 'f32' | 'f16' | 'i32' | 'u32' | 'u8'
 
+export type FloatElem = 'f32' | 'f16'
+
 /** A compute shader, ready to be made a pipeline (entry point `main`). Equal keys mean equal code. */
 export interface Kernel {
   readonly key: string
@@ -65,6 +67,10 @@ export function storeVec(name: string, elem: Elem, i4: string, value: string): s
   if (elem === 'f16') return `${name}[${i4}] = vec4<f16>(${value});`
   return `${name}[${i4}] = ${value};`
 }
+
+/** WGSL statement that stores a register at element i of a buffer declared with `vec` false; not of u8, which share words. */
+export const storeScalar = (name: string, elem: Exclude<Elem, 'u8'>, i: string, value: string) =>
+  `${name}[${i}] = ${elem === 'f16' ? `f16(${value})` : value};`
 
 /** How a tail operand is addressed at output element (row m, channel n) of an [m, n] output. */
 export type OperandMode = 'same' | 'channel' | 'scalar'

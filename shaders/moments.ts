@@ -16,6 +16,7 @@ import {
   type Access,
   type Caps,
   type Dispatch,
+  type FloatElem,
   gridFor,
   input,
   output,
@@ -31,14 +32,15 @@ export interface MomentsProblem {
   readonly outer: number
   readonly rows: number
   readonly inner: number
+  readonly elem: FloatElem
   readonly access: Access
 }
 
 type Lanes = 'columns' | 'rows' | 'single'
 
-/** Input: x f32; outputs: mean and variance f32 [outer, inner]. */
+/** Input: x; outputs: mean and variance f32 [outer, inner]. */
 export function moments(problem: MomentsProblem, caps: Caps): Recipe {
-  const { outer, inner, access } = problem
+  const { outer, inner, elem, access } = problem
   const lanes: Lanes =
     inner % 4 === 0 ? 'columns' : inner === 1 && problem.rows % 4 === 0 ? 'rows' : 'single'
   const columns = lanes === 'columns' ? inner / 4 : inner
@@ -65,11 +67,12 @@ export function moments(problem: MomentsProblem, caps: Caps): Recipe {
     const buffers = [...from, ...to]
     return {
       kernel: {
-        key: `moments ${kind} ${lanes}${ends ? ' ends' : ''} ${access}`,
+        key: `moments ${kind} ${lanes}${ends ? ' ends' : ''} ${elem} ${access}`,
         get code() {
-          return source(kind, lanes, access, ends)
+          return source(kind, lanes, elem, access, ends)
         },
         access: buffers.map((b) => (b === x ? access : ('read_write' as const))),
+        ...(elem === 'f16' && { features: ['shader-f16'] as const }),
       },
       buffers,
       params: words(
@@ -105,13 +108,13 @@ function stripsOf(rows: number, gpu: boolean): number {
  * four rows of one column have to be joined: `ends`. */
 type Kind = 'strip' | 'join'
 
-function source(kind: Kind, lanes: Lanes, access: Access, ends: boolean): string {
+function source(kind: Kind, lanes: Lanes, elem: FloatElem, access: Access, ends: boolean): string {
   const type = lanes === 'single' ? 'f32' : 'vec4f'
   const result = ends ? 'f32' : type
   // One pivot for all four rows.
-  const one = lanes === 'rows' ? '.x' : ''
+  const load = (at: string) => `${type}(x[${at}])${lanes === 'rows' ? '.x' : ''}`
   const bindings = [
-    `var<storage, ${access}> x: array<${type}>`,
+    `var<storage, ${access}> x: array<${lanes === 'single' ? elem : `vec4<${elem}>`}>`,
     kind === 'join' && `var<storage, read_write> means: array<${type}>`,
     kind === 'join' && `var<storage, read_write> squares: array<${type}>`,
     `var<storage, read_write> mean: array<${result}>`,
@@ -123,11 +126,11 @@ function source(kind: Kind, lanes: Lanes, access: Access, ends: boolean): string
   let count = rowsIn(g + 1u) - rowsIn(g);
   let step = select(1u, p.strips, p.mixed == 1u) * p.columns;
   let end = first + count * step;
-  for (var at = first; at < end; at += step) { m += x[at] - pivot; }
+  for (var at = first; at < end; at += step) { m += ${type}(x[at]) - pivot; }
   m /= f32(count);
   var m2 = ${type}();
   for (var at = first; at < end; at += step) {
-    let d = x[at] - pivot - m;
+    let d = ${type}(x[at]) - pivot - m;
     m2 += d * d;
   }`
   const ofStates = `
@@ -153,7 +156,7 @@ function source(kind: Kind, lanes: Lanes, access: Access, ends: boolean): string
   let d = m - centre;
   mean[i] = pivot.x + centre;
   spread[i] = (dot(m2, vec4f(1.0)) / f32(p.rows) + dot(d, d)) * 0.25;`
-  return `struct Params { outer: u32, rows: u32, columns: u32, strips: u32, unit: u32, groups: u32, count: u32, last: u32, mixed: u32 }
+  return `${elem === 'f16' ? 'enable f16;\n' : ''}struct Params { outer: u32, rows: u32, columns: u32, strips: u32, unit: u32, groups: u32, count: u32, last: u32, mixed: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 ${bindings.map((b, k) => `@group(0) @binding(${k + 1}) ${b};`).join('\n')}
 // Rows in the first strips.
@@ -169,10 +172,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let g = rest % p.groups;
   let o = rest / p.groups;
   let begin = o * p.rows * p.columns + column;
-  let sample = ${type}(x[begin]${one});
+  let sample = ${type}(${load('begin')});
   let near = abs(sample) * 0.0625;
-  let halfway = abs(x[begin + p.rows / 2u * p.columns]${one} - sample) < near;
-  let behind = abs(x[begin + (p.rows - 1u) * p.columns]${one} - sample) < near;
+  let halfway = abs(${load('begin + p.rows / 2u * p.columns')} - sample) < near;
+  let behind = abs(${load('begin + (p.rows - 1u) * p.columns')} - sample) < near;
   let pivot = select(${type}(), sample, halfway & behind);
   ${kind === 'strip' ? ofStrip : ofStates}
   ${

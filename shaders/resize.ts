@@ -9,7 +9,20 @@
 // forward's own, so that the two are exact transposes. All three conventions, up and down, share one pipeline each way. There is
 // no antialiasing: down-sampling skips pixels.
 
-import { type Access, input, output, overIndex, perIndex, type Recipe, scratch } from './kernel.ts'
+import {
+  type Access,
+  type FloatElem,
+  input,
+  loadScalar,
+  loadVec,
+  output,
+  overIndex,
+  perIndex,
+  type Recipe,
+  scratch,
+  storeScalar,
+  storeVec,
+} from './kernel.ts'
 import { type Axis, axisOf, type ResizeMode, type Rows, wordsOf } from './resize-axis.ts'
 
 /** x is [n, h, w, c], its resized form [n, oh, ow, c]; with `rows` they are those rows of such. */
@@ -22,6 +35,8 @@ export interface ResizeSpec {
   readonly ow: number
   readonly mode: ResizeMode
   readonly rows?: Rows | undefined
+  /** Default f32. Sums are f32 in any case. */
+  readonly elem?: FloatElem
   readonly access: readonly Access[]
 }
 
@@ -38,16 +53,17 @@ const paramsOf = (cv: number, { x, y }: Rows, rows: Axis, columns: Axis): number
 
 /** y = x resized. Inputs x; outputs y. */
 export function resizeBilinear(spec: ResizeSpec): Recipe {
-  const { n, h, w, c, oh, ow, mode, access } = spec
+  const { n, h, w, c, oh, ow, mode, elem = 'f32', access } = spec
   const { rows = { x: [0, h], y: [0, oh] } } = spec
   const vec = c % 4 === 0
   const cv = vec ? c / 4 : c
+  const load = (i: string) => (vec ? loadVec : loadScalar)('x', elem, i)
   const kernel = perIndex({
     key: 'resizeBilinear',
     params: PARAMS,
     bindings: [
-      { name: 'x', access: access[0], elem: 'f32', vec },
-      { name: 'y', access: 'read_write', elem: 'f32', vec },
+      { name: 'x', access: access[0], elem, vec },
+      { name: 'y', access: 'read_write', elem, vec },
     ],
     functions: /* wgsl */ `
 struct Tap { low: u32, high: u32, f: f32 }
@@ -66,9 +82,9 @@ fn tap(o: u32, a: i32, b: i32, d: i32, size: u32) -> Tap {
   let tx = tap(pixel - row * p.ow, p.aX, p.bX, p.dX, p.w);
   let top = (n * p.h + ty.low - p.xRow) * p.w;
   let bottom = (n * p.h + ty.high - p.xRow) * p.w;
-  let above = (1.0 - tx.f) * x[(top + tx.low) * p.c + c] + tx.f * x[(top + tx.high) * p.c + c];
-  let below = (1.0 - tx.f) * x[(bottom + tx.low) * p.c + c] + tx.f * x[(bottom + tx.high) * p.c + c];
-  y[i] = (1.0 - ty.f) * above + ty.f * below;`,
+  let above = (1.0 - tx.f) * ${load('(top + tx.low) * p.c + c')} + tx.f * ${load('(top + tx.high) * p.c + c')};
+  let below = (1.0 - tx.f) * ${load('(bottom + tx.low) * p.c + c')} + tx.f * ${load('(bottom + tx.high) * p.c + c')};
+  ${(vec ? storeVec : storeScalar)('y', elem, 'i', '(1.0 - ty.f) * above + ty.f * below')}`,
   })
   const params = paramsOf(cv, rows, axisOf(mode, h, oh), axisOf(mode, w, ow))
   const count = n * (rows.y[1] - rows.y[0]) * ow * cv
@@ -78,18 +94,18 @@ fn tap(o: u32, a: i32, b: i32, d: i32, size: u32) -> Tap {
 /** dx = the adjoint of resizeBilinear applied to dy. Inputs dy; outputs dx. `split` does columns, then rows (scratch: dy's
  * bytes · w/ow): each dy is read by 2 pixels of each pass instead of by 4, and there are oh/h times more invocations. */
 export function resizeBilinearGrad(spec: ResizeSpec & { readonly split?: boolean }): Recipe {
-  const { n, h, w, c, oh, ow, mode, access, split } = spec
+  const { n, h, w, c, oh, ow, mode, elem = 'f32', access, split } = spec
   const { rows = { x: [0, h], y: [0, oh] } } = spec
   const cv = c % 4 === 0 ? c / 4 : c
   const [height, width] = [axisOf(mode, h, oh), axisOf(mode, w, ow)]
-  const step = (from: Access) => gather(c % 4 === 0, from)
+  const step = (from: Access, x: FloatElem, y: FloatElem) => gather(c % 4 === 0, from, x, y)
   const [xRows, yRows] = [rows.x[1] - rows.x[0], rows.y[1] - rows.y[0]]
   if (!split) {
     const params = paramsOf(cv, rows, height, width)
     const slots = [input(0), output(0)]
     return {
       scratch: [],
-      dispatches: [overIndex(step(access[0]), n * xRows * w * cv, slots, ...params)],
+      dispatches: [overIndex(step(access[0], elem, elem), n * xRows * w * cv, slots, ...params)],
     }
   }
   const same = (size: number): Axis => ({ size, out: size, a: 1, b: 0, d: 1 })
@@ -99,19 +115,24 @@ export function resizeBilinearGrad(spec: ResizeSpec & { readonly split?: boolean
   return {
     scratch: [n * yRows * w * c * 4],
     dispatches: [
-      overIndex(step(access[0]), n * yRows * w * cv, [input(0), scratch(0)], ...first),
-      overIndex(step('read_write'), n * xRows * w * cv, [scratch(0), output(0)], ...second),
+      overIndex(step(access[0], elem, 'f32'), n * yRows * w * cv, [input(0), scratch(0)], ...first),
+      overIndex(
+        step('read_write', 'f32', elem),
+        n * xRows * w * cv,
+        [scratch(0), output(0)],
+        ...second,
+      ),
     ],
   }
 }
 
-const gather = (vec: boolean, access: Access) =>
+const gather = (vec: boolean, access: Access, x: FloatElem, y: FloatElem) =>
   perIndex({
     key: 'resizeBilinearGrad',
     params: PARAMS,
     bindings: [
-      { name: 'dy', access, elem: 'f32', vec },
-      { name: 'dx', access: 'read_write', elem: 'f32', vec },
+      { name: 'dy', access, elem: x, vec },
+      { name: 'dx', access: 'read_write', elem: y, vec },
     ],
     functions: /* wgsl */ `
 // The outputs whose position is strictly between i − 1 and i + 1; the first and last pixel own what is beyond them.
@@ -147,9 +168,9 @@ fn weight(o: u32, i: u32, a: i32, b: i32, d: i32, size: u32) -> f32 {
     let at = (n * p.oh + oy - p.yRow) * p.ow;
     var line = ${vec ? 'vec4f' : 'f32'}();
     for (var ox = oxBegin; ox < oxEnd; ox++) {
-      line += weight(ox, ix, p.aX, p.bX, p.dX, p.w) * dy[(at + ox) * p.c + c];
+      line += weight(ox, ix, p.aX, p.bX, p.dX, p.w) * ${(vec ? loadVec : loadScalar)('dy', x, '(at + ox) * p.c + c')};
     }
     sum += weight(oy, iy, p.aY, p.bY, p.dY, p.size) * line;
   }
-  dx[i] = sum;`,
+  ${(vec ? storeVec : storeScalar)('dx', y, 'i', 'sum')}`,
   })

@@ -17,6 +17,7 @@ import {
   type Access,
   type Binding,
   type Dispatch,
+  type FloatElem,
   f32,
   input,
   output,
@@ -85,10 +86,10 @@ fn isGood(m: ${column}) -> ${column === 'f32' ? 'bool' : 'vec4<bool>'} {
   return (bitcast<${columnBits}>(m) & ${columnBits}(0x7fffffffu)) < ${columnBits}(0x7f800000u);
 }
 fn statsOf(begin: u32, end: u32, step: u32) -> Stats {
-  var best = x[begin];
+  var best = ${element}(x[begin]);
   var worst = magnitude(best);
   for (var j = begin + step; j < end; j += step) {
-    let v = x[j];
+    let v = ${element}(x[j]);
     best = select(best, v, v > best);
     worst = max(worst, magnitude(v));
   }
@@ -96,7 +97,7 @@ fn statsOf(begin: u32, end: u32, step: u32) -> Stats {
   let isNan = ${across(lanes, (a, b) => `max(${a}, ${b})`, 'worst')} > ${columnBits}(0x7f800000u);
   let m = select(most, ${column}(p.nan), isNan);
   var sums = ${element}();
-  for (var j = begin; j < end; j += step) { sums += ${weight}exp(x[j] - m); }
+  for (var j = begin; j < end; j += step) { sums += ${weight}exp(${element}(x[j]) - m); }
   let s = ${across(lanes, (a, b) => `add(${a}, ${b})`, 'sums')};
   // Nothing but −∞ counts nothing.
   return Stats(m, select(s, ${column}(), bitcast<${columnBits}>(most) == ${columnBits}(0xff800000u)));
@@ -170,6 +171,7 @@ const STRIP = 64
 export function stripStatistics(
   axis: Axis,
   access: Access,
+  elem: FloatElem = 'f32',
 ): { dispatches: Dispatch[]; bytes: number[]; m: Slot; s: Slot } {
   const dispatches: Dispatch[] = []
   const bytes: number[] = []
@@ -182,7 +184,7 @@ export function stripStatistics(
     bytes.push(size, size)
     dispatches.push(
       overIndex(
-        strip(lanes, from.length === 1 ? access : undefined),
+        strip(lanes, from.length === 1 ? access : undefined, from.length === 1 ? elem : 'f32'),
         outer * strips * inner,
         [...from, ...to],
         c,
@@ -198,7 +200,7 @@ export function stripStatistics(
 }
 
 /** m and s of each strip, from elements (`access` says how they are bound) or from m and s of smaller strips. */
-const strip = (lanes: Lanes, access: Access | undefined) => {
+const strip = (lanes: Lanes, access: Access | undefined, elem: FloatElem) => {
   const vec = lanes !== 'single'
   const results = { access: 'read_write', elem: 'f32', vec: lanes === 'columns' } as const
   const weights: Binding[] = access ? [] : [{ name: 'w', access: 'read_write', elem: 'f32', vec }]
@@ -206,7 +208,7 @@ const strip = (lanes: Lanes, access: Access | undefined) => {
     key: `softmax/strip/${lanes}`,
     params: 'c: u32, inner: u32, nan: f32, strips: u32',
     bindings: [
-      { name: 'x', access: access ?? 'read_write', elem: 'f32', vec },
+      { name: 'x', access: access ?? 'read_write', elem, vec },
       ...weights,
       { name: 'ms', ...results },
       { name: 'ss', ...results },

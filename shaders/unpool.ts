@@ -6,7 +6,20 @@
 // The output has exactly fh·h rows per image, so ⌊(n·oh + oy)/fh⌋ = n·h + iy and images need no index of their own.
 // One invocation makes one vec4 of channels (one element where c is not a multiple of 4).
 
-import { type Access, input, output, overIndex, perIndex, type Recipe, scratch } from './kernel.ts'
+import {
+  type Access,
+  type FloatElem,
+  input,
+  loadScalar,
+  loadVec,
+  output,
+  overIndex,
+  perIndex,
+  type Recipe,
+  scratch,
+  storeScalar,
+  storeVec,
+} from './kernel.ts'
 
 /** x is [n, h, w, c], its repeated form is [n, h·fh, w·fw, c]. */
 export interface RepeatSpec {
@@ -16,19 +29,21 @@ export interface RepeatSpec {
   readonly c: number
   readonly fh: number
   readonly fw: number
+  /** Default f32. Sums are f32 in any case. */
+  readonly elem?: FloatElem
   readonly access: readonly Access[]
 }
 
 /** y = each pixel of x repeated fh × fw times. Inputs x; outputs y. */
-export function repeat({ n, h, w, c, fh, fw, access }: RepeatSpec): Recipe {
+export function repeat({ n, h, w, c, fh, fw, elem = 'f32', access }: RepeatSpec): Recipe {
   const vec = c % 4 === 0
   const cv = vec ? c / 4 : c
   const kernel = perIndex({
     key: 'repeat',
     params: 'c: u32, w: u32, fh: u32, fw: u32',
     bindings: [
-      { name: 'x', access: access[0], elem: 'f32', vec },
-      { name: 'y', access: 'read_write', elem: 'f32', vec },
+      { name: 'x', access: access[0], elem, vec },
+      { name: 'y', access: 'read_write', elem, vec },
     ],
     body: /* wgsl */ `
   let pixel = i / p.c;
@@ -48,17 +63,17 @@ export function repeat({ n, h, w, c, fh, fw, access }: RepeatSpec): Recipe {
  * `split` sums the rows in a dispatch of their own (scratch: dy's bytes / fw) with the same bits: fh times
  * more invocations, which a GPU wants where blocks are large and the maps that are left are small. */
 export function repeatGrad(spec: RepeatSpec & { readonly split?: boolean }): Recipe {
-  const { n, h, w, c, fh, fw, access, split } = spec
+  const { n, h, w, c, fh, fw, elem = 'f32', access, split } = spec
   const vec = c % 4 === 0
   const cv = vec ? c / 4 : c
   const type = vec ? 'vec4f' : 'f32'
-  const sum = (from: Access) =>
+  const sum = (from: Access, x: FloatElem, y: FloatElem) =>
     perIndex({
       key: 'repeatGrad',
       params: 'c: u32, w: u32, fh: u32, fw: u32',
       bindings: [
-        { name: 'dy', access: from, elem: 'f32', vec },
-        { name: 'dx', access: 'read_write', elem: 'f32', vec },
+        { name: 'dy', access: from, elem: x, vec },
+        { name: 'dx', access: 'read_write', elem: y, vec },
       ],
       body: /* wgsl */ `
   let pixel = i / p.c;
@@ -69,23 +84,41 @@ export function repeatGrad(spec: RepeatSpec & { readonly split?: boolean }): Rec
   // A sum of row sums: the rounding error grows with fh + fw, not with fh · fw.
   for (var ky = 0u; ky < p.fh; ky++) {
     var line = ${type}();
-    for (var kx = 0u; kx < p.fw; kx++) { line += dy[at + kx * p.c]; }
+    for (var kx = 0u; kx < p.fw; kx++) { line += ${(vec ? loadVec : loadScalar)('dy', x, 'at + kx * p.c')}; }
     total += line;
     at += ow * p.c;
   }
-  dx[i] = total;`,
+  ${(vec ? storeVec : storeScalar)('dx', y, 'i', 'total')}`,
     })
   const rows = n * h
   if (!split)
     return {
       scratch: [],
-      dispatches: [overIndex(sum(access[0]), rows * w * cv, [input(0), output(0)], cv, w, fh, fw)],
+      dispatches: [
+        overIndex(sum(access[0], elem, elem), rows * w * cv, [input(0), output(0)], cv, w, fh, fw),
+      ],
     }
   return {
     scratch: [rows * fh * w * c * 4],
     dispatches: [
-      overIndex(sum(access[0]), rows * fh * w * cv, [input(0), scratch(0)], cv, w, 1, fw),
-      overIndex(sum('read_write'), rows * w * cv, [scratch(0), output(0)], cv, w, fh, 1),
+      overIndex(
+        sum(access[0], elem, 'f32'),
+        rows * fh * w * cv,
+        [input(0), scratch(0)],
+        cv,
+        w,
+        1,
+        fw,
+      ),
+      overIndex(
+        sum('read_write', 'f32', elem),
+        rows * w * cv,
+        [scratch(0), output(0)],
+        cv,
+        w,
+        fh,
+        1,
+      ),
     ],
   }
 }

@@ -28,6 +28,7 @@ const structured = {
   kind: 'structured',
   tail: false,
   prologue: false,
+  f16: 'alike',
   windows: rows(1),
 } as const
 

@@ -43,6 +43,7 @@ const concatOp: StructuredOp<{ axis: number }> = {
   cost: () => noCost,
   tail: false,
   prologue: false,
+  f16: 'alike',
   windows: rows(({ axis }) => axis),
   lower: ({ inputs, outputs: [y], attrs: { axis } }): Recipe => {
     const inner = stridesOf(y.shape)[axis]

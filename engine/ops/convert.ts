@@ -70,7 +70,7 @@ function convert(x: number, from: DType, to: DType): number {
 }
 
 /** The nearest number that f16 has, ties to even. */
-function nearestHalf(x: number): number {
+export function nearestHalf(x: number): number {
   const size = Math.abs(x)
   if (size >= 65520 || Number.isNaN(x)) return Math.sign(x) * Number.POSITIVE_INFINITY
   const unit = 2 ** Math.max(-24, Math.floor(Math.log2(size)) - 10)

@@ -5,6 +5,7 @@ import {
   crossEntropyGrad as gradRecipe,
   crossEntropy as lossRecipe,
 } from '../../shaders/cross-entropy.ts'
+import type { FloatElem } from '../../shaders/kernel.ts'
 import { sameShape, sizeOf, type TensorType } from '../dtype.ts'
 import {
   apply,
@@ -29,6 +30,7 @@ const lastOf = (x: TensorType) => x.shape[x.shape.length - 1]
 const specOf = (inputs: readonly Bound[]): CrossEntropySpec => ({
   rows: sizeOf(inputs[1].shape),
   c: lastOf(inputs[0]),
+  elem: inputs[0].dtype as FloatElem,
   labels: inputs[1].dtype as CrossEntropySpec['labels'],
   access: inputs.map((t) => t.access),
 })
@@ -63,6 +65,7 @@ const lossOp: StructuredOp<Empty> = {
   vjp: ({ inputs: [x, labels] }, [dy]) => [dy && apply(gradOp, [x, labels, dy], {})[0]],
   cost: ([x]) => ({ macs: 0, flops: 8 * sizeOf(x.shape) }),
   windows: rows((_, inputs) => inputs[1].shape.length),
+  f16: { inputs: [0], outputs: [] },
   lower: ({ inputs }) => lossRecipe(specOf(inputs)),
   samples: samples(() => []),
 }
@@ -95,6 +98,7 @@ const gradOp: StructuredOp<Empty> = {
   },
   cost: ([x]) => ({ macs: 0, flops: 10 * sizeOf(x.shape) }),
   windows: rows((_, inputs) => inputs[1].shape.length),
+  f16: { inputs: [0], outputs: [0] },
   lower: ({ inputs }) => gradRecipe(specOf(inputs)),
   samples: samples((shape) => [sample(shape)]),
 }

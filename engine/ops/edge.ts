@@ -31,6 +31,7 @@ function edgePad(
     kind: 'structured',
     tail: false,
     prologue: false,
+    f16: 'alike',
     // The axes before the first that is padded.
     windows: rows<Amounts>(({ before, after }) => before.findIndex((n, a) => n + after[a] > 0)),
   } as const

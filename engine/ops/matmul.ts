@@ -10,6 +10,7 @@
 
 import { type Batches, matmulGeometry } from '../../shaders/conv-geometry.ts'
 import { forwardRecipe, weightGradRecipe } from '../../shaders/conv-plan.ts'
+import { plainLoad } from '../../shaders/reduce.ts'
 import { broadcastShapes, type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import {
   apply,
@@ -156,6 +157,7 @@ const matmulOp: Op = {
   ...common(false),
   name: 'matmul',
   tail: true,
+  f16: { inputs: [0], outputs: [0] },
   windows: [entries(1)],
   vjp: ({ inputs: [a, b], attrs: { transposeB } }, [dy]) => {
     if (!dy) return []
@@ -176,7 +178,8 @@ const matmulOp: Op = {
           ? matmulGeometry(sizeOf(lead(a)) * m, inner, n)
           : matmulGeometry(m, inner, n, batchesOf(runsOf(a, b), m * inner, inner * n))
       const accesses = { xAccess: a.access, wAccess: w.access, yAccess: 'read_write' } as const
-      return forwardRecipe({ ...geometry, ...accesses, tail: end }, caps)
+      const x = plainLoad([a.dtype], a.access)
+      return forwardRecipe({ ...geometry, ...accesses, x, tail: end }, caps)
     }
     return transposeB ? withTurned(b, make) : make(b)
   },
@@ -197,6 +200,7 @@ const transposedOp: Op = {
   ...common(true),
   name: 'matmulTransposedA',
   tail: false,
+  f16: { inputs: [0], outputs: [] },
   windows: [terms, entries(0)],
   vjp: ({ inputs: [a, b], attrs: { transposeB } }, [dy]) => {
     if (!dy) return []
@@ -211,7 +215,8 @@ const transposedOp: Op = {
       const batch = sizeOf(lead(a))
       const geometry = matmulGeometry(batch * inner, m, y.shape[y.shape.length - 1], batch)
       const accesses = { xAccess: a.access, dyAccess: dy.access, dwAccess: 'read_write' } as const
-      return weightGradRecipe({ ...geometry, ...accesses }, caps)
+      const x = plainLoad([a.dtype], a.access)
+      return weightGradRecipe({ ...geometry, ...accesses, x }, caps)
     }
     return transposeB ? withTurned(b, make) : make(b)
   },

@@ -1,6 +1,7 @@
 // What normalisation is made of: moments, usually of each channel, and the map (x − mean)·scale + shift. Batch
 // normalisation is these two with arithmetic on [c] vectors between; its gradient follows from theirs.
 
+import type { FloatElem } from '../../shaders/kernel.ts'
 import { moments as momentsRecipe } from '../../shaders/moments.ts'
 import { isFloat, sameShape, sizeOf } from '../dtype.ts'
 import { apply, type StructuredOp, sample, type TensorLike } from '../op.ts'
@@ -37,8 +38,9 @@ export const momentsOp: StructuredOp<Run> = {
   cost: ([x]) => ({ macs: 0, flops: 4 * sizeOf(x.shape) }),
   tail: false,
   prologue: false,
+  f16: { inputs: [0], outputs: [] },
   lower: ({ inputs: [x], attrs, caps }) =>
-    momentsRecipe({ ...extentOf(attrs), access: x.access }, caps),
+    momentsRecipe({ ...extentOf(attrs), elem: x.dtype as FloatElem, access: x.access }, caps),
   // The variance of groups is the mean of their variances and the variance of their means, each by its share.
   windows: windowsOf((parts, share) => {
     const whole = (xs: readonly Tensor[]) =>

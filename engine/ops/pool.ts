@@ -27,7 +27,13 @@ import {
 } from './pool-window.ts'
 import { toTensor } from './source.ts'
 
-const plain = { kind: 'structured', cost: () => noCost, tail: false, prologue: false } as const
+const plain = {
+  kind: 'structured',
+  cost: () => noCost,
+  tail: false,
+  prologue: false,
+  f16: 'alike',
+} as const
 const pooled = ([n, , , c]: Shape, { out }: PoolWindow): Shape => [n, ...out, c]
 
 const windowSamples = windowCases.map(([shape, options]) => {

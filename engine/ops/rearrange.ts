@@ -55,6 +55,7 @@ export const rearrangeOp: StructuredOp<Rearrange> = {
   cost: () => noCost,
   tail: false,
   prologue: false,
+  f16: 'alike',
   windows: [
     {
       cut: 'output',

@@ -1,7 +1,7 @@
 // Resizing of maps: to the nearest pixel and bilinearly. Both are linear maps whose ops come in pairs, each the adjoint of the
 // other, so that they may be differentiated any number of times. (bicubic.ts resizes images.)
 
-import type { Access } from '../../shaders/kernel.ts'
+import type { Access, FloatElem } from '../../shaders/kernel.ts'
 import { nearest, nearestGrad } from '../../shaders/nearest.ts'
 import {
   resizeBilinear as bilinear,
@@ -80,7 +80,7 @@ const terms = <A extends ResizeAttrs>(): Windows<A> => ({
   combine: combinePairwise(add),
 })
 
-const common = { kind: 'structured', tail: false, prologue: false } as const
+const common = { kind: 'structured', tail: false, prologue: false, f16: 'alike' } as const
 
 // ---- nearest
 
@@ -146,7 +146,11 @@ const nearestGradOp: StructuredOp<ResizeAttrs> = {
 // ---- bilinear
 
 const bilinearAxis = (a: BilinearAttrs, i: 0 | 1) => axisOf(a.mode, a.from[i], a.to[i])
-const bilinearSpec = (x: Shape, { from, to, mode, rows }: BilinearAttrs, { access }: Bound) => ({
+const bilinearSpec = (
+  x: Shape,
+  { from, to, mode, rows }: BilinearAttrs,
+  { dtype, access }: Bound,
+) => ({
   n: x[0],
   h: from[0],
   w: from[1],
@@ -155,6 +159,7 @@ const bilinearSpec = (x: Shape, { from, to, mode, rows }: BilinearAttrs, { acces
   ow: to[1],
   mode,
   rows,
+  elem: dtype as FloatElem,
   access: [access],
 })
 const bilinearCases: [x: number[], to: Pair, mode: ResizeMode][] = [

@@ -198,10 +198,12 @@ export function assign(variable: Variable, value: TensorLike | number): Tensor {
       [variable.name],
       'call assign inside the function that is given to device.compile',
     )
-  read(variable) // The old version is part of the graph even if nobody reads it: the order hangs on it.
+  // The old version is part of the graph even if nobody reads it: the order hangs on it.
+  const before = read(variable)
   const next = apply(assignOp, [toTensor(value, 'assign', variable.dtype)], { variable })[0]
   trace.current.set(variable, next)
   trace.assigns.push(next)
+  trace.before.set(next, before)
   return next
 }
 

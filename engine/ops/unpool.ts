@@ -26,6 +26,7 @@ const plain = {
   cost: () => noCost,
   tail: false,
   prologue: false,
+  f16: 'alike',
   windows: rows(1),
 } as const
 const cases: [x: Shape, size: Pair][] = [

@@ -1,9 +1,9 @@
 // Unpooling by repetition: every entry of a small map, in a rectangle of its own. (resize.ts has the other ways up.)
 
-import type { Access } from '../../shaders/kernel.ts'
+import type { FloatElem } from '../../shaders/kernel.ts'
 import { repeat, repeatGrad } from '../../shaders/unpool.ts'
 import { type Shape, sizeOf, type TensorType } from '../dtype.ts'
-import { apply, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
+import { apply, type Bound, noCost, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { type Pair, sizeOfMap } from './options.ts'
 import { toTensor } from './source.ts'
@@ -17,9 +17,9 @@ const needMap = (x: TensorType, refuse: Refuse) => {
 }
 
 type RepeatAttrs = { readonly factor: Pair }
-const repeatSpec = (shape: Shape, { factor }: RepeatAttrs, access: readonly Access[]) => {
+const repeatSpec = (shape: Shape, { factor }: RepeatAttrs, { dtype, access }: Bound) => {
   const [n, h, w, c] = shape
-  return { n, h, w, c, fh: factor[0], fw: factor[1], access }
+  return { n, h, w, c, fh: factor[0], fw: factor[1], elem: dtype as FloatElem, access: [access] }
 }
 
 const repeatOp: StructuredOp<RepeatAttrs> = {
@@ -29,6 +29,7 @@ const repeatOp: StructuredOp<RepeatAttrs> = {
   source: 'FRRN’s unpooling by repeating entries',
   tail: false,
   prologue: false,
+  f16: 'alike',
   cost: () => noCost,
   windows: [
     {
@@ -47,7 +48,7 @@ const repeatOp: StructuredOp<RepeatAttrs> = {
     return [{ dtype: 'f32', shape: [n, h * fh, w * fw, c] }]
   },
   vjp: ({ attrs }, [dy]) => [dy && apply(repeatGradOp, [dy], attrs)[0]],
-  lower: ({ inputs: [x], attrs }) => repeat(repeatSpec(x.shape, attrs, [x.access])),
+  lower: ({ inputs: [x], attrs }) => repeat(repeatSpec(x.shape, attrs, x)),
   samples: [
     { inputs: [sample([2, 3, 2, 4])], attrs: { factor: [2, 3] } },
     { inputs: [sample([1, 2, 3, 3])], attrs: { factor: [4, 4] } },
@@ -59,6 +60,7 @@ const repeatGradOp: StructuredOp<RepeatAttrs> = {
   kind: 'structured',
   tail: false,
   prologue: false,
+  f16: 'alike',
   cost: ([dy]) => ({ macs: 0, flops: sizeOf(dy.shape) }),
   windows: [
     {
@@ -76,8 +78,7 @@ const repeatGradOp: StructuredOp<RepeatAttrs> = {
     return [{ dtype: 'f32', shape: [n, h / fh, w / fw, c] }]
   },
   vjp: ({ attrs }, [g]) => [g && apply(repeatOp, [g], attrs)[0]],
-  lower: ({ inputs: [dy], outputs: [dx], attrs }) =>
-    repeatGrad(repeatSpec(dx.shape, attrs, [dy.access])),
+  lower: ({ inputs: [dy], outputs: [dx], attrs }) => repeatGrad(repeatSpec(dx.shape, attrs, dy)),
   samples: [
     { inputs: [sample([2, 6, 6, 4])], attrs: { factor: [2, 3] } },
     { inputs: [sample([1, 8, 4, 3])], attrs: { factor: [4, 4] } },

@@ -3,7 +3,7 @@
 export { checkOp } from './check.ts'
 export { drawDirection, drawInput, randomFrom } from './draw.ts'
 export { evaluate } from './evaluate.ts'
-export { type Given, interpret, interpretAll, type State } from './interpret.ts'
+export { asStored, type Given, interpret, interpretAll, type State } from './interpret.ts'
 export { roundingErrors } from './rounding.ts'
 export { references } from './table.ts'
 export { largestDifference, sizeOfValues, tolerance } from './tolerance.ts'

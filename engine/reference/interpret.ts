@@ -5,6 +5,7 @@ import { type HostArray, sizeOf, type TensorType } from '../dtype.ts'
 import { AtrousError } from '../errors.ts'
 import { assignedBy } from '../fused.ts'
 import { type Graph, graphOf } from '../graph.ts'
+import { nearestHalf } from '../ops/convert.ts'
 import type { HostTensor, Node, Tensor, Variable } from '../tensor.ts'
 import { evaluate } from './evaluate.ts'
 import { numbersOf, type Value } from './value.ts'
@@ -34,6 +35,10 @@ export function interpret(
 
 /** What becomes of a node's outputs before others read them. */
 export type Disturb = (node: Node, outputs: Value[], inputs: readonly Value[]) => Value[]
+
+/** What is stored as f16 is rounded. */
+export const asStored: Disturb = (_, outputs) =>
+  outputs.map((v) => (v.dtype === 'f16' ? { ...v, data: v.data.map(nearestHalf) } : v))
 
 /** The value of every tensor of a graph. Variables are read from `state`, which stays as it is. */
 export function interpretAll(
