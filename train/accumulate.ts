@@ -1,13 +1,13 @@
 // Gradient accumulation: a batch in parts, forward and backward of one after the other and all in one program, so that the
 // activations of one part are alive at a time, beside one set of gradients.
 
-import { grad } from '../engine/grad.ts'
+import { assignAlways } from '../engine/condition.ts'
 import type { TensorLike } from '../engine/op.ts'
 import { add, mul } from '../engine/ops/arithmetic.ts'
 import { checkChoice, checkCount, optionsOf } from '../engine/ops/options.ts'
 import { refuse, refuseOption, shown } from '../engine/ops/refuse.ts'
 import { slice } from '../engine/ops/shape.ts'
-import { assign, toTensor } from '../engine/ops/source.ts'
+import { toTensor } from '../engine/ops/source.ts'
 import type { Tensor, Variable } from '../engine/tensor.ts'
 import { scope } from '../engine/trace.ts'
 import type { Optimizer } from './optimizers.ts'
@@ -40,13 +40,13 @@ export function accumulated(
   if (count === 1) return optimizer.minimize(lossOf(0), lr)
   const sums = new Map<Variable, Tensor>()
   const addGradients = (loss: Tensor, at: ReadonlyMap<Variable, Tensor>) => {
-    const gradients = grad(loss, [...at.values()])
+    const gradients = optimizer.gradients(loss, [...at.values()])
     scope('accumulated', () => {
       ;[...at.keys()].forEach((p, i) => {
         const before = sums.get(p)
         const sum = before ? add(before, gradients[i]) : gradients[i]
         // A sum that is no variable would be put off by fusion, and all that is added up in it would wait.
-        sums.set(p, assign(optimizer.sumOf(p), sum))
+        sums.set(p, assignAlways(optimizer.sumOf(p), sum))
       })
     })
   }

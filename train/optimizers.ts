@@ -8,16 +8,30 @@ import { add, div, mul, sqrt, sub } from '../engine/ops/arithmetic.ts'
 import { assign, read, toTensor } from '../engine/ops/source.ts'
 import { type Tensor, Variable } from '../engine/tensor.ts'
 import { scope } from '../engine/trace.ts'
+import { LossScale, type LossScaleOptions } from './loss-scale.ts'
+
+export interface OptimizerOptions {
+  /** Differentiates scale · loss instead of the loss, as `precision: 'mixed'` needs it: see `LossScale`. A step whose gradients
+   * are not all finite is skipped: parameters, moments, and whatever else the function has assigned until then, such as running
+   * averages, keep their bits. `true`: with the usual numbers. Default: none. */
+  readonly lossScale?: LossScaleOptions | boolean
+}
 
 /** Assigns new values to parameters so that a loss falls. */
 export abstract class Optimizer {
   readonly parameters: readonly Variable[]
   readonly #state = new Map<string, Variable>()
   readonly #sums = new Map<Variable, Variable>()
+  /** Of the losses that it minimises, if they are scaled; part of the state. */
+  readonly lossScale: LossScale | undefined
 
-  /** Throws OptionError when two parameters have one name, since their moments could not be told apart. */
-  constructor(parameters: readonly Variable[]) {
+  /** Throws OptionError when two parameters have one name, since their moments could not be told apart, and for options of a
+   * loss scale that are out of range. */
+  constructor(parameters: readonly Variable[], { lossScale }: OptimizerOptions = {}) {
     this.parameters = parameters
+    this.lossScale = lossScale ? new LossScale(lossScale === true ? {} : lossScale) : undefined
+    if (this.lossScale)
+      for (const v of [this.lossScale.scale, this.lossScale.streak]) this.#state.set(v.name, v)
     const names = parameters.map((p) => p.name)
     const twice = names.find((name, i) => names.indexOf(name) !== i)
     if (twice !== undefined)
@@ -32,8 +46,17 @@ export abstract class Optimizer {
    * the newest. `lr` should be an argument of that function, so that it can change. Returns the loss. */
   minimize(loss: Tensor, lr: Tensor | number): Tensor {
     const at = this.versionsFor(loss)
-    this.step([...at.keys()], () => grad(loss, [...at.values()]), toTensor(lr, 'minimize'))
+    this.step(
+      [...at.keys()],
+      () => this.gradients(loss, [...at.values()]),
+      toTensor(lr, 'minimize'),
+    )
     return loss
+  }
+
+  /** The gradients that `step` takes: those of the loss, times the loss scale if there is one. */
+  gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+    return this.lossScale ? this.lossScale.gradients(loss, wrt) : grad(loss, wrt)
   }
 
   /** The parameters that `loss` depends on, each with the version at which it is differentiated. */
@@ -49,8 +72,8 @@ export abstract class Optimizer {
     return at
   }
 
-  /** The same with gradients from elsewhere, one for each of `parameters`. A function that builds them is better than the
-   * list: each update can then follow its gradient at once. */
+  /** The same with gradients from elsewhere, one for each of `parameters`, as `gradients` gives them. A function that builds
+   * them is better than the list: without a loss scale each update can then follow its gradient at once. */
   step(
     parameters: readonly Variable[],
     grads: readonly Tensor[] | (() => readonly Tensor[]),
@@ -58,7 +81,9 @@ export abstract class Optimizer {
   ): void {
     // What all updates share comes before the gradients.
     const update = scope('optimizer', () => this.prepare(toTensor(lr, 'step')))
-    this.#assign(parameters, typeof grads === 'function' ? grads() : grads, update)
+    const given = typeof grads === 'function' ? grads() : grads
+    if (!this.lossScale || !given.length) this.#assign(parameters, given, update)
+    else this.lossScale.step(given, (gs) => this.#assign(parameters, gs, update))
   }
 
   /** Where the gradients of a parameter are added up within a step; no part of the state, since no step reads another's. */
@@ -108,7 +133,7 @@ export abstract class Optimizer {
 const zeros = (name: string, shape: readonly number[]): Variable =>
   new Variable({ dtype: 'f32', shape }, () => new Float32Array(sizeOf(shape)), name)
 
-export interface SgdOptions {
+export interface SgdOptions extends OptimizerOptions {
   /** Default 0. */
   readonly momentum?: number
   /** Added to the gradient as weightDecay · p; default 0. */
@@ -122,12 +147,13 @@ export interface SgdOptions {
 
 /** Stochastic gradient descent with momentum. */
 export class Sgd extends Optimizer {
-  readonly options: Required<SgdOptions>
+  readonly options: Required<Omit<SgdOptions, 'lossScale'>>
   readonly velocity: ReadonlyMap<Variable, Variable> | undefined
 
   constructor(parameters: readonly Variable[], options: SgdOptions = {}) {
-    super(parameters)
-    this.options = { momentum: 0, weightDecay: 0, rate: 'outside', nesterov: false, ...options }
+    const { lossScale, ...own } = options
+    super(parameters, { lossScale })
+    this.options = { momentum: 0, weightDecay: 0, rate: 'outside', nesterov: false, ...own }
     this.velocity = this.options.momentum ? this.moments('velocity') : undefined
   }
 
@@ -145,7 +171,7 @@ export class Sgd extends Optimizer {
   }
 }
 
-export interface AdamOptions {
+export interface AdamOptions extends OptimizerOptions {
   /** Memory of the mean and of the mean square; default [0.9, 0.999]. */
   readonly betas?: readonly [number, number]
   /** Added outside the square root, after bias correction; default 1e-8. */
@@ -157,15 +183,16 @@ export interface AdamOptions {
 /** m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p − lr · m̂ / (√v̂ + eps) (Kingma and Ba 2015). The bias corrections
  * 1 − βᵗ are kept as moving averages of 1, which in f32 are exact to rounding where a power near 1 is not. */
 abstract class Moments extends Optimizer {
-  readonly options: Required<AdamOptions>
+  readonly options: Required<Omit<AdamOptions, 'lossScale'>>
   readonly mean: ReadonlyMap<Variable, Variable>
   readonly square: ReadonlyMap<Variable, Variable>
   readonly meanWeight: Variable
   readonly squareWeight: Variable
 
   constructor(parameters: readonly Variable[], options: AdamOptions) {
-    super(parameters)
-    this.options = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options }
+    const { lossScale, ...own } = options
+    super(parameters, { lossScale })
+    this.options = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...own }
     this.meanWeight = this.counter('mean_weight')
     this.squareWeight = this.counter('square_weight')
     this.mean = this.moments('mean')
