@@ -8,6 +8,7 @@
 import type { Conv } from '../../shaders/conv-geometry.ts'
 import { convGeometry, inputGradGeometry } from '../../shaders/conv-geometry.ts'
 import { forwardRecipe, weightGradRecipe } from '../../shaders/conv-plan.ts'
+import { plainLoad } from '../../shaders/reduce.ts'
 import { type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import { apply, type Cost, type Sample, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -114,12 +115,14 @@ export const conv2dOp: StructuredOp<ConvAttrs> = {
   cost: ([, w], [y]) => macs(w, y),
   tail: true,
   prologue: false,
+  f16: { inputs: [0], outputs: [0] },
   windows: [slidingRows('y', ['x', 'w'], sliding, atRows)],
   lower: ({ inputs: [x, w], outputs: [y], attrs, caps, tail }) =>
     forwardRecipe(
       {
         ...convGeometry(problem(x, w, y, attrs)),
         xAccess: x.access,
+        x: plainLoad([x.dtype], x.access),
         wAccess: w.access,
         yAccess: 'read_write',
         tail,
@@ -148,6 +151,7 @@ export const conv2dInputGradOp: StructuredOp<ConvAttrs> = {
   cost: ([dy, w]) => macs(w, dy),
   tail: true,
   prologue: false,
+  f16: { inputs: [0], outputs: [0] },
   windows: [slidingRows('x', ['y', 'w'], sliding, atRows)],
   // The gradient convolves with the transposed kernel; weights are small, so they are turned around in memory once
   // rather than at every load.
@@ -157,6 +161,7 @@ export const conv2dInputGradOp: StructuredOp<ConvAttrs> = {
         {
           ...inputGradGeometry(problem(dx, w, dy, attrs)),
           xAccess: dy.access,
+          x: plainLoad([dy.dtype], dy.access),
           wAccess: turned.access,
           yAccess: 'read_write',
           tail,
@@ -184,6 +189,7 @@ export const conv2dWeightGradOp: StructuredOp<ConvAttrs> = {
   cost: ([, dy], [dw]) => macs(dw, dy),
   tail: false,
   prologue: false,
+  f16: { inputs: [0, 1], outputs: [] },
   windows: [
     {
       ...slidingRows('x', ['x', 'y'], sliding, atRows),
@@ -197,6 +203,8 @@ export const conv2dWeightGradOp: StructuredOp<ConvAttrs> = {
         ...convGeometry(problem(x, dw, dy, attrs)),
         xAccess: x.access,
         dyAccess: dy.access,
+        x: plainLoad([x.dtype], x.access),
+        dy: plainLoad([dy.dtype], dy.access),
         dwAccess: 'read_write',
       },
       caps,
