@@ -3,7 +3,6 @@
 //
 //   direct     rows loads of x, 4·cols of w               for 4·rows·cols multiply-adds
 //   subgroup   rows loads of x, 4·cols / subgroup of w
-//   slide      (rows + kw − 1) / kw of x, the rest as subgroup
 //   tile       rows/4·4 + 4·cols reads of workgroup memory, and a share of the loads of the block
 //   registers  of a weight gradient: one pixel's load of x, cols / subgroup or cols of dy, for 4·cols multiply-adds
 //
@@ -37,29 +36,18 @@ export function predictedCost(tile: Tile | WeightTile, g: Geometry, caps: Caps):
   const wasted = (Math.ceil(quads / across) * across) / quads
   const rows = 'rows' in tile ? tile.rows : 1
   const spilled = Math.sqrt(Math.max(1, (rows * tile.cols) / prices.sums))
-  return wasted * spilled * (1 + loads(tile, g, caps, prices) / (4 * rows * tile.cols))
+  return wasted * spilled * (1 + loads(tile, caps, prices) / (4 * rows * tile.cols))
 }
 
-function loads(
-  tile: Tile | WeightTile,
-  { kw }: Geometry,
-  { subgroupSize }: Caps,
-  { load, shared }: Prices,
-): number {
+function loads(tile: Tile | WeightTile, { subgroupSize }: Caps, { load, shared }: Prices): number {
   const { cols } = tile
-  switch (tile.schedule) {
-    case 'direct':
-      return load * (tile.rows + 4 * cols)
-    case 'subgroup':
-      return load * (tile.rows + Math.ceil((4 * cols) / subgroupSize))
-    case 'slide':
-      return load * ((tile.rows + kw - 1) / kw + Math.ceil((4 * cols) / subgroupSize))
-    case 'tile':
-      return (
-        shared * (tile.rows + 4 * cols) +
-        load * (tile.rows / tile.across + (4 * cols * tile.across) / tile.lanes)
-      )
-    case 'registers':
-      return load * (1 + (tile.subgroup ? cols / tile.subgroup : cols))
-  }
+  if (tile.schedule === 'registers')
+    return load * (1 + (tile.subgroup ? cols / tile.subgroup : cols))
+  if (tile.schedule === 'tile')
+    return (
+      shared * (tile.rows + 4 * cols) +
+      load * (tile.rows / tile.across + (4 * cols * tile.across) / tile.lanes)
+    )
+  const weights = tile.schedule === 'direct' ? 4 * cols : Math.ceil((4 * cols) / subgroupSize)
+  return load * (tile.rows + weights)
 }

@@ -26,6 +26,8 @@ export interface CheckpointInfo {
   readonly recipe: unknown
   /** The device it was trained on, in one line. */
   readonly device: string
+  /** Hash of the tuning table that it was trained with; checkpoints of older versions have none. */
+  readonly tuning?: string
 }
 
 export interface Checkpoint {
@@ -47,7 +49,7 @@ export async function encodeCheckpoint(
   device: Device,
   model: Network,
   optimizer: Optimizer | undefined,
-  info: Omit<CheckpointInfo, 'format' | 'model' | 'device'>,
+  info: Omit<CheckpointInfo, 'format' | 'model' | 'device' | 'tuning'>,
 ): Promise<{ bytes: Uint8Array; info: CheckpointInfo }> {
   const tensors = [
     ...(await readAll(device, MODEL, model.stateDict())),
@@ -58,6 +60,7 @@ export async function encodeCheckpoint(
     ...info,
     model: model.config,
     device: device.line,
+    tuning: device.tuning.hash,
   }
   return { bytes: writeSafetensors(tensors, { [KEY]: JSON.stringify(full) }), info: full }
 }

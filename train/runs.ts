@@ -2,6 +2,7 @@
 //
 //   config.json     what was asked for        checkpoint.*   weights and state
 //   metrics.jsonl   one record a line         *.png, *.svg   pictures
+//   tuning.json     the choices of kernels that it began with, so that it goes on with the same
 
 import { appendFileSync, existsSync } from 'node:fs'
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'

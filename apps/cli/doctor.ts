@@ -26,13 +26,15 @@ async function run(args: Args): Promise<number> {
       ...('problem' in opened ? [opened.problem] : []),
       ...checks.flatMap(({ family, error }) => (error ? [`${family}: ${error}`] : [])),
     ]
-    const caps = device?.caps
+    const caps = device && { ...device.caps, tuning: undefined }
+    const tuning = device && tuningOf(device)
     const warnings = device?.warnings ?? []
     const result = {
       versions,
       adapters,
       device: device?.line,
       caps,
+      tuning,
       warnings,
       checks,
       speed,
@@ -53,6 +55,13 @@ async function open(): Promise<{ device: Device } | { problem: string }> {
     throw error
   }
 }
+
+/** Which table of measured choices is in force. */
+const tuningOf = ({ tuning, tuningFrom }: Device) => ({
+  from: tuningFrom,
+  classes: tuning.size,
+  hash: tuning.hash,
+})
 
 const missing = 'missing'
 const packages = ['webgpu', 'koffi', 'sharp'] as const
@@ -128,6 +137,7 @@ interface Result {
   readonly adapters: Awaited<ReturnType<typeof listAdapters>>
   readonly device: string | undefined
   readonly caps: Device['caps'] | undefined
+  readonly tuning: ReturnType<typeof tuningOf> | undefined
   readonly warnings: readonly string[]
   readonly checks: readonly SelfTestResult[]
   readonly speed: Speed | undefined
@@ -139,6 +149,7 @@ function asText({
   adapters,
   device,
   caps,
+  tuning,
   warnings,
   checks,
   speed,
@@ -161,6 +172,10 @@ function asText({
         ['subgroups', caps.subgroupSize ? `of ${caps.subgroupSize}` : 'none'],
         ['f16', caps.f16 ? 'yes' : 'no'],
         ['timestamps', caps.timestamps ? 'yes' : 'no'],
+        [
+          'tuning',
+          tuning ? `${tuning.from}, ${tuning.classes} classes measured, ${tuning.hash}` : '',
+        ],
       ]),
     )
   lines.push(...warnings.map((w) => `  note: ${w}`))

@@ -131,6 +131,22 @@ function recipeOf({ file, info }: Checkpoint): Recipe {
   throw new DataError(file, 'does not say how it was trained', 'start a new run')
 }
 
+/** A run's own copy of the tuning table, which decides the last bits of its sums. */
+const TUNING = 'tuning.json'
+
+/** The device with the table that the run began with. */
+async function openResumed(run: RunFolder, say: (line: string) => void): Promise<Device> {
+  const file = run.path(TUNING)
+  if (!existsSync(file)) return openSaying(say, 'shipped')
+  try {
+    return await openSaying(say, { file })
+  } catch (error) {
+    if (!(error instanceof DataError && error.file === file)) throw error
+    say(`note: ${error.message.split('\n')[0]}; sums go on in another order`)
+    return openSaying(say)
+  }
+}
+
 /** Trains, then scores the test split and writes the report. Undefined where it was stopped. */
 export async function trainSession(
   args: Args,
@@ -145,9 +161,14 @@ export async function trainSession(
   const { run, checkpoint, recipe, splits } = prepared
   let device: Device | undefined
   try {
-    device = await openSaying((line) => progress.say(line))
+    const say = (line: string) => progress.say(line)
+    device = checkpoint ? await openResumed(run, say) : await openSaying(say)
     progress.say(`run folder: ${run.folder}`)
-    if (!checkpoint) await run.writeConfig({ recipe, device: device.line })
+    const { line, tuning } = device
+    if (!checkpoint) {
+      await run.writeConfig({ recipe, device: line, tuning: tuning.hash })
+      await run.write(TUNING, tuning.text)
+    }
     const end = await runLoop(prepared, device, progress, signal, args.has('watch-nan'))
     if (end.reason === 'stopped') return { run, outcome: undefined, step: end.step }
     const outcome = await report(device, run, splits.test, progress, signal)
@@ -190,6 +211,7 @@ async function runLoop(
     optimizer,
     loss: recipeLoss(recipe, model),
     accumulate: recipe.accumulate,
+    precision: recipe.precision,
     batch: (step) => batches.batch(step),
     rate: recipeRate(recipe),
     steps: recipe.steps,
