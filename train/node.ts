@@ -3,7 +3,7 @@
 import '../engine/node.ts'
 
 export { readCheckpoint, type Which, writeCheckpoint } from './checkpoint-files.ts'
-export { CAMVID_CLASSES, type CamvidOptions, openCamvid } from './data/camvid.ts'
+export * from './data/index.ts'
 export {
   decodeImage,
   imageSize,

@@ -41,8 +41,8 @@ export interface PairSource extends ExampleOptions {
   /** What stored values mean, for the error on one that means nothing. */
   readonly meaning: string
   /** Default: the stored values of a grey or palette PNG. */
-  readonly readLabel?: (file: string) => Promise<LabelImage>
-  readonly readInstances?: (file: string) => Promise<LabelImage>
+  readonly readLabel?: (pair: Pair) => Promise<LabelImage>
+  readonly readInstances?: (pair: Pair) => Promise<LabelImage>
 }
 
 export interface FileDataset extends Dataset {
@@ -181,11 +181,10 @@ function sizesDiffer(image: string, label: string, a: Size, b: Size): DataError 
 async function readExample(source: PairSource, pair: Pair): Promise<Example> {
   await mustExist(pair.image, `is named in ${pair.where}`, 'complete the folder')
   await mustExist(pair.label, `is the label of ${pair.image}`, 'complete the folder')
-  const { readLabel = readLabels, readInstances = readLabels } = source
   const [image, stored, numbers] = await Promise.all([
     readImage(pair.image),
-    readLabel(pair.label),
-    pair.instances ? readInstances(pair.instances) : undefined,
+    source.readLabel?.(pair) ?? readLabels(pair.label),
+    pair.instances ? (source.readInstances?.(pair) ?? readLabels(pair.instances)) : undefined,
   ])
   for (const [file, other] of [
     [pair.label, stored],

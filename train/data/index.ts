@@ -1,0 +1,19 @@
+// Readers of data sets in files.
+
+export { type Ade20kOptions, ade20kIds, openAde20k } from './ade20k.ts'
+export { CAMVID_CLASSES, type CamvidOptions, openCamvid } from './camvid.ts'
+export {
+  CITYSCAPES_CATEGORIES,
+  CITYSCAPES_CLASSES,
+  type CityscapesClass,
+  type CityscapesOptions,
+  cityscapesIds,
+  openCityscapes,
+  writeCityscapesResult,
+} from './cityscapes.ts'
+export { type CocoOptions, openCoco } from './coco.ts'
+export { CONTEXT_CLASSES, type ContextOptions, openContext } from './context.ts'
+export { type FolderOptions, openFolder } from './folder.ts'
+export type { ExampleOptions, FileDataset, Pair } from './pairs.ts'
+export { openSbd, openVocAugmented, readSbdCategories, type SbdOptions } from './sbd.ts'
+export { openVoc, VOC_CLASSES, type VocOptions } from './voc.ts'
