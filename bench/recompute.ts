@@ -69,11 +69,15 @@ async function compare(name: string, options: object, size: ImageSize): Promise<
     const { plan } = program.stages(...step.types)
     return { name: title, plan, run, wall: [], processor: [] }
   }
-  const ways = [way('everything kept', { recompute: 'none' }), way('default', {})]
+  const ways = [
+    way('everything kept', { recompute: 'none' }),
+    // Which is the default in larger networks.
+    way('cheap values again', { recompute: 'cheap' }),
+  ]
   const usual = planBytes(ways[1].plan)
   ways.push(
     name.startsWith('frrn')
-      ? way('published cuts', {}, stepOf({ recompute: 'paper' }))
+      ? way('published cuts', { recompute: 'cheap' }, stepOf({ recompute: 'paper' }))
       : way('each unit again', { recompute: (g) => recompute(g, 'cheap', undefined, unitOf) }),
   )
   const { fused } = stages(step.fn, step.types, device.caps)

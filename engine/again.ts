@@ -100,5 +100,14 @@ export function runAgain(
   return { ...graph, nodes: nodes.filter((node) => needed.has(node)), outputs, assigns }
 }
 
-const repeated = ({ op, attrs, types, path, block }: Node, inputs: readonly Tensor[]): Node =>
-  new Node(op, inputs, attrs, types, { path, ...(block && { block }) })
+const originals = new WeakMap<Node, Node>()
+
+/** What a kernel that runs again repeats; undefined for all others. */
+export const originalOf = (node: Node): Node | undefined => originals.get(node)
+
+function repeated(node: Node, inputs: readonly Tensor[]): Node {
+  const { op, attrs, types, path, block } = node
+  const again = new Node(op, inputs, attrs, types, { path, ...(block && { block }) })
+  originals.set(again, originals.get(node) ?? node)
+  return again
+}

@@ -10,6 +10,7 @@ import { baseOf, type Graph, outputsOf } from './graph.ts'
 import { liveOf } from './live.ts'
 import { recompute } from './recompute.ts'
 import { type Choice, cheapestSegments, type Segment, type Unit } from './segments.ts'
+import { spare } from './spare.ts'
 import type { Node, Tensor } from './tensor.ts'
 
 /** Cuts that are looked at, at most: the dynamic programme takes the square of their number. */
@@ -19,22 +20,26 @@ const TARGETS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.35, 0.3, 0.25, 0.2, 0.16, 0.13,
 
 /** One way to run a graph. */
 export interface BudgetChoice {
-  /** Kernels that run again, as ranges of the forward kernels in order. Empty for the default. */
+  /** `kept`: all waits but what is inside a checkpoint; `cheap`: what is cheap is made again too; `again`: so are segments. */
+  readonly how: 'kept' | 'cheap' | 'again'
+  /** Kernels that run again, as ranges of the forward kernels in order. */
   readonly segments: readonly Segment[]
   readonly graph: Graph
-  /** Time of what runs again beside the default's, by the profile. */
+  /** Time of the segments, by the profile. */
   readonly extraSeconds: number
 }
 
-/** The default, and ways that take less memory and more time, in order. They do not depend on a budget, so that a smaller budget
- * never leads to a larger peak. */
+/** Ways to run a graph, each with less memory and more time than the one before. They do not depend on a budget, so that a smaller
+ * budget never leads to a larger peak. */
 export function* budgetChoices(fused: Graph, profile: DeviceProfile): Generator<BudgetChoice> {
-  const byHand = recompute(fused)
-  yield { segments: [], graph: byHand, extraSeconds: 0 }
+  const whole = { segments: [], extraSeconds: 0 } as const
+  yield { how: 'kept', graph: recompute(fused, 'checkpoints'), ...whole }
+  const byHand = recompute(fused, 'cheap')
+  yield { how: 'cheap', graph: spare(byHand), ...whole }
   const { least, chains } = chainsOf(fused, byHand, profile)
-  const whole = Math.max(...liveOf(byHand).live)
+  const most = Math.max(...liveOf(byHand).live)
   let last = ''
-  for (const choices of frontier(chains, whole)) {
+  for (const choices of frontier(chains, most)) {
     const segments = choices.flatMap((choice) => choice.segments)
     const text = JSON.stringify(choices)
     if (!segments.length || text === last) continue
@@ -47,6 +52,7 @@ export function* budgetChoices(fused: Graph, profile: DeviceProfile): Generator<
       }
     })
     yield {
+      how: 'again',
       segments,
       graph: recompute(fused, 'cheap', least, (node) => node.block ?? unit.get(node)),
       extraSeconds: choices.reduce((n, { seconds }) => n + seconds, 0),

@@ -1,9 +1,9 @@
 // What is alive while a graph runs, kernel by kernel, without lowering it: enough to compare ways of running it.
 
-import { storageBytes } from './dtype.ts'
-import { assignedBy } from './fused.ts'
-import { baseOf, type Graph } from './graph.ts'
-import { liveBytes } from './memory.ts'
+import type { Graph } from './graph.ts'
+import { lifetimesOf } from './lifetimes.ts'
+import { type Lifetime, liveBytes } from './memory.ts'
+import { settled } from './neighbours.ts'
 import { schedule } from './schedule.ts'
 import type { Node, Tensor } from './tensor.ts'
 
@@ -12,27 +12,18 @@ export interface Live {
   readonly order: readonly Node[]
   /** Bytes of values alive while each runs; scratch memory is not counted. */
   readonly live: readonly number[]
-  /** First and last step at which each value in the activation memory is needed. */
-  readonly values: ReadonlyMap<
-    Tensor,
-    { readonly bytes: number; readonly from: number; to: number }
-  >
+  readonly values: ReadonlyMap<Tensor, Lifetime>
 }
 
+const known = new WeakMap<Graph, Live>()
+
 export function liveOf(graph: Graph): Live {
-  const order = schedule(graph).filter((n) => n.op.kind === 'structured' || n.op.kind === 'fused')
-  const returned = new Set(graph.outputs.map(baseOf))
-  const values = new Map<Tensor, { bytes: number; from: number; to: number }>()
-  order.forEach((node, step) => {
-    node.types.forEach((type, i) => {
-      const t = node.output(i)
-      if (returned.has(t) || assignedBy(node, i)) return
-      values.set(t, { bytes: storageBytes(type), from: step, to: step })
-    })
-    for (const x of node.inputs) {
-      const value = values.get(baseOf(x))
-      if (value) value.to = step
-    }
-  })
-  return { order, live: liveBytes([...values.values()], order.length), values }
+  let found = known.get(graph)
+  if (!found) {
+    const order = settled(graph, schedule(graph))
+    const values = lifetimesOf(graph, order)
+    found = { order, live: liveBytes([...values.values()], order.length), values }
+    known.set(graph, found)
+  }
+  return found
 }

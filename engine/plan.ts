@@ -7,8 +7,10 @@ import { showType, sizeOf, storageBytes, storedBytes, type TensorType } from './
 import { OutOfMemoryError } from './errors.ts'
 import { assignedBy } from './fused.ts'
 import { baseOf, type Graph } from './graph.ts'
+import { lifetimesOf } from './lifetimes.ts'
 import { lower } from './lower.ts'
-import { liveBytes, pack } from './memory.ts'
+import { type Lifetime, liveBytes, pack } from './memory.ts'
+import { settled } from './neighbours.ts'
 import { showBytes } from './print.ts'
 import { schedule } from './schedule.ts'
 import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
@@ -89,16 +91,23 @@ export const planBytes = (p: Plan): number =>
   p.constantBytes +
   p.uniformBytes
 
-interface Value {
-  readonly bytes: number
-  readonly from: number
-  to: number
+/** Bytes of variables, arguments and results, which every plan of a graph takes. */
+export function fixedBytes(graph: Graph): number {
+  const variables = new Set<Variable>()
+  for (const { op, attrs } of graph.nodes)
+    if (op.name === 'variable') variables.add(attrs.variable as Variable)
+  for (const { node, index } of graph.assigns) {
+    const step = assignedBy(node, index)
+    if (step) variables.add(step.attrs.variable as Variable)
+  }
+  const returned = new Set(graph.outputs.map(baseOf))
+  return storedBytes(variables) + storedBytes(graph.inputs) + storedBytes(returned)
 }
 
 /** Orders, lowers and places a fused graph for a device with these capabilities. */
 export function plan(graph: Graph, caps: Caps): Plan {
-  const order = schedule(graph).filter((n) => n.op.kind === 'structured' || n.op.kind === 'fused')
-  const homes = findHomes(graph, order)
+  const kernels = schedule(graph)
+  const homes = findHomes(graph, kernels)
   const align = (bytes: number) => Math.ceil(bytes / caps.alignment) * caps.alignment
   const access = (x: Tensor): Access => {
     const home = homes.get(baseOf(x))
@@ -109,32 +118,25 @@ export function plan(graph: Graph, caps: Caps): Plan {
     return home?.kind === 'variable' ? home.variable : undefined
   }
   for (const [t] of homes) checkSize(t, t.node, caps.maxBufferBytes, caps)
-  // What is empty needs no kernel.
-  const recipes = order.map((node): Recipe => {
+  const recipes = new Map<Node, Recipe>()
+  for (const node of kernels) {
+    // What is empty needs no kernel.
     const empty = node.types.every((t) => !sizeOf(t.shape))
-    return empty ? { scratch: [], dispatches: [] } : lower(node, { caps, access, variableOf })
-  })
-  recipes.forEach((r, step) => {
-    for (const bytes of r.scratch)
-      checkBytes('its scratch memory', bytes, order[step], caps.maxBindingBytes, caps)
-  })
-
-  const values = new Map<Tensor, Value>()
-  const scratch = recipes.map((r, step) =>
-    r.scratch.map((bytes) => ({ bytes: align(Math.max(16, bytes)), from: step, to: step })),
+    const recipe = empty
+      ? { scratch: [], dispatches: [] }
+      : lower(node, { caps, access, variableOf })
+    recipes.set(node, recipe)
+    for (const bytes of recipe.scratch)
+      checkBytes('its scratch memory', bytes, node, caps.maxBindingBytes, caps)
+  }
+  const scratchOf = (node: Node) =>
+    recipes.get(node)!.scratch.map((bytes) => align(Math.max(16, bytes)))
+  const order = settled(graph, kernels, (node) => scratchOf(node).reduce((a, b) => a + b, 0))
+  const scratch = order.map((node, step) =>
+    scratchOf(node).map((bytes): Lifetime => ({ bytes, from: step, to: step })),
   )
-  order.forEach((node, step) => {
-    node.types.forEach((type, i) => {
-      const t = node.output(i)
-      if (homes.has(t)) return
-      checkSize(type, node, caps.maxBindingBytes, caps)
-      values.set(t, { bytes: align(storageBytes(type)), from: step, to: step })
-    })
-    for (const x of node.inputs) {
-      const value = values.get(baseOf(x))
-      if (value) value.to = step
-    }
-  })
+  const values = lifetimesOf(graph, order, (type) => align(storageBytes(type)))
+  for (const t of values.keys()) checkSize(t, t.node, caps.maxBindingBytes, caps)
   const all = [...values.values(), ...scratch.flat()]
   const slabBytes = Math.floor(caps.maxBufferBytes / caps.alignment) * caps.alignment
   const packing = pack(all, slabBytes)
@@ -149,7 +151,7 @@ export function plan(graph: Graph, caps: Caps): Plan {
     return { kind: 'slab', offset: offsetOf.get(value)!, bytes: storageBytes(base) }
   }
   const steps = order.map((node, step): PlanStep => {
-    const recipe = recipes[step]
+    const recipe = recipes.get(node)!
     const places = {
       input: (i: number) => placeOf(node.inputs[i]),
       output: (i: number) => placeOf(node.output(i)),

@@ -9,109 +9,114 @@ import type { Node, Tensor, Variable } from './tensor.ts'
 
 const known = new WeakMap<Graph, readonly Node[]>()
 
-/** The nodes of the graph, in the order in which its kernels run. */
+/** The kernels of the graph, in the order in which they run. */
 export function schedule(graph: Graph): readonly Node[] {
-  const order = known.get(graph) ?? ordered(graph)
-  known.set(graph, order)
-  return order
+  let kernels = known.get(graph)
+  if (!kernels) {
+    kernels = ordered(graph).filter(({ op }) => op.kind === 'structured' || op.kind === 'fused')
+    known.set(graph, kernels)
+  }
+  return kernels
+}
+
+/** What is asked of a graph again and again while it is ordered; nodes and values go by number, nodes in the order of writing. */
+interface Numbered {
+  /** Values that each node reads, each once. */
+  readonly reads: readonly (readonly number[])[]
+  /** Nodes, views apart, that read each value. */
+  readonly readers: readonly (readonly number[])[]
+  /** Bytes that it frees for the next ones when its last reader has run. */
+  readonly frees: readonly number[]
+  /** Bytes that each node takes. */
+  readonly takes: readonly number[]
+  /** Nodes that must wait for each; one that waits twice stands there twice. */
+  readonly after: readonly (readonly number[])[]
 }
 
 function ordered(graph: Graph): Node[] {
-  const edges = dependencies(graph)
-  const position = new Map(graph.nodes.map((n, i) => [n, i]))
-  const waiting = new Map(graph.nodes.map((n) => [n, edges.before.get(n)?.size ?? 0]))
-  const uses = remainingUses(graph)
-  const pinned = new Set([...graph.outputs, ...graph.assigns].map(baseOf))
-  const ready = new Set(graph.nodes.filter((n) => waiting.get(n) === 0))
-  const order = new Set<Node>()
+  const { nodes } = graph
+  const { reads, readers, frees, takes, after } = numbered(graph)
+  /** Nodes that each still waits for. */
+  const missing = new Int32Array(nodes.length)
+  for (const list of after) for (const next of list) missing[next]++
+  const unread = Int32Array.from(readers, (list) => list.length)
+  const done = new Uint8Array(nodes.length)
+  const order: Node[] = []
 
-  const run = (node: Node): Node[] => {
-    ready.delete(node)
-    order.add(node)
-    const touched: Node[] = []
-    for (const base of basesOf(node)) {
-      uses.get(base)?.delete(node)
-      touched.push(...(uses.get(base) ?? []))
+  /** Runs a node, and gives those for which it makes a difference. */
+  const run = (at: number): number[] => {
+    done[at] = 1
+    order.push(nodes[at])
+    const touched: number[] = []
+    const isView = nodes[at].op.kind === 'view'
+    for (const value of reads[at]) {
+      if (!isView) unread[value]--
+      for (const reader of readers[value]) if (isReady(reader)) touched.push(reader)
     }
-    for (const next of edges.after.get(node) ?? []) {
-      const left = waiting.get(next)! - 1
-      waiting.set(next, left)
-      if (left === 0) {
-        ready.add(next)
-        touched.push(next)
-      }
-    }
+    for (const next of after[at]) if (--missing[next] === 0) touched.push(next)
     return touched
   }
-  const growth = (node: Node): number => {
-    let bytes = 0
-    if (node.op.kind !== 'view' && node.op.kind !== 'source')
-      node.types.forEach((t, i) => {
-        if (!assignedBy(node, i)) bytes += storageBytes(t)
-      })
-    for (const base of basesOf(node)) {
-      const last = uses.get(base)?.size === 1 && !pinned.has(base) && base.node.op.kind !== 'source'
-      if (last) bytes -= storageBytes(base)
-    }
+  const isReady = (at: number) => missing[at] === 0 && !done[at]
+  const growth = (at: number): number => {
+    let bytes = takes[at]
+    for (const value of reads[at]) if (unread[value] === 1) bytes -= frees[value]
     return bytes
   }
 
   // Sources cost nothing and must hold nothing up: an update reads its moments long after they could be had.
-  for (const node of graph.nodes) if (node.op.kind === 'source') run(node)
-  for (const node of graph.nodes) {
+  for (const [at, { op }] of nodes.entries()) if (op.kind === 'source') run(at)
+  for (const at of nodes.keys()) {
     // A node that is not ready yet waits for an update that later nodes hold up; its turn comes below.
-    const stack = ready.has(node) ? [node] : []
+    const stack = isReady(at) ? [at] : []
     while (stack.length) {
       const next = stack.pop()!
-      if (!ready.has(next)) continue
-      const touched = run(next).filter((n) => ready.has(n) && growth(n) <= 0)
-      touched.sort((a, b) => position.get(b)! - position.get(a)!)
-      stack.push(...touched)
+      if (!isReady(next)) continue
+      const touched = run(next).filter((n) => growth(n) <= 0)
+      stack.push(...touched.sort((a, b) => b - a))
     }
   }
-  while (ready.size) {
-    const next = [...ready].reduce((a, b) => (position.get(a)! < position.get(b)! ? a : b))
-    run(next)
+  for (let at = 0; at < nodes.length; at++) {
+    if (!isReady(at)) continue
+    // What it holds up may come before it in the order of writing.
+    at = Math.min(at, ...run(at)) - 1
   }
-  if (order.size !== graph.nodes.length) throw new Error('the graph has a cycle')
-  return [...order]
+  if (order.length !== nodes.length) throw new Error('the graph has a cycle')
+  return order
 }
 
-const basesOf = (node: Node): Set<Tensor> => new Set(node.inputs.map(baseOf))
-
-function remainingUses(graph: Graph): Map<Tensor, Set<Node>> {
-  const uses = new Map<Tensor, Set<Node>>()
-  for (const node of graph.nodes) {
-    if (node.op.kind === 'view') continue
-    for (const base of basesOf(node)) {
-      const set = uses.get(base)
-      if (set) set.add(node)
-      else uses.set(base, new Set([node]))
+function numbered(graph: Graph): Numbered {
+  const { nodes } = graph
+  const position = new Map(nodes.map((node, at) => [node, at]))
+  const numbers = new Map<Tensor, number>()
+  const values: Tensor[] = []
+  const numberOf = (x: Tensor): number => {
+    const base = baseOf(x)
+    let number = numbers.get(base)
+    if (number === undefined) {
+      number = values.push(base) - 1
+      numbers.set(base, number)
     }
+    return number
   }
-  return uses
-}
-
-function dependencies(graph: Graph): { before: Map<Node, Set<Node>>; after: Map<Node, Set<Node>> } {
-  const before = new Map<Node, Set<Node>>()
-  const after = new Map<Node, Set<Node>>()
-  const edge = (from: Node, to: Node) => {
-    if (from === to) return
-    if (!before.has(to)) before.set(to, new Set())
-    if (!after.has(from)) after.set(from, new Set())
-    before.get(to)!.add(from)
-    after.get(from)!.add(to)
+  const reads = nodes.map(({ inputs }) => [...new Set(inputs.map(numberOf))])
+  const readers = values.map((): number[] => [])
+  const after = nodes.map((): number[] => [])
+  for (const [at, node] of nodes.entries()) {
+    if (node.op.kind !== 'view') for (const value of reads[at]) readers[value].push(at)
+    for (const x of new Set(node.inputs.map((t) => t.node))) after[position.get(x)!].push(at)
   }
-  for (const node of graph.nodes) for (const x of node.inputs) edge(x.node, node)
-  const readers = new Map<Tensor, Node[]>()
-  for (const node of graph.nodes)
-    for (const base of basesOf(node)) {
-      const list = readers.get(base)
-      if (list) list.push(node)
-      else readers.set(base, [node])
-    }
+  const pinned = new Set([...graph.outputs, ...graph.assigns].map(baseOf))
+  const frees = values.map((t) =>
+    t.node.op.kind === 'source' || pinned.has(t) ? 0 : storageBytes(t),
+  )
+  const takes = nodes.map((node) =>
+    node.op.kind === 'view' || node.op.kind === 'source'
+      ? 0
+      : node.types.reduce((n, t, i) => n + (assignedBy(node, i) ? 0 : storageBytes(t)), 0),
+  )
+  // An update comes after all that reads what it overwrites.
   const current = new Map<Variable, Tensor>()
-  for (const node of graph.nodes)
+  for (const node of nodes)
     if (node.op.name === 'variable') current.set(node.attrs.variable as Variable, node.output())
   for (const next of graph.assigns) {
     const step = assignedBy(next.node, next.index)
@@ -120,8 +125,9 @@ function dependencies(graph: Graph): { before: Map<Node, Set<Node>>; after: Map<
     const old = current.get(variable)
     current.set(variable, next)
     if (!old) continue
-    edge(old.node, next.node)
-    for (const r of readers.get(old) ?? []) edge(r, next.node)
+    const update = position.get(next.node)!
+    for (const at of new Set([position.get(old.node)!, ...(readers[numbers.get(old)!] ?? [])]))
+      if (at !== update) after[at].push(update)
   }
-  return { before, after }
+  return { reads, readers, frees, takes, after }
 }

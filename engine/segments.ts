@@ -25,7 +25,7 @@ export interface Choice {
 }
 
 /** What waits of units [from, to) that run again: what leaves them. */
-function entering(units: readonly Unit[]): (from: number, to: number) => number {
+function leavingOf(units: readonly Unit[]): (from: number, to: number) => number {
   // leaves[to][from]: a sum over units from … to − 1 of what is read at `to` or beyond.
   const n = units.length
   const leaves = Array.from({ length: n + 1 }, () => new Float64Array(n + 1))
@@ -46,7 +46,7 @@ export function cheapestSegments(
   slots = 1024,
 ): Choice | undefined {
   const n = units.length
-  const leaving = entering(units)
+  const leaving = leavingOf(units)
   const step = budget / slots
   const slotsOf = (bytes: number) => Math.ceil(bytes / step - 1e-9)
   // best[i][m]: least seconds with units before i decided and m slots waiting.
@@ -60,10 +60,13 @@ export function cheapestSegments(
     cameFrom[i][m] = from
     wasAgain[i][m] = again
   }
-  for (let from = 0; from < n; from++)
+  for (let from = 0; from < n; from++) {
+    let fastest = Infinity
     for (let m = 0; m <= slots; m++) {
       const so = best[from][m]
-      if (so === Infinity) continue
+      // Whatever follows, what takes less memory and no more time so far does as well.
+      if (so >= fastest) continue
+      fastest = so
       const { kept, work } = units[from]
       if (m * step + kept + work <= budget)
         offer(from + 1, m + slotsOf(kept), so, from * (slots + 1) + m, 0)
@@ -80,6 +83,7 @@ export function cheapestSegments(
         offer(to, m + slotsOf(leaving(from, to)), so + seconds, from * (slots + 1) + m, 1)
       }
     }
+  }
   let m = 0
   for (let i = 1; i <= slots; i++) if (best[n][i] < best[n][m]) m = i
   if (best[n][m] === Infinity) return undefined

@@ -16,6 +16,7 @@ import { type Plan, plan } from './plan.ts'
 import { narrow } from './precision.ts'
 import { recompute } from './recompute.ts'
 import { separate, simplify, unalias } from './simplify.ts'
+import { spare } from './spare.ts'
 import { Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
 import { cutLarge } from './windows.ts'
@@ -39,13 +40,15 @@ export interface StageOptions {
   readonly fuse?: boolean
   /** A pass over the graph as traced, before anything else. */
   readonly instrument?: (graph: Graph) => Graph
-  /** Which values of the forward pass are not kept for the backward pass, but made again there. `cheap` (default): those inside
-   * a `checkpoint`, and those that hardly cost more than the memory they would wait in (see cheap.ts). `none`: all are kept.
-   * A function is a pass of your own over fused kernels. */
-  readonly recompute?: 'cheap' | 'none' | ((graph: Graph) => Graph)
-  /** The most memory that the program may take, variables, arguments and results included: bytes, or a text such as '8GiB'. If the
-   * plan takes more, parts of the forward pass run again in the backward pass: those that take the least time for it.
-   * Compiling throws OptionError for what is no size, OutOfMemoryError, with what would fit, where no plan does. */
+  /** Which values of the forward pass are not kept for the backward pass, but made again there. `cheap`: those inside a
+   * `checkpoint`, and of those that hardly cost more than the memory they would wait in (see cheap.ts) as many as lower the peak.
+   * `auto` (default): as `cheap`, but where less than 64 MiB are ever alive at once only those inside a `checkpoint`. `none`: all
+   * are kept. A function is a pass of your own over fused kernels. */
+  readonly recompute?: 'auto' | 'cheap' | 'none' | ((graph: Graph) => Graph)
+  /** The most memory that the program may take, variables, arguments and results included: bytes, or a text such as '8GiB'. Of
+   * the ways to run it, from everything kept but what is inside a `checkpoint` to the forward pass run again in parts, it is
+   * the one that takes the least time and fits. Compiling throws OptionError for what is no size, OutOfMemoryError, with what
+   * would fit, where no plan does. */
   readonly memoryBudget?: number | string
   /** `mixed`: activations and their gradients are stored as f16, in half the memory, and everything is computed in f32;
    * arguments, variables, statistics, losses, gradients of parameters and results are f32 (see precision.ts). Gradients below
@@ -114,11 +117,12 @@ function stored(graph: Graph, caps: Caps, { precision = 'full' }: StageOptions):
 
 function recomputedPlan(fused: Graph, caps: Caps, { recompute: how, memoryBudget }: StageOptions) {
   if (memoryBudget !== undefined) {
-    if (how !== undefined && how !== 'cheap')
+    if (how !== undefined && how !== 'auto' && how !== 'cheap')
       throw new OptionError('memoryBudget decides what is recomputed', 'leave recompute out')
     return planWithin(fused, caps, bytesOfBudget(memoryBudget), deviceProfiles[caps.kind])
   }
-  const graph = recompute(fused, how)
+  const made = recompute(fused, how)
+  const graph = typeof how === 'function' ? made : spare(made)
   return { graph, plan: plan(graph, caps) }
 }
 

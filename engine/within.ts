@@ -9,7 +9,7 @@ import type { Graph } from './graph.ts'
 import { liveOf } from './live.ts'
 import { smallerInputs } from './needs.ts'
 import { shown } from './ops/refuse.ts'
-import { type Plan, plan, planBytes } from './plan.ts'
+import { fixedBytes, type Plan, plan, planBytes } from './plan.ts'
 import { showBytes } from './print.ts'
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -53,31 +53,29 @@ export function planWithin(
   budget: number,
   profile: DeviceProfile,
 ): { readonly graph: Graph; readonly plan: Plan } {
-  let least = Number.POSITIVE_INFINITY
+  const fixed = fixedBytes(fused)
+  let [least, all] = [Number.POSITIVE_INFINITY, 0]
   const tried = (graph: Graph) => {
     const made = plan(graph, caps)
     const total = planBytes(made)
     least = Math.min(least, total)
+    all = Math.max(all, total - made.activationBytes)
     return { made, total }
   }
-  let [fixed, certain] = [0, 0]
   const tooLarge: { readonly graph: Graph; readonly bytes: number }[] = []
-  for (const { graph, segments } of budgetChoices(fused, profile)) {
+  for (const { graph } of budgetChoices(fused, profile)) {
     // What is alive at once is no more than what is allocated: most plans need not be made.
-    const bytes = certain + Math.max(0, ...liveOf(graph).live)
-    if (segments.length && bytes > budget) {
+    const bytes = fixed + Math.max(0, ...liveOf(graph).live)
+    if (bytes > budget) {
       tooLarge.push({ graph, bytes })
       continue
     }
     const { made, total } = tried(graph)
     if (total <= budget) return { graph, plan: made }
-    if (segments.length) continue
-    fixed = total - made.activationBytes
-    certain = fixed - made.constantBytes - made.uniformBytes
   }
   for (const { graph, bytes } of tooLarge.sort((a, b) => a.bytes - b.bytes))
     if (bytes < least) tried(graph)
-  throw tooSmall(fused, budget, fixed, least)
+  throw tooSmall(fused, budget, all, least)
 }
 
 function tooSmall(fused: Graph, budget: number, fixed: number, least: number): OutOfMemoryError {

@@ -20,7 +20,7 @@ test('cli: plan prints the totals, the peak, and a picture of the step', async (
   const { code, out, err } = await atrous(['plan', 'fcrn-50', '--batch', '4', '--out', file])
   assert.equal(code, 0, err)
   assert.match(out, /^fcrn-50, training step with SGD and momentum, \[4,504,504,3\]\n/)
-  assert.match(out, /\nrecompute cheap: 1\.\d+ T multiply-adds, 0 of them again\n/)
+  assert.match(out, /\nrecompute auto: 1\.\d+ T multiply-adds, 0 of them again\n/)
   assert.match(out, /\nparameters +98\.\d MB\noptimizer state +98\.\d MB\nother state +2\d\d kB\n/)
   assert.match(
     out,
@@ -43,7 +43,7 @@ test('cli: plan prints the totals, the peak, and a picture of the step', async (
 test('cli: plan --json has the parts that make the whole, and a timeline', async () => {
   const args = ['frrn-a', '--base', '8', '--lanes', '8', '--input', '96x128', '--batch', '2']
   const [cheap, none, sgd, forward, paper] = await Promise.all([
-    planned(...args),
+    planned(...args, '--recompute', 'cheap'),
     planned(...args, '--recompute', 'none'),
     planned(...args, '--optimizer', 'sgd'),
     planned(...args, '--optimizer', 'none'),
@@ -68,12 +68,38 @@ test('cli: plan --json has the parts that make the whole, and a timeline', async
     assert.ok(p.profile.flopsPerSecond > 1e9)
   }
   assert.deepEqual([cheap.optimizer, cheap.recompute], ['adam', 'cheap'])
-  assert.equal(cheap.optimizerBytes, 2 * cheap.parameterBytes + 2 * 16)
-  assert.equal(sgd.optimizerBytes, sgd.parameterBytes)
+  // Beside moments and counters, what lies between variables that share a buffer.
+  const beside = (bytes: number, own: number) =>
+    assert.ok(bytes >= own && bytes < 1.05 * own, `${bytes} for ${own}`)
+  beside(cheap.optimizerBytes, 2 * cheap.parameterBytes + 2 * 16)
+  beside(sgd.optimizerBytes, sgd.parameterBytes)
   assert.deepEqual([forward.optimizerBytes, forward.activationBytes], [0, 0])
   assert.ok(cheap.peakBytes < none.peakBytes)
   assert.ok(cheap.extraMacs === 0 && paper.extraMacs > 0)
-  assert.ok(!none.timeline.some(({ pass }: { pass: string }) => pass === 'again'))
+  const again = (p: typeof none) => p.timeline.some((at: { pass: string }) => at.pass === 'again')
+  assert.ok(!again(none))
+  // Little waits here: by default nothing but checkpoints is made again.
+  assert.deepEqual([sgd.recompute, again(sgd), again(paper)], ['auto', false, true])
+})
+
+test('cli: plan counts a batch in parts, and predicts for the machine that it is told', async () => {
+  const args = ['frrn-a', '--base', '8', '--lanes', '8', '--input', '96x128', '--optimizer', 'sgd']
+  const [one, parts, whole, slow] = await Promise.all([
+    planned(...args),
+    planned(...args, '--accumulate', '4'),
+    planned(...args, '--batch', '4'),
+    planned(...args, '--profile', 'swiftshader'),
+  ])
+  assert.deepEqual([parts.input, parts.accumulate, one.accumulate], [[4, 96, 128, 3], 4, 1])
+  assert.ok(parts.arenaBytes < 1.05 * one.arenaBytes && whole.arenaBytes > 2 * one.arenaBytes)
+  assert.ok(parts.optimizerBytes > 1.9 * one.optimizerBytes)
+  assert.equal(parts.macs, whole.macs)
+  assert.match(slow.profile.name, /^SwiftShader/)
+  assert.match(one.profile.name, /unknown/)
+  await Promise.all([
+    refused(['plan', ...args, '--batch', '3', '--accumulate', '2'], /3 images does not fall/),
+    refused(['plan', ...args, '--profile', 'abacus'], /--profile cannot be 'abacus'/),
+  ])
 })
 
 test('cli: plan keeps to a budget, and a smaller one never takes more', async () => {
@@ -103,13 +129,18 @@ test('cli: plan --sweep prints what less memory costs, and draws it', async () =
   ])
   assert.equal(text.code, 0, text.err)
   assert.match(text.out, /\nmemory against time, .*\n +all memory +activation memory .*\n/)
-  assert.match(text.out, /\nrecompute none .* \+0\.0 % +\+0\.0 %\ndefault .*\n\d parts? again /)
+  assert.match(
+    text.out,
+    /\neverything kept .* \+0\.0 % +\+0\.0 %\ncheap values again .*\n\d parts? again /,
+  )
   const { height, width } = await readImage(file)
   assert.deepEqual([height, width], [840, 860])
   const { sweep } = json
   assert.ok(sweep.length >= 4)
   for (let i = 1; i < sweep.length; i++) assert.ok(sweep[i].peakBytes < sweep[i - 1].peakBytes)
-  assert.equal(sweep[1].peakBytes, json.peakBytes)
+  // The plan of a step may let updates wait for each other, in a little more.
+  const more = json.peakBytes / sweep[1].peakBytes - 1
+  assert.ok(more >= 0 && more < 0.02, `${more}`)
   assert.ok(sweep[sweep.length - 1].extraArithmetic > 0.02)
 })
 

@@ -1,6 +1,7 @@
 // `plan`: what memory a step of training takes, when and for what, and what less memory would cost in time; needs no GPU.
 
 import { type Account, account, type LiveValue, type Peak } from '../../engine/account.ts'
+import type { AdapterKind } from '../../engine/adapter-kind.ts'
 import { type DeviceProfile, deviceProfiles } from '../../engine/device-profile.ts'
 import { OptionError } from '../../engine/errors.ts'
 import { stages } from '../../engine/stages.ts'
@@ -8,7 +9,7 @@ import { buildModel, type ImageSize } from '../../models/index.ts'
 import { memorySvg, stackedSvg, tradeSvg } from '../../train/memory-chart.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { livePicture } from './live-picture.ts'
-import { chosenModel, classesOption, modelOptions, modelUsage } from './model.ts'
+import { batchOf, chosenModel, classesOption, modelOptions, modelUsage } from './model.ts'
 import { forwardPass, roomy, trainingStep } from './step.ts'
 import { sweep, type Trade } from './sweep.ts'
 import { short, table } from './table.ts'
@@ -17,35 +18,42 @@ async function run(args: Args): Promise<number> {
   const [text] = args.expect('MODEL')
   const { name, options, input } = chosenModel(args, text)
   const optimizer = args.choice('optimizer', ['adam', 'sgd', 'none']) ?? usualOptimizer(name)
-  const recompute = args.choice('recompute', ['cheap', 'none']) ?? 'cheap'
+  const recompute = args.choice('recompute', ['auto', 'cheap', 'none']) ?? 'auto'
   const budget = args.text('budget')
   if (budget !== undefined && args.has('recompute'))
     throw new OptionError(
       '--budget and --recompute exclude each other',
       'a budget decides what is computed again',
     )
-  if (args.has('sweep') && optimizer === 'none')
-    throw new OptionError('--sweep needs a step of training', 'leave --optimizer none out')
+  for (const option of ['sweep', 'accumulate'])
+    if (args.has(option) && optimizer === 'none')
+      throw new OptionError(`--${option} needs a step of training`, 'leave --optimizer none out')
   const out = args.has('out') ? await (await import('./files.ts')).chartFile(args) : undefined
 
   const model = buildModel({ name, options })
-  const size: ImageSize = [args.whole('batch') ?? 1, ...(args.size('input') ?? input)]
+  const { batch, accumulate } = batchOf(args, 1)
+  const size: ImageSize = [batch, ...(args.size('input') ?? input)]
   const { fn, types } =
-    optimizer === 'none' ? forwardPass(model, size) : trainingStep(model, size, optimizer)
-  const made = stages(fn, types, roomy, {
+    optimizer === 'none'
+      ? forwardPass(model, size)
+      : trainingStep(model, size, optimizer, accumulate)
+  const kind = args.choice('profile', kinds) ?? roomy.kind
+  const caps = { ...roomy, kind }
+  const made = stages(fn, types, caps, {
     recompute,
     ...(budget !== undefined && { memoryBudget: budget }),
   })
   const accounts = account(made)
-  const profile = deviceProfiles[roomy.kind]
+  const profile = deviceProfiles[kind]
   const about: About = {
     model: name,
     options,
     input: [...size, 3],
+    accumulate: accumulate ?? 1,
     optimizer,
     recompute: budget === undefined ? recompute : { budget },
     profile,
-    trades: args.has('sweep') ? sweep(made.fused, roomy, profile) : undefined,
+    trades: args.has('sweep') ? sweep(made.fused, caps, profile) : undefined,
   }
   console.log(
     args.has('json')
@@ -60,11 +68,15 @@ interface About {
   readonly model: string
   readonly options: Readonly<Record<string, unknown>>
   readonly input: readonly number[]
+  /** Parts of the batch, one after the other. */
+  readonly accumulate: number
   readonly optimizer: 'adam' | 'sgd' | 'none'
-  readonly recompute: 'cheap' | 'none' | { readonly budget: string }
+  readonly recompute: 'auto' | 'cheap' | 'none' | { readonly budget: string }
   readonly profile: DeviceProfile
   readonly trades: readonly Trade[] | undefined
 }
+
+const kinds = Object.keys(deviceProfiles) as AdapterKind[]
 
 /** As in the papers: Adam trained FRRN, SGD with momentum the others. */
 const usualOptimizer = (name: string) => (name.startsWith('frrn') ? 'adam' : 'sgd')
@@ -80,13 +92,13 @@ function figures({ trades, ...about }: About, { peak, timeline, ...bytes }: Acco
   }
 }
 
-const titleOf = ({ model, options, input, optimizer }: About): string => {
+const titleOf = ({ model, options, input, accumulate, optimizer }: About): string => {
   const given = Object.entries(options).map(([k, v]) => `${k} ${v}`)
   const program =
     optimizer === 'none'
       ? 'forward pass'
       : `training step with ${optimizer === 'adam' ? 'Adam' : 'SGD and momentum'}`
-  return `${[model, given.length && `(${given.join(', ')})`].filter(Boolean).join(' ')}, ${program}, [${input}]`
+  return `${[model, given.length && `(${given.join(', ')})`].filter(Boolean).join(' ')}, ${program}, [${input}]${accumulate > 1 ? ` in ${accumulate} parts` : ''}`
 }
 
 function lines(about: About, accounts: Account): string[] {
@@ -212,20 +224,25 @@ export const planCommand: Command = {
   usage: modelUsage,
   options: {
     input: { value: 'HxW', help: "size of the images; default the paper's" },
-    batch: { value: 'N', help: 'images at a time; default 1' },
+    batch: { value: 'N', help: 'images of a step; default 1, or one for each part' },
+    accumulate: { value: 'N', help: 'the batch in N parts, with the memory of one; default 1' },
     optimizer: {
       value: 'NAME',
       help: "adam, sgd (with momentum) or none, the forward pass alone; default the paper's",
     },
     recompute: {
       value: 'NAME',
-      help: 'cheap (default): what costs next to nothing is made again; none: all is kept',
+      help: 'cheap: what costs next to nothing is made again; none: all is kept; auto (default): cheap from 64 MiB on',
     },
     budget: {
       value: 'SIZE',
       help: 'as 8GiB: parts of the forward pass run again so that all memory fits',
     },
     sweep: { help: 'what less and less memory costs in time' },
+    profile: {
+      value: 'KIND',
+      help: `machine whose times are predicted: ${kinds.join(', ')}; default unknown, as discrete`,
+    },
     classes: classesOption,
     ...modelOptions,
     out: { value: 'FILE', help: 'a chart, .svg or .png' },

@@ -10,6 +10,7 @@ import { labelsOnGrid } from '../../nn/grid.ts'
 import { localizationLoss } from '../../nn/localization-loss.ts'
 import { localizationTargets } from '../../nn/localization-targets.ts'
 import { crossEntropy } from '../../nn/losses.ts'
+import { accumulated, microBatch } from '../../train/accumulate.ts'
 import { Adam, Sgd } from '../../train/optimizers.ts'
 
 /** Default limits, but no end to memory: what a network needs is the question here. */
@@ -31,11 +32,13 @@ export const forwardPass = (model: Network, size: ImageSize): StepProgram => ({
 export const optimizerNames = ['adam', 'sgd'] as const
 export type OptimizerName = (typeof optimizerNames)[number]
 
-/** Forward, loss, backward and update: what `train` runs, where it trains such a network. `sgd` has momentum. */
+/** Forward, loss, backward and update: what `train` runs, where it trains such a network, with the batch in `parts` one after the
+ * other. `sgd` has momentum. */
 export function trainingStep(
   model: Network,
   size: ImageSize,
   optimizer: OptimizerName,
+  parts = 1,
 ): StepProgram {
   const parameters = model.parameters()
   const updates =
@@ -43,8 +46,11 @@ export function trainingStep(
   const { truth, lossOf } = lossOn(model, size)
   return {
     fn: (x, lr, seed, step, ...given) => {
-      const y = model.apply(x, { train: true, random: { seed, step } })
-      return updates.minimize(lossOf(y, given), lr)
+      const lossOfPart = (part: number) => {
+        const [image, ...own] = [x, ...given].map((t) => microBatch(t, part, parts))
+        return lossOf(model.apply(image, { train: true, random: { seed, step } }), own)
+      }
+      return accumulated(updates, parts, lossOfPart, lr)
     },
     types: [
       imageOf(size),

@@ -17,7 +17,7 @@ export interface Trade {
   readonly extraTime: number
 }
 
-/** Keeping everything, the default, and then what a budget chooses from, each smaller than all before it. */
+/** Keeping everything, and then what a budget chooses from, each smaller than all before it. */
 export function sweep(fused: Graph, caps: Caps, profile: DeviceProfile): Trade[] {
   const [macs, seconds] = costOf(fused, profile)
   const tradeOf = (what: string, graph: Graph): Trade => {
@@ -31,13 +31,15 @@ export function sweep(fused: Graph, caps: Caps, profile: DeviceProfile): Trade[]
       extraTime: ownSeconds / seconds - 1,
     }
   }
-  const trades = [tradeOf('recompute none', fused)]
-  for (const { segments, graph } of budgetChoices(fused, profile)) {
+  const trades = [tradeOf('everything kept', fused)]
+  for (const { how, segments, graph } of budgetChoices(fused, profile)) {
     const { length } = segments
-    const made = tradeOf(
-      length ? `${length} part${length === 1 ? '' : 's'} again` : 'default',
-      graph,
-    )
+    const what = {
+      kept: 'checkpoints alone',
+      cheap: 'cheap values again',
+      again: `${length} part${length === 1 ? '' : 's'} again`,
+    }
+    const made = tradeOf(what[how], graph)
     if (trades.every((t) => made.peakBytes < t.peakBytes)) trades.push(made)
   }
   return trades
