@@ -1,10 +1,18 @@
 // Fusion's first rule: which pointwise ops are computed inside the kernels that read them.
 
 import { sameShape, sizeOf } from './dtype.ts'
+import { loads, MOST_FLOPS, mayLoad } from './fuse-load.ts'
 import { type Graph, usersOf } from './graph.ts'
 import type { Op } from './op.ts'
 import type { Node, Tensor } from './tensor.ts'
 import type { Versions } from './versions.ts'
+
+export interface FuseOptions {
+  /** Storage buffers that one kernel may bind. */
+  readonly maxBuffers: number
+  /** Whether convolutions work on what they read; default: they do not. */
+  readonly onLoad?: boolean
+}
 
 /** Ops that exist to put a value in memory. */
 const mustStore: ReadonlySet<string> = new Set(['assign', 'copy'])
@@ -15,16 +23,25 @@ export const acceptsInlining = (op: Op) =>
 /** Tensors that are computed inside their readers, by reader. */
 export type Inlined = (reader: Node, x: Tensor) => boolean
 
-export function chooseInlined(graph: Graph, versions: Versions, maxBuffers: number): Inlined {
+export function chooseInlined(
+  graph: Graph,
+  versions: Versions,
+  { maxBuffers, onLoad }: FuseOptions,
+): Inlined {
   const users = usersOf(graph)
   const roots = new Set([...graph.outputs, ...graph.assigns].map((t) => t.node))
   const everywhere = new Set<Node>()
   const inlined: Inlined = (reader, x) =>
-    acceptsInlining(reader.op) && (x.node.op.name === 'scalar' || everywhere.has(x.node))
+    acceptsInlining(reader.op)
+      ? x.node.op.name === 'scalar' || everywhere.has(x.node)
+      : everywhere.has(x.node) && loads(reader, x)
   for (const node of graph.nodes) {
-    if (acceptsInlining(node.op)) limitBuffers(node, everywhere, inlined, maxBuffers)
+    if (acceptsInlining(node.op) || node.inputs.some((x) => loads(node, x)))
+      limitBuffers(node, everywhere, inlined, maxBuffers)
     if (node.op.kind !== 'pointwise' || roots.has(node) || mustStore.has(node.op.name)) continue
     const readers = users.get(node.output()) ?? []
+    const onWayIn = readers.some((r) => !acceptsInlining(r.op))
+    if (onWayIn && !onLoad) continue
     if (!readers.every((r) => mayEnter(node, r, inlined))) continue
     const read = [...leavesOf(node, inlined)]
     if (readers.some((r) => read.some((x) => versions.overwritten(x, r)))) continue
@@ -33,8 +50,13 @@ export function chooseInlined(graph: Graph, versions: Versions, maxBuffers: numb
     const leaves = read.filter((x) => 8 * sizeOf(x.shape) > sizeOf(node.types[0].shape)).length
     const free = node.op.name === 'broadcastTo' || leaves === 0
     // Where it can ride on a kernel's own store, storing it costs nothing more.
-    if (n > 1 && read.some((x) => couldRide(x, node, users))) continue
-    if (n === 1 || free || (n * leaves <= leaves + 1 + n && flopsInside(node, inlined) <= 24))
+    if ((n > 1 || onWayIn) && read.some((x) => couldRide(x, node, users))) continue
+    if (onWayIn && flopsInside(node, inlined) > MOST_FLOPS) continue
+    if (
+      n === 1 ||
+      free ||
+      (n * leaves <= leaves + 1 + n && flopsInside(node, inlined) <= MOST_FLOPS)
+    )
       everywhere.add(node)
   }
   return inlined
@@ -49,7 +71,11 @@ const couldRide = (x: Tensor, node: Node, users: ReadonlyMap<Tensor, readonly No
 /** Whether `reader` can compute `node` where it would read it. */
 function mayEnter(node: Node, reader: Node, inlined: Inlined): boolean {
   const { shape } = node.types[0]
-  if (!acceptsInlining(reader.op)) return false
+  if (!acceptsInlining(reader.op)) {
+    const others = [...leavesOf(reader, inlined)].filter((x) => x.node !== node)
+    const leaves = [...leavesOf(node, inlined)]
+    return !usesIndex(node, inlined) && mayLoad(reader, node.output(), leaves, others)
+  }
   if (reader.op.kind === 'pointwise') return sameShape(reader.types[0].shape, shape)
   // A reduction loads elements in its own order: no element indices, and only these three ways to broadcast.
   const { first, count } = reader.attrs as { first: number; count: number }

@@ -111,9 +111,11 @@ export function addTails(
     const y = node.output()
     const readers = readBy.get(y) ?? []
     const kernel = readers.length === 1 ? kernels.get(readers[0]) : undefined
-    if (!kernel || roots.has(y) || !mayRide(node, kernel, maxBuffers)) continue
-    if (node.inputs.some((x) => versions.overwritten(x, kernel.at))) continue
-    const isLeaf = (x: Tensor) => x !== y && (kernel.inputs.includes(x) || node.inputs.includes(x))
+    // With work on the way in it reads other tensors than its inputs.
+    const own = kernels.get(node)?.inputs ?? node.inputs
+    if (!kernel || roots.has(y) || !mayRide(node, own, kernel, maxBuffers)) continue
+    if (own.some((x) => versions.overwritten(x, kernel.at))) continue
+    const isLeaf = (x: Tensor) => x !== y && (kernel.inputs.includes(x) || own.includes(x))
     const joined = {
       ...bodyFrom(kernel.results, isLeaf, node),
       results: kernel.results,
@@ -125,7 +127,12 @@ export function addTails(
   }
 }
 
-function mayRide(node: Node, kernel: Kernel, maxBuffers: number): boolean {
+function mayRide(
+  node: Node,
+  inputs: readonly Tensor[],
+  kernel: Kernel,
+  maxBuffers: number,
+): boolean {
   const y = node.output()
   if (kernel.body.root >= 0 || kernel.results.length !== 1) return false
   const [result] = kernel.results
@@ -137,8 +144,8 @@ function mayRide(node: Node, kernel: Kernel, maxBuffers: number): boolean {
   )
     return false
   const operands = kernel.inputs.filter((x) => x !== y)
-  if (node.inputs.length + operands.length + 1 > maxBuffers) return false
-  const own = new Set(node.inputs.map(baseOf))
+  if (inputs.length + operands.length + 1 > maxBuffers) return false
+  const own = new Set(inputs.map(baseOf))
   return operands.every((x) => !own.has(baseOf(x)) && tailMode(x, y) !== undefined)
 }
 

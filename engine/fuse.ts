@@ -2,28 +2,24 @@
 //
 //   inline   may this pointwise op be computed inside the kernels that read it?  Yes when one kernel reads it, or
 //            when reading its inputs again costs no more memory traffic than storing it would. (The second is the free
-//            kind of recomputation: the stored value disappears.) Sums accept such producers too.
+//            kind of recomputation: the stored value disappears.) Sums accept such producers too, and on GPUs convolutions
+//            (fuse-load.ts).
 //   tail     may the pointwise kernel that reads a convolution's output ride on the convolution's own store?
 //   together may two small kernels, or assignments, that read from the same source be one kernel? (An optimiser's
 //            moments and weights; the vectors of a batch normalisation.)
 
-import { acceptsInlining, chooseInlined, type Inlined, leavesOf } from './fuse-inline.ts'
+import { chooseInlined, type FuseOptions, type Inlined, leavesOf } from './fuse-inline.ts'
 import { addTails, joinNeighbours, type Kernel, leafTest } from './fuse-join.ts'
 import { bodyFrom, fusedNode } from './fused.ts'
 import { type Graph, outputsOf, rewrite, withInputs } from './graph.ts'
 import type { Node, Tensor } from './tensor.ts'
 import { Versions } from './versions.ts'
 
-export interface FuseOptions {
-  /** Storage buffers that one kernel may bind. */
-  readonly maxBuffers: number
-}
-
 /** Every pointwise node of the result is part of a fused node. */
-export function fuse(graph: Graph, { maxBuffers }: FuseOptions): Graph {
+export function fuse(graph: Graph, options: FuseOptions): Graph {
   const versions = new Versions(graph)
-  const inlined = chooseInlined(graph, versions, maxBuffers)
-  const kernels = buildKernels(graph, versions, inlined, maxBuffers)
+  const inlined = chooseInlined(graph, versions, options)
+  const kernels = buildKernels(graph, versions, inlined, options.maxBuffers)
   return assemble(graph, kernels)
 }
 
@@ -52,7 +48,7 @@ function buildKernels(
   for (const node of graph.nodes) {
     if (node.op.kind === 'pointwise' ? !stored.has(node) : false) continue
     note(node)
-    if (!acceptsInlining(node.op)) continue
+    if (node.op.kind !== 'pointwise' && node.op.kind !== 'structured') continue
     const leaves = leavesOf(node, inlined)
     const structured = node.op.kind === 'structured'
     if (structured && node.inputs.every((x) => leaves.has(x))) continue

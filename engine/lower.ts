@@ -1,16 +1,15 @@
 // From a node to its dispatches: WGSL expressions of fused steps, how each operand is addressed, and the call of the
 // op's own lowering where it has kernels.
 
-import type { Access, Caps, Operand, Recipe, Slot } from '../shaders/kernel.ts'
-import { identityTail, input, output, type Tail } from '../shaders/kernel.ts'
+import type { Access, Caps, Recipe } from '../shaders/kernel.ts'
+import { identityTail, input, output } from '../shaders/kernel.ts'
 import { type Mode, type PointwiseInput, pointwise } from '../shaders/pointwise.ts'
-import { plainLoad } from '../shaders/reduce.ts'
-import { type Shape, sameShape, showType, sizeOf, stridesOf } from './dtype.ts'
-import { emitSteps, pasted } from './expressions.ts'
-import { tailMode } from './fuse-join.ts'
-import { assignedBy, bodyOf, typeOf } from './fused.ts'
+import { type Shape, showType, sizeOf, stridesOf } from './dtype.ts'
+import { pasted } from './expressions.ts'
+import { assignedBy, bodyOf } from './fused.ts'
 import { identity } from './graph.ts'
-import type { Bound, LowerContext, Prologue, StructuredOp } from './op.ts'
+import { loadOf, lowerRooted } from './lower-rooted.ts'
+import type { Bound, LowerContext } from './op.ts'
 import type { Node, Tensor, Variable } from './tensor.ts'
 
 /** What lowering must know beyond the node: the machine, how each operand's memory is bound, and which operand is
@@ -47,9 +46,7 @@ function lowered(node: Node, info: LowerInfo): Recipe {
   if (op.kind === 'structured') return op.lower(plainContext(node, bound, info.caps))
   const body = bodyOf(node)
   if (body.root < 0) return { scratch: [], dispatches: [lowerPointwise(node, bound, info)] }
-  const root = body.steps[body.root]
-  const rootOp = root.op as StructuredOp
-  return rootOp.prologue ? lowerPrologue(node, bound, info.caps) : lowerTail(node, bound, info.caps)
+  return lowerRooted(node, bound, info.caps)
 }
 
 function plainContext(
@@ -59,14 +56,9 @@ function plainContext(
 ): LowerContext<Node['attrs']> {
   const { types: outputs, attrs } = node
   const tail = { ...identityTail, outputs: outputs.map((t) => t.dtype) }
-  return { inputs, outputs, attrs, caps, tail, prologue: loadOf(inputs) }
+  const loads = inputs.map((x) => loadOf([x]))
+  return { inputs, outputs, attrs, caps, tail, prologue: loadOf(inputs), loads }
 }
-
-/** Loads each value as it is, from buffers bound as they are. */
-const loadOf = (inputs: readonly Bound[]): Prologue => ({
-  ...plainLoad(inputs.map((b) => b.dtype)),
-  operands: inputs.map((b) => ({ access: b.access, elem: b.dtype, mode: 'same' })),
-})
 
 // ---- pointwise kernels
 
@@ -116,86 +108,4 @@ function addressing(x: Shape, y: Shape): { mode: Mode; period: number; strides: 
     return { mode: 'row', period: sizeOf(y) / size, strides: [] }
   const strides = stridesOf(full).map((s, a) => (full[a] === 1 ? 0 : s))
   return { mode: 'general', period: 1, strides }
-}
-
-// ---- tails and prologues
-
-/** `root` first, then pointwise steps on what it would store. */
-function lowerTail(node: Node, bound: readonly Bound[], caps: Caps): Recipe {
-  const body = bodyOf(node)
-  const root = body.steps[body.root]
-  const op = root.op as StructuredOp
-  const own = root.args.map((a) => ('input' in a ? a.input : -1))
-  const rest = bound.map((_, i) => i).filter((i) => !own.includes(i))
-  const y = root.types[0]
-  const operands = rest.map((i): Operand => {
-    const mode = tailMode(node.inputs[i], { ...node.inputs[i], shape: y.shape } as Tensor)
-    if (!mode) throw new Error('operand does not fit a tail')
-    return { access: bound[i].access, elem: bound[i].dtype, mode }
-  })
-  const emit = (value: string, names: readonly string[]) => {
-    const byInput = bound.map((_, i) => names[rest.indexOf(i)])
-    const { code, name } = emitSteps(
-      body,
-      (s) => (s === body.root ? value : undefined),
-      byInput,
-      bound,
-      '',
-    )
-    return { code, results: body.results.map(name) }
-  }
-  const text = emit(
-    'v',
-    operands.map((_, i) => `t${i}`),
-  )
-  const tail: Tail = {
-    key: `${text.code}>${text.results}`,
-    operands,
-    outputs: node.types.map((t) => t.dtype),
-    emit,
-  }
-  const recipe = op.lower({
-    inputs: own.map((i) => bound[i]),
-    outputs: root.types,
-    attrs: root.attrs,
-    caps,
-    tail,
-    prologue: loadOf(own.map((i) => bound[i])),
-  })
-  return renumber(recipe, [...own, ...rest])
-}
-
-/** Pointwise steps on the way into `root`. */
-function lowerPrologue(node: Node, bound: readonly Bound[], caps: Caps): Recipe {
-  const body = bodyOf(node)
-  const root = body.steps[body.root]
-  const op = root.op as StructuredOp
-  const shape = typeOf(body, root.args[0], bound).shape
-  const operands = bound.map((b): Operand => {
-    const mode = sameShape(b.shape, shape) ? 'same' : sizeOf(b.shape) === 1 ? 'scalar' : 'channel'
-    return { access: b.access, elem: b.dtype, mode }
-  })
-  const emit = (names: readonly string[]) => {
-    const skip = (s: number) => (s === body.root ? '' : undefined)
-    const { code, name } = emitSteps(body, skip, names, bound, '')
-    return { code, results: root.args.map(name) }
-  }
-  const text = emit(operands.map((_, i) => `v${i}`))
-  return op.lower({
-    inputs: bound,
-    outputs: root.types,
-    attrs: root.attrs,
-    caps,
-    tail: identityTail,
-    prologue: { key: `${text.code}>${text.results}`, operands, emit },
-  })
-}
-
-/** The recipe with its input i being the node's input `to[i]`. */
-function renumber(recipe: Recipe, to: readonly number[]): Recipe {
-  const slot = (s: Slot): Slot => (s.kind === 'input' ? input(to[s.index]) : s)
-  return {
-    scratch: recipe.scratch,
-    dispatches: recipe.dispatches.map((d) => ({ ...d, buffers: d.buffers.map(slot) })),
-  }
 }

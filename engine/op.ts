@@ -132,6 +132,8 @@ export interface LowerContext<A> {
   readonly tail: Tail
   /** Fused pointwise work before the kernel, for ops with `prologue`; its operands replace the op's inputs. */
   readonly prologue: Prologue
+  /** How each input is read, for ops with `loads`; the operands of these take the place of the inputs, one after another. */
+  readonly loads: readonly Prologue[]
 }
 
 /** Pointwise work on the way in: gives the op's inputs at element `4·i4 …` from the operands it loads there. */
@@ -149,6 +151,9 @@ export interface StructuredOp<A extends Attrs = Attrs> extends Common<A> {
   readonly tail: boolean
   /** Cheap pointwise producers may be computed while it loads. All its inputs have one shape then. */
   readonly prologue: boolean
+  /** Inputs [n, h, w, c] that its kernels may make by pointwise work while they read them, each from operands of its own:
+   * tensors of its shape, vectors of its channels and single elements. */
+  readonly loads?: readonly number[]
   /** Which of its inputs its kernels read, and which outputs they write, in f16 as well where the graph has f32, with all
    * arithmetic in f32. `alike`: all that are f32, but only together. What is not named stays f32; prologues and tails read
    * either (see precision.ts). */

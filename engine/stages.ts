@@ -7,6 +7,7 @@ import { deviceProfiles } from './device-profile.ts'
 import { showType, type TensorType } from './dtype.ts'
 import { AtrousError, DeviceError, OptionError, ShapeError } from './errors.ts'
 import { fuse, fuseNothing } from './fuse.ts'
+import { worksOnLoad } from './fuse-load.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { hoistNumbers } from './hoist.ts'
 import { apply } from './op.ts'
@@ -92,7 +93,9 @@ export function stages<R>(
   const simplified = cutLarge(separate(simplify(traced)), caps)
   const maxBuffers = caps.maxStorageBuffers
   const kernels =
-    options.fuse === false ? fuseNothing(simplified) : fuse(simplified, { maxBuffers })
+    options.fuse === false
+      ? fuseNothing(simplified)
+      : fuse(simplified, { maxBuffers, onLoad: worksOnLoad[caps.kind] })
   const fused = stored(hoistNumbers(unalias(kernels), maxBuffers), caps, options)
   const { graph: recomputed, plan: planned } = recomputedPlan(fused, caps, options)
   witness.recomputed?.(fused, recomputed)

@@ -44,12 +44,12 @@ export function loader(name: string, load: Load, vec: boolean, slot: number): Lo
     return `vec4<${register(elem)}>(${read(named(k), elem, mode === 'same' ? 'at' : 'channel')})`
   }
   const functions = /* wgsl */ `${declarations}
-fn ${name}At(at: u32, channel: u32) -> ${vec ? 'vec4f' : 'f32'} {
+fn ${name}Made(at: u32, channel: u32) -> ${vec ? 'vec4f' : 'f32'} {
   ${operands.map((o, k) => `let v${k} = ${value(o, k)};`).join('\n  ')}
   ${code}
   return (${results[0]})${vec ? '' : '.x'};
 }`
-  return { ...common, functions, work: code, at: (at, channel) => `${name}At(${at}, ${channel})` }
+  return { ...common, functions, work: code, at: (at, channel) => `${name}Made(${at}, ${channel})` }
 }
 
 const mark = ({ elem, mode, access }: Operand) =>

@@ -8,7 +8,6 @@
 import type { Conv } from '../../shaders/conv-geometry.ts'
 import { convGeometry, inputGradGeometry } from '../../shaders/conv-geometry.ts'
 import { forwardRecipe, weightGradRecipe } from '../../shaders/conv-plan.ts'
-import { plainLoad } from '../../shaders/reduce.ts'
 import { type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import { apply, type Cost, type Sample, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -117,12 +116,13 @@ export const conv2dOp: StructuredOp<ConvAttrs> = {
   prologue: false,
   f16: { inputs: [0], outputs: [0] },
   windows: [slidingRows('y', ['x', 'w'], sliding, atRows)],
-  lower: ({ inputs: [x, w], outputs: [y], attrs, caps, tail }) =>
+  loads: [0],
+  lower: ({ inputs: [x, w], outputs: [y], attrs, caps, tail, loads }) =>
     forwardRecipe(
       {
         ...convGeometry(problem(x, w, y, attrs)),
         xAccess: x.access,
-        x: plainLoad([x.dtype], x.access),
+        x: loads[0],
         wAccess: w.access,
         yAccess: 'read_write',
         tail,
@@ -155,19 +155,23 @@ export const conv2dInputGradOp: StructuredOp<ConvAttrs> = {
   windows: [slidingRows('x', ['y', 'w'], sliding, atRows)],
   // The gradient convolves with the transposed kernel; weights are small, so they are turned around in memory once
   // rather than at every load.
-  lower: ({ inputs: [dy, w], outputs: [dx], attrs, caps, tail }) =>
-    withTurned(w, (turned) =>
-      forwardRecipe(
-        {
-          ...inputGradGeometry(problem(dx, w, dy, attrs)),
-          xAccess: dy.access,
-          x: plainLoad([dy.dtype], dy.access),
-          wAccess: turned.access,
-          yAccess: 'read_write',
-          tail,
-        },
-        caps,
-      ),
+  loads: [0],
+  lower: ({ inputs: [dy, w], outputs: [dx], attrs, caps, tail, loads }) =>
+    withTurned(
+      w,
+      (turned) =>
+        forwardRecipe(
+          {
+            ...inputGradGeometry(problem(dx, w, dy, attrs)),
+            xAccess: dy.access,
+            x: loads[0],
+            wAccess: turned.access,
+            yAccess: 'read_write',
+            tail,
+          },
+          caps,
+        ),
+      loads[0].operands.length,
     ),
   samples: cases.map(([x, w, o]): Sample<ConvAttrs> => {
     const attrs = attrsFor(x, w, o)
@@ -197,14 +201,15 @@ export const conv2dWeightGradOp: StructuredOp<ConvAttrs> = {
       combine: combinePairwise(add),
     },
   ],
-  lower: ({ inputs: [x, dy], outputs: [dw], attrs, caps }) =>
+  loads: [0, 1],
+  lower: ({ inputs: [x, dy], outputs: [dw], attrs, caps, loads }) =>
     weightGradRecipe(
       {
         ...convGeometry(problem(x, dw, dy, attrs)),
         xAccess: x.access,
         dyAccess: dy.access,
-        x: plainLoad([x.dtype], x.access),
-        dy: plainLoad([dy.dtype], dy.access),
+        x: loads[0],
+        dy: loads[1],
         dwAccess: 'read_write',
       },
       caps,

@@ -5,9 +5,9 @@ import { type Dispatch, input, type Recipe, type Slot, scratch } from '../../sha
 import { type Shape, sizeOf } from '../dtype.ts'
 import type { Bound } from '../op.ts'
 
-/** A recipe that reads its input 1, an f32 tensor, with the last two axes exchanged; `make` gives the recipe for that
+/** A recipe that reads its input `at`, an f32 tensor, with the last two axes exchanged; `make` gives the recipe for that
  * tensor. A single row or column is its own transpose and is not copied. */
-export function withTurned(w: Bound, make: (turned: Bound) => Recipe): Recipe {
+export function withTurned(w: Bound, make: (turned: Bound) => Recipe, at = 1): Recipe {
   const [m, n] = w.shape.slice(-2)
   const rank = w.shape.length
   const shape: Shape = [...w.shape.slice(0, -2), n, m]
@@ -26,9 +26,9 @@ export function withTurned(w: Bound, make: (turned: Bound) => Recipe): Recipe {
   return {
     scratch: [...main.scratch, 4 * sizeOf(shape)],
     dispatches: [
-      ...copy.dispatches.map((d) => from(d, (s) => (s.kind === 'input' ? input(1) : turned))),
+      ...copy.dispatches.map((d) => from(d, (s) => (s.kind === 'input' ? input(at) : turned))),
       ...main.dispatches.map((d) =>
-        from(d, (s) => (s.kind === 'input' && s.index === 1 ? turned : s)),
+        from(d, (s) => (s.kind === 'input' && s.index === at ? turned : s)),
       ),
     ],
   }
