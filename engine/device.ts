@@ -295,7 +295,7 @@ export class Device {
       popped = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()])
       popped.catch(() => undefined)
     }
-    const [memory, validation] = await popped
+    const [memory, validation] = await this.settle(popped)
     if (memory) throw this.#outOfMemory(memory.message, needs())
     if (validation) throw new DeviceError(`WebGPU refused a command: ${validation.message}`)
     return result

@@ -190,14 +190,16 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4))
 /** Promises of software drivers that somebody waits for, and since when the last of them. */
 let waiting = 0
 let since = 0
+let napping = false
 /** Milliseconds. */
 const [leastNap, longestNap, busyTurn] = [0.05, 1, 0.5]
 
 /** While a promise is pending, Dawn's binding polls as fast as it can and takes a core from the software driver. Naps between
  * polls give it back; they are short against what has been waited for, so that what is soon done is soon seen. */
 async function settle<T>(promise: Promise<T>): Promise<T> {
+  waiting++
   since = performance.now()
-  if (!waiting++) napBetweenPolls()
+  if (!napping) napBetweenPolls()
   try {
     return await promise
   } finally {
@@ -207,15 +209,17 @@ async function settle<T>(promise: Promise<T>): Promise<T> {
 
 /** One nap a turn of the event loop, for all who wait; none after a turn in which others had something to do. */
 async function napBetweenPolls(): Promise<void> {
+  napping = true
   let woke = performance.now()
   for (;;) {
     await new Promise((resolve) => setImmediate(resolve))
-    if (!waiting) return
+    if (!waiting) break
     const now = performance.now()
     const nap = Math.min(longestNap, Math.max(leastNap, (now - since) / 8))
     if (now - woke < busyTurn) Atomics.wait(sleeper, 0, 0, nap)
     woke = performance.now()
   }
+  napping = false
 }
 
 const alive = new Set<GPUDevice>()

@@ -50,8 +50,8 @@ export class CompiledPlan {
   static async make(device: Device, plan: Plan): Promise<CompiledPlan> {
     const dispatches = plan.steps.flatMap((s) => s.dispatches)
     const { words } = layoutUniforms(dispatches)
-    const pipelines = await Promise.all(
-      dispatches.map((d) => device.pipelines.get(d.dispatch.kernel)),
+    const pipelines = await device.settle(
+      Promise.all(dispatches.map((d) => device.pipelines.get(d.dispatch.kernel))),
     )
     const made: Buffer[] = []
     const make = (bytes: number, label: string, flags?: number) => {
