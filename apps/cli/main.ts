@@ -13,6 +13,7 @@ const commands: Record<string, () => Promise<Command>> = {
   train: async () => (await import('./train.ts')).train,
   eval: async () => (await import('./eval.ts')).evaluateCommand,
   predict: async () => (await import('./predict.ts')).predictCommand,
+  data: async () => (await import('./data.ts')).dataCommand,
   doctor: async () => (await import('./doctor.ts')).doctor,
   models: async () => (await import('./models.ts')).modelsCommand,
   summary: async () => (await import('./summary.ts')).summaryCommand,

@@ -14,6 +14,14 @@ export {
 export { type CocoOptions, openCoco } from './coco.ts'
 export { CONTEXT_CLASSES, type ContextOptions, openContext } from './context.ts'
 export { type FolderOptions, openFolder } from './folder.ts'
+export { type FormatName, formatNames, formatOf, openFiles } from './formats.ts'
 export type { ExampleOptions, FileDataset, Pair } from './pairs.ts'
+export {
+  type ClassPresence,
+  type Preflight,
+  type PreflightOptions,
+  preflight,
+  preflightText,
+} from './preflight.ts'
 export { openSbd, openVocAugmented, readSbdCategories, type SbdOptions } from './sbd.ts'
 export { openVoc, VOC_CLASSES, type VocOptions } from './voc.ts'

@@ -1,0 +1,53 @@
+// `data`: looks through a folder of images and labels before anything is trained on it; needs no GPU.
+
+import { formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
+import { type Preflight, preflight, preflightText } from '../../train/data/preflight.ts'
+import { SPLITS } from '../../train/dataset.ts'
+import { type Args, type Command, helpOption, jsonOption } from './command.ts'
+import { TerminalProgress } from './progress.ts'
+
+async function run(args: Args): Promise<number> {
+  const [root] = args.expect('FOLDER')
+  const format = args.choice('format', formatNames) ?? (await formatOf(root))
+  const chosen = args.choice('split', SPLITS)
+  const progress = new TerminalProgress()
+  const found: Preflight[] = []
+  for (const split of chosen ? [chosen] : (['train', 'val'] as const)) {
+    const dataset = await openFiles(format, root, split, { cacheBytes: 0 })
+    found.push(
+      await preflight(dataset, {
+        onProgress: (done, of) => progress.passing(`${split}: ${done} of ${of} images`),
+      }),
+    )
+    progress.clear()
+  }
+  console.log(
+    args.has('json')
+      ? JSON.stringify({ format, splits: found }, null, 2)
+      : [`laid out as ${format}`, ...found.map(preflightText)].join('\n\n'),
+  )
+  return found.some(({ problems }) => problems.length) ? 1 : 0
+}
+
+export const dataCommand: Command = {
+  name: 'data',
+  summary: 'look through a data set: missing and broken files, labels, class shares, mean colour',
+  usage: 'FOLDER [options]',
+  options: {
+    format: {
+      value: 'NAME',
+      help: `its layout, if not told by its files: ${formatNames.join(', ')}`,
+    },
+    split: { value: 'NAME', help: 'one split only: train, val, test; default train and val' },
+    json: jsonOption,
+    help: helpOption,
+  },
+  examples: [
+    ['atrous data VOCdevkit', 'VOC 2012, train and val'],
+    [
+      'atrous data my-scans --split train --json',
+      'a folder of your own: images/, labels/, classes.txt',
+    ],
+  ],
+  run,
+}
