@@ -8,10 +8,11 @@
 // machine does not lengthen, spread over the cores as the workgroups are; else the clock on the wall.
 
 import type { Recipe, Slot } from '../shaders/kernel.ts'
+import { storedAs } from '../shaders/problem-class.ts'
 import { type Buffer, usage } from './buffers.ts'
 import type { Device } from './device.ts'
 import { type Processors, platform } from './platform.ts'
-import { type Candidate, candidatesOf, elementsOf, type TuningProblem } from './tuning-problem.ts'
+import { type Candidate, elementsOf, type TuningProblem } from './tuning-problem.ts'
 
 export interface Measured {
   readonly name: string
@@ -45,12 +46,11 @@ interface Step {
  * the default is left out and said to `warn`. Empty where not even the default came to be measured. */
 export async function measure(
   device: Device,
-  { family, geometry }: TuningProblem,
-  most: number,
+  { family, geometry }: Pick<TuningProblem, 'family' | 'geometry'>,
+  candidates: readonly Candidate[],
   deadline: number,
   warn: (sentence: string) => void,
 ): Promise<Measured[]> {
-  const candidates = candidatesOf(family, geometry, device.caps, most)
   const made: Buffer[] = []
   const make = (bytes: number, flags?: number) => {
     const buffer = device.buffers.make(bytes, 'tuning', flags)
@@ -59,22 +59,28 @@ export async function measure(
   }
   try {
     const [a, b, out] = elementsOf(family, geometry)
-    const inputs = [a, b].map((n) => {
+    const stored = storedAs(geometry)
+    // Weights and their gradients are f32 whatever the activations are.
+    const types = family === 'weight' ? [stored, stored, 'f32'] : [stored, 'f32', stored]
+    const inputs = [a, b].map((n, i) => {
       const buffer = make(4 * n)
-      device.gpu.queue.writeBuffer(buffer.gpu, 0, integers(n))
+      device.gpu.queue.writeBuffer(buffer.gpu, 0, integers(n, types[i] === 'f16'))
       return buffer
     })
+    // Bits are compared, of f32 or of pairs of f16.
+    const result = { dtype: 'u32' as const, shape: [types[2] === 'f16' ? Math.ceil(out / 2) : out] }
+    const blank = new Uint32Array(result.shape[0])
     const output = make(4 * out)
     const scratch = scratchFor(candidates, make)
     const ready: Ready[] = []
-    let expected: Float32Array | undefined
+    let expected: Uint32Array | undefined
     for (const { name, recipe } of candidates) {
       if (expected && performance.now() > deadline) break
       const bound = { input: inputs, output: [output], scratch }
       const steps = await stepsOf(device, recipe, bound, make)
-      device.gpu.queue.writeBuffer(output.gpu, 0, new Float32Array(out).fill(-1))
+      device.gpu.queue.writeBuffer(output.gpu, 0, blank.fill(0x7fc0_7fc0))
       submit(device, steps, 1)
-      const got = (await device.readBuffer(output, { dtype: 'f32', shape: [out] })) as Float32Array
+      const got = withoutSignOfZero(await device.readBuffer(output, result), types[2] === 'f16')
       expected ??= got
       if (got.some((v, i) => v !== expected![i]))
         warn(`${name} gives another result than the default, and is not used`)
@@ -89,14 +95,29 @@ export async function measure(
 
 const product = (grid: readonly number[]) => grid.reduce((n, k) => n * k, 1)
 
-/** −2, −1, 1 and 2 in no order. */
-function integers(n: number): Float32Array<ArrayBuffer> {
-  const values = [-2, -1, 1, 2]
+/** Words of −2, −1, 1 and 2 in no order, as f32 or as pairs of f16. */
+function integers(n: number, half: boolean): Uint32Array<ArrayBuffer> {
+  const [f32, f16] = [
+    [0xc0000000, 0xbf800000, 0x3f800000, 0x40000000],
+    [0xc000, 0xbc00, 0x3c00, 0x4000],
+  ]
   let state = 1
-  return Float32Array.from({ length: n }, () => {
+  const draw = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return values[state >>> 30]
+    return state >>> 30
+  }
+  const word = half ? () => ((f16[draw()] << 16) | f16[draw()]) >>> 0 : () => f32[draw()]
+  return Uint32Array.from({ length: half ? Math.ceil(n / 2) : n }, word)
+}
+
+/** Blocks add zeros where others add nothing. */
+function withoutSignOfZero(words: ArrayLike<number>, half: boolean): Uint32Array {
+  const parts = half ? new Uint16Array(Uint32Array.from(words).buffer) : Uint32Array.from(words)
+  const zero = half ? 0x8000 : 0x80000000
+  parts.forEach((part, i) => {
+    if (part === zero) parts[i] = 0
   })
+  return new Uint32Array(parts.buffer)
 }
 
 /** Scratch memory that serves each candidate in turn. */

@@ -15,14 +15,15 @@ import {
 import type { Geometry } from '../shaders/conv-index.ts'
 import { forwardRecipe, weightGradRecipe } from '../shaders/conv-plan.ts'
 import { identityTail, type Recipe } from '../shaders/kernel.ts'
-import { type Family, problemClass } from '../shaders/problem-class.ts'
+import { type Family, type Problem, problemClass, storedAs } from '../shaders/problem-class.ts'
+import { plainLoad } from '../shaders/reduce.ts'
 import type { Caps } from './adapter.ts'
 import { predictedCost } from './tuning-cost.ts'
 
 export interface TuningProblem {
   readonly problemClass: string
   readonly family: Family
-  readonly geometry: Geometry
+  readonly geometry: Problem
   /** How many times a step meets it. */
   readonly count: number
 }
@@ -48,7 +49,7 @@ export function elementsOf(family: Family, g: Geometry): readonly [number, numbe
 }
 
 /** The problem with fewer images and rows, so that it is at most about `flops`. */
-export function cut(g: Geometry, flops: number): Geometry {
+export function cut(g: Problem, flops: number): Problem {
   if (flopsOf(g) <= flops || g.batch > 1) return g
   const one = { ...g, n: Math.max(1, Math.floor((g.n * flops) / flopsOf(g))) }
   if (flopsOf(one) <= flops) return one
@@ -81,16 +82,20 @@ export const chosenName = (family: Family, g: Geometry, caps: Caps): string =>
   tileName(family === 'weight' ? chosenWeight(g, caps) : chosenForward(g, caps))
 
 /** At most `most` that are worth trying: the default, and then those that should cost the least. */
-export function candidatesOf(family: Family, g: Geometry, caps: Caps, most: number): Candidate[] {
+export function candidatesOf(family: Family, g: Problem, caps: Caps, most: number): Candidate[] {
   const access = { xAccess: 'read_write', yAccess: 'read_write' } as const
+  const stored = storedAs(g)
+  const x = plainLoad([stored])
   if (family === 'weight') {
-    const problem = { ...g, ...access, dyAccess: 'read_write', dwAccess: 'read_write' } as const
+    const other = { dyAccess: 'read_write', dwAccess: 'read_write', x, dy: x } as const
+    const problem = { ...g, ...access, ...other }
     return promising(weightCandidates(g, caps), g, caps, most).map((tile) => ({
       name: tileName(tile),
       recipe: weightGradRecipe(problem, caps, tile),
     }))
   }
-  const problem = { ...g, ...access, wAccess: 'read', tail: identityTail } as const
+  const tail = { ...identityTail, outputs: [stored] }
+  const problem = { ...g, ...access, wAccess: 'read', x, tail } as const
   return promising(forwardCandidates(g, caps), g, caps, most).map((tile) => ({
     name: tileName(tile),
     recipe: forwardRecipe(problem, caps, tile),
@@ -109,7 +114,7 @@ function promising<T extends Tile | WeightTile>(
 
 /** The problems of one class are measured once, on the first of them that was met. */
 export function distinctProblems(
-  met: readonly { readonly family: Family; readonly geometry: Geometry }[],
+  met: readonly { readonly family: Family; readonly geometry: Problem }[],
 ): TuningProblem[] {
   const found = new Map<string, TuningProblem>()
   for (const { family, geometry } of met) {

@@ -1,8 +1,7 @@
 // Tuning: the problems that a function meets are collected from its plan, one of each class is measured, and what beats the
 // default by more than noise goes into the device's table.
 
-import type { Geometry } from '../shaders/conv-index.ts'
-import type { Family, Tuned } from '../shaders/problem-class.ts'
+import type { Family, Problem, Tuned } from '../shaders/problem-class.ts'
 import type { Device } from './device.ts'
 import type { TensorType } from './dtype.ts'
 import { OptionError } from './errors.ts'
@@ -12,6 +11,7 @@ import { DEFAULT, type Tuning } from './tuning.ts'
 import { type Measured, measure } from './tuning-measure.ts'
 import { keepTuning } from './tuning-open.ts'
 import {
+  candidatesOf,
   cut,
   defaultName,
   distinctProblems,
@@ -108,7 +108,7 @@ export function problemsOf(
   types: readonly TensorType[],
   options?: StageOptions,
 ): TuningProblem[] {
-  const met: { family: Family; geometry: Geometry }[] = []
+  const met: { family: Family; geometry: Problem }[] = []
   const recorder: Tuned = {
     tileFor(family, geometry) {
       met.push({ family, geometry })
@@ -129,7 +129,8 @@ async function tuneOne(
   const { caps } = device
   const geometry = cut(problem.geometry, flopsFor(caps.software))
   const warn = (sentence: string) => device.warnOnce(`tuning ${problemClass}: ${sentence}`)
-  const candidates = await measure(device, { ...problem, geometry }, MOST, deadline, warn)
+  const tried = candidatesOf(family, geometry, caps, MOST)
+  const candidates = await measure(device, { family, geometry }, tried, deadline, warn)
   if (!candidates.length) return undefined
   const [usual, ...others] = candidates
   const [best = usual] = others

@@ -7,8 +7,7 @@
 // 'default' is a class that was measured and where nothing beat the default by more than noise. What a table does not name
 // has the shipped default (shaders/conv-defaults.ts).
 
-import type { Geometry } from '../shaders/conv-index.ts'
-import { type Family, problemClass, type Tuned } from '../shaders/problem-class.ts'
+import { type Family, type Problem, problemClass, type Tuned } from '../shaders/problem-class.ts'
 import { DataError } from './errors.ts'
 
 /** Raised when a reader of an older version could misread the file. */
@@ -52,13 +51,13 @@ export class Tuning implements Tuned {
     this.#entries = new Map([...entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
   }
 
-  tileFor(family: Family, problem: Geometry): string | undefined {
+  tileFor(family: Family, problem: Problem): string | undefined {
     const name = this.#entries.get(problemClass(family, problem))
     return name === DEFAULT ? undefined : name
   }
 
   /** Whether the problem's class was measured. */
-  knows(family: Family, problem: Geometry): boolean {
+  knows(family: Family, problem: Problem): boolean {
     return this.#entries.has(problemClass(family, problem))
   }
 

@@ -10,14 +10,24 @@
 // four leading bits (…, 64, 72, 80, …, 128, 144, …): what divides them decides how much of a tile is wasted.
 
 import { type Geometry, pixelsOf } from './conv-index.ts'
+import type { Elem } from './kernel.ts'
 
 /** Forward kernels, the input gradient's among them, and weight gradients. */
 export type Family = 'forward' | 'weight'
 
+/** A geometry, and how x is stored, where that is not as f32. */
+export interface Problem extends Geometry {
+  readonly x?: { readonly operands: readonly { readonly elem: Elem }[] }
+}
+
+/** How x is stored: the activations of a step in mixed precision are f16. */
+export const storedAs = ({ x }: Problem): 'f16' | 'f32' =>
+  x?.operands[0]?.elem === 'f16' ? 'f16' : 'f32'
+
 /** Choices that were measured. */
 export interface Tuned {
   /** The name of the tile to take for a problem (see `forwardName` and `weightName`); undefined where none was measured. */
-  tileFor(family: Family, problem: Geometry): string | undefined
+  tileFor(family: Family, problem: Problem): string | undefined
 }
 
 const MOST_PIXELS = 17
@@ -31,7 +41,7 @@ function rounded(n: number): number {
 const channels = (n: number) => `${rounded(n)}${n % 4 ? 's' : ''}`
 
 /** The class of a problem, as text. */
-export function problemClass(family: Family, g: Geometry): string {
+export function problemClass(family: Family, g: Problem): string {
   const taps = g.kh * g.kw
   const walked = g.mulY !== 1 || g.mulX !== 1
   const divided = g.divY > 1 || g.divX > 1
@@ -41,7 +51,7 @@ export function problemClass(family: Family, g: Geometry): string {
   const pixels = family === 'weight' ? g.n * g.oh * g.ow : pixelsOf(g)
   const words = [
     kind,
-    'f32',
+    storedAs(g),
     `p${Math.min(MOST_PIXELS, Math.ceil(Math.log2(pixels)))}`,
     `c${channels(g.cin)}`,
     `o${channels(g.cout)}`,
@@ -54,14 +64,20 @@ export function problemClass(family: Family, g: Geometry): string {
 }
 
 /** A problem of a class; undefined for a text that names none. */
-export function problemOf(text: string): { family: Family; problem: Geometry } | undefined {
+export function problemOf(text: string): { family: Family; problem: Problem } | undefined {
   const [kind = '', type, ...words] = text.split(' ')
   const size = (letter: string) => {
     const match = words.map((w) => new RegExp(`^${letter}(\\d+)(s?)$`).exec(w)).find(Boolean)
     return match ? Number(match[1]) - (match[2] && Number(match[1]) % 4 === 0 ? 1 : 0) : undefined
   }
   const [pixels, cin, cout, taps = 1] = ['p', 'c', 'o', 't'].map(size)
-  if (type !== 'f32' || pixels === undefined || !cin || !cout || pixels > MOST_PIXELS)
+  if (
+    (type !== 'f32' && type !== 'f16') ||
+    pixels === undefined ||
+    !cin ||
+    !cout ||
+    pixels > MOST_PIXELS
+  )
     return undefined
   const div = kind === 'spread' ? 2 : 1
   const [h, w] = [div * 2 ** Math.ceil(pixels / 2), div * 2 ** Math.floor(pixels / 2)]
@@ -69,7 +85,8 @@ export function problemOf(text: string): { family: Family; problem: Geometry } |
   const mul = words.includes('stride') ? 2 : 1
   const step = words.includes('step') ? 2 : 1
   const family = kind === 'weight' ? 'weight' : 'forward'
-  const problem: Geometry = {
+  const problem: Problem = {
+    ...(type === 'f16' && { x: { operands: [{ elem: type }] } }),
     ...{ n: 1, h: h * mul, w: w * mul, cin, oh: h, ow: w, cout, kh: 1, kw: taps },
     ...{ mulY: mul, mulX: mul, stepY: step, stepX: step, offY: 0, offX: 0, divY: div, divX: div },
     ...{

@@ -1,0 +1,152 @@
+// Tuning on a device: what is measured, what may win, and that choices change the time and not the result.
+
+import * as assert from 'uvu/assert'
+import type { Device } from '../engine/device.ts'
+import {
+  add,
+  conv2d,
+  grad,
+  matmul,
+  mean,
+  openDevice,
+  relu,
+  square,
+  type Tensor,
+} from '../engine/node.ts'
+import type { Tuning } from '../engine/tuning.ts'
+import { measure } from '../engine/tuning-measure.ts'
+import { candidatesOf, chosenName, defaultName } from '../engine/tuning-problem.ts'
+import { problemsOf } from '../engine/tuning-run.ts'
+import { agree, drawn, f32 } from './agree.ts'
+import { test } from './harness.ts'
+import { withDevice } from './own-device.ts'
+
+/** A strided and a dilated convolution and a product, with all gradients. */
+const types = [f32(2, 12, 10, 8), f32(3, 3, 8, 24), f32(3, 3, 24, 16), f32(16, 12)]
+const network = (x: Tensor, w: Tensor, v: Tensor, m: Tensor): Tensor[] => {
+  const y = relu(conv2d(x, w, { padding: 1, stride: 2 }))
+  const z = matmul(add(conv2d(y, v, { padding: 2, dilation: 2 }), 1), m)
+  return [z, ...grad(mean(square(z)), [x, w, v, m])]
+}
+const fn = (...[x, w, v, m]: Tensor[]) => network(x, w, v, m)
+
+/** Every problem with the candidate that is `after` places behind its default. */
+const others = (device: Device, after: number): Tuning =>
+  device.tuning.with(
+    problemsOf(device, fn, types).map(({ problemClass, family, geometry }) => {
+      const all = candidatesOf(family, geometry, device.caps, 99)
+      return [problemClass, all[after % all.length].name] as const
+    }),
+  )
+
+for (const after of [1, 2, 3])
+  test(
+    `tuning: with other tiles (${after}) results are right, gradients too`,
+    withDevice(async (device) => {
+      const kernels = async () => [...(await agree(fn, drawn(types), { device })).plan.kernels]
+      const before = await kernels()
+      const problems = problemsOf(device, fn, types)
+      assert.ok(problems.length >= 8, `${problems.length} classes`)
+      device.useTuning(others(device, after), 'a test')
+      const now = await kernels()
+      assert.ok(now.some((key) => !before.includes(key)))
+      for (const { family, geometry, problemClass } of problems)
+        if (candidatesOf(family, geometry, device.caps, 99).length > after)
+          assert.is.not(
+            chosenName(family, geometry, device.caps),
+            defaultName(family, geometry, device.caps),
+            problemClass,
+          )
+    }),
+  )
+
+test(
+  'tuning: tune() measures every class once, within its time, and programs are right afterwards',
+  withDevice(async (device) => {
+    const told: string[] = []
+    const options = {
+      keep: false,
+      seconds: 60,
+      onProgress: (_: number, __: number, c: string) => told.push(c),
+    }
+    const report = await device.tune(fn, types, options)
+    assert.is(report.left, 0)
+    assert.is(report.known, 0)
+    assert.equal(
+      told,
+      report.measured.map((m) => m.problemClass),
+    )
+    assert.is(report.tuning, device.tuning)
+    assert.is(device.tuning.size, report.measured.length)
+    for (const { candidates, ms, ratio, tile, defaultTile } of report.measured) {
+      assert.ok(candidates.length >= 2 && candidates.length <= 8)
+      assert.ok(ms > 0 && (tile === defaultTile ? ratio === 1 : ratio < 0.94))
+    }
+    await agree(fn, drawn(types), { device })
+    const again = await device.tune(fn, types, options)
+    assert.is(again.measured.length, 0)
+    assert.is(again.known, report.measured.length)
+  }),
+)
+
+test(
+  'tuning: no time measures next to nothing, and nothing changes',
+  withDevice(async (device) => {
+    const { hash } = device.tuning
+    const begun = performance.now()
+    const report = await device.tune(fn, types, { keep: false, seconds: 1e-6 })
+    assert.is(report.measured.length, 0)
+    assert.ok(report.left >= 8)
+    assert.is(device.tuning.hash, hash)
+    assert.ok(performance.now() - begun < 20_000)
+  }),
+)
+
+test(
+  'tuning: what gives another result is not used, however fast, and is named',
+  withDevice(async (device) => {
+    const [{ family, geometry }] = problemsOf(device, fn, types)
+    const [right] = candidatesOf(family, geometry, device.caps, 1)
+    const lazy = {
+      name: 'lazy',
+      recipe: { ...right.recipe, dispatches: right.recipe.dispatches.slice(0, 0) },
+    }
+    const shifted = {
+      name: 'shifted',
+      recipe: {
+        ...right.recipe,
+        dispatches: right.recipe.dispatches.map((d) => ({
+          ...d,
+          grid: [1, 1, 1] as const,
+        })),
+      },
+    }
+    const said: string[] = []
+    const found = await measure(
+      device,
+      { family, geometry },
+      [right, lazy, shifted, { ...right, name: 'same' }],
+      performance.now() + 60_000,
+      (sentence) => said.push(sentence),
+    )
+    assert.equal(
+      found.map((m) => m.name),
+      [right.name, 'same'],
+    )
+    assert.match(said.join('\n'), /lazy gives another result.*\n.*shifted gives another result/)
+  }),
+)
+
+test('tuning: a table as JSON opens a device that plans with it', async () => {
+  const first = await openDevice({ tuning: 'shipped' })
+  const table = others(first, 1)
+  first.close()
+  const device = await openDevice({ tuning: table.toJSON() })
+  try {
+    assert.is(device.tuning.hash, table.hash)
+    assert.is(device.tuning.size, table.size)
+    assert.is(device.tuningFrom, 'a table')
+  } finally {
+    device.close()
+  }
+})
