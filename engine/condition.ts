@@ -1,6 +1,6 @@
 // Updates that happen only under a condition that is known when all of them have been written: a step that is skipped, on the
-// device and without asking it, because its gradients are not finite. Every assignment v ← x becomes v ← where(ok, x, v), so
-// that a variable keeps its bits where ok is 0.
+// device and without asking it, because its gradients are not finite. Every assignment v ← x becomes v ← where(ok ≠ 0, x, v),
+// so that a variable keeps its bits where ok is 0.
 //
 // The running averages of a forward pass are assigned long before the gradients are known. So the function is traced as
 // it stands, and the conditions are put in afterwards: nodes that depend on such an assignment are made again behind it.
@@ -8,20 +8,20 @@
 import { OptionError } from './errors.ts'
 import { type Graph, graphOf } from './graph.ts'
 import type { TensorLike } from './op.ts'
-import { where } from './ops/arithmetic.ts'
-import { refuseNamed } from './ops/refuse.ts'
+import { broadcastTo, notEqual, where } from './ops/arithmetic.ts'
+import { refuse, refuseNamed } from './ops/refuse.ts'
 import { assign } from './ops/source.ts'
 import { Node, type Tensor, type Variable } from './tensor.ts'
 import { type Condition, currentTrace } from './trace.ts'
 
-/** Lets the assignments that this trace has made so far, but for those that have a condition, happen only where `ok`, a u8
- * scalar, is not 0; elsewhere their variables keep their values to the bit. Throws ShapeError outside of a compiled function,
+/** Lets the assignments that this trace has made so far, but for those that have a condition, happen only where `ok`, a
+ * scalar of any dtype, is not 0; elsewhere their variables keep their values to the bit. Throws ShapeError outside of a compiled function,
  * OptionError where `ok` depends on one of them. */
 export function assignOnlyWhere(ok: Tensor): void {
   const me = 'assignOnlyWhere'
   const trace = currentTrace()
   if (!trace) refuseNamed(me, 'assignments belong to a program', [], 'see assign')
-  if (ok.dtype !== 'u8' || ok.shape.length) refuseNamed(me, 'a u8 scalar is needed', [])
+  if (ok.shape.length) refuse(me, 'the condition is a scalar', [ok], 'any() makes one')
   const mine = trace.assigns.filter((t) => !trace.conditions.has(t))
   const behind = new Set(graphOf([], [ok], []).nodes)
   const circular = mine.find((t) => behind.has(t.node))
@@ -57,7 +57,9 @@ export function withConditions(
     if (condition) {
       const { ok, before } = condition
       const [value] = inputs
-      const { op, inputs: args, attrs, types } = where(at(ok), value, at(before)).node
+      // Compared at every element, which binds no more than the scalar.
+      const holds = notEqual(broadcastTo(at(ok), value.shape), 0)
+      const { op, inputs: args, attrs, types } = where(holds, value, at(before)).node
       inputs[0] = new Node(op, args, attrs, types, node).output()
     }
     const same = inputs.every((x, i) => x === node.inputs[i])

@@ -6,6 +6,7 @@ import type { Device } from '../engine/device.ts'
 import { NonFiniteError, OptionError } from '../engine/errors.ts'
 import { add } from '../engine/ops/arithmetic.ts'
 import { hostTensor } from '../engine/ops/source.ts'
+import type { Precision } from '../engine/stages.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { Network } from '../models/network.ts'
 import type { Loss } from '../nn/losses.ts'
@@ -27,6 +28,8 @@ export interface TrainOptions {
   readonly loss: (logits: Tensor, labels: Tensor) => Loss
   /** Equal parts that a batch is computed in, one after the other, for the memory of one: see `accumulated`. Default 1. */
   readonly accumulate?: number | undefined
+  /** Of a step's activations and their gradients; `mixed` wants an optimiser with a loss scale. Default `full`. */
+  readonly precision?: Precision | undefined
   /** The batch of a step, 0, 1, …: a function of the step alone, or resuming gives other bits. */
   readonly batch: (step: number) => Promise<Batch>
   /** Learning rate of a step, and how far the run is, 0..1. */
@@ -51,7 +54,7 @@ export interface TrainOptions {
   readonly signal?: AbortSignal
   /** Seed of random ops in the network. */
   readonly seed?: number
-  /** Looks at every value for NaN and infinity; slow. */
+  /** Looks at every value for NaN and infinity; slow, and not in mixed precision, where gradients may overflow. */
   readonly watch?: boolean
   /** Seconds between looks at the losses; default 0.5. */
   readonly readEvery?: number
@@ -140,7 +143,13 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
   }
 }
 
-function checkLimits({ steps, minutes, validateEvery }: TrainOptions): void {
+function checkLimits(options: TrainOptions): void {
+  const { steps, minutes, validateEvery, watch, precision } = options
+  if (watch && precision === 'mixed')
+    throw new OptionError(
+      'watch and precision mixed exclude each other: gradients may overflow there, and the step is skipped',
+      'watch a run in full precision',
+    )
   if ((steps === undefined) === (minutes === undefined))
     throw new OptionError('a run is limited by steps or by minutes, by one of them')
   if (steps !== undefined && !(Number.isInteger(steps) && steps > 0))
@@ -154,7 +163,7 @@ function checkLimits({ steps, minutes, validateEvery }: TrainOptions): void {
 type StepProgram = Program<void>
 
 function compileStep(options: TrainOptions, history: History): StepProgram {
-  const { device, model, optimizer, watch, accumulate = 1 } = options
+  const { device, model, optimizer, watch, accumulate = 1, precision = 'full' } = options
   return device.compile(
     (image, labels, rate, slot, seed, step) => {
       let outside: Tensor | undefined
@@ -170,7 +179,7 @@ function compileStep(options: TrainOptions, history: History): StepProgram {
       const loss = accumulated(optimizer, accumulate, lossOf, rate)
       history.record(slot, loss, outside!)
     },
-    { watch },
+    { watch, precision },
   )
 }
 

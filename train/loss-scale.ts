@@ -17,6 +17,7 @@ import {
   logicalAnd,
   maximum,
   mul,
+  notEqual,
   reciprocal,
   where,
 } from '../engine/ops/arithmetic.ts'
@@ -77,13 +78,13 @@ export class LossScale {
   /** Takes the scale out of gradients, for one step: unless all of them are finite, neither what was assigned before nor what
    * `update` assigns changes; then the scale follows. */
   step(scaled: readonly Tensor[], update: (gradients: readonly Tensor[]) => void): void {
-    const { ok, inverse } = scope('lossScale', () => ({
-      ok: scaled.map((g) => min(isFinite(g))).reduce((a, b) => logicalAnd(a, b)),
-      inverse: reciprocal(read(this.scale)),
-    }))
+    // 0 where a gradient is not finite, so that one scalar does for both.
+    const inverse = scope('lossScale', () =>
+      where(allFinite(scaled), reciprocal(read(this.scale)), 0),
+    )
     update(scaled.map((g) => mul(g, inverse)))
-    assignOnlyWhere(ok)
-    scope('lossScale', () => this.#follow(ok))
+    assignOnlyWhere(inverse)
+    scope('lossScale', () => this.#follow(notEqual(inverse, 0)))
   }
 
   #follow(ok: Tensor): void {
@@ -95,6 +96,17 @@ export class LossScale {
     assignAlways(this.scale, where(ok, larger, smaller))
     assignAlways(this.streak, where(grows, 0, streak))
   }
+}
+
+/** u8 scalar. Those of one shape are looked at together. */
+function allFinite(tensors: readonly Tensor[]): Tensor {
+  const byShape = new Map<string, Tensor>()
+  for (const t of tensors) {
+    const [key, finite] = [t.shape.join(), isFinite(t)]
+    const others = byShape.get(key)
+    byShape.set(key, others ? logicalAnd(others, finite) : finite)
+  }
+  return [...byShape.values()].map((t) => min(t)).reduce((a, b) => logicalAnd(a, b))
 }
 
 const number = (name: string, value: number): Variable =>

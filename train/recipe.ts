@@ -2,6 +2,7 @@
 // optimiser, the loss, the learning rate and the batches, the same ones each time.
 
 import { OptionError } from '../engine/errors.ts'
+import type { Precision } from '../engine/stages.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { ModelConfig, Network } from '../models/index.ts'
 import { needPixelScores } from '../models/network.ts'
@@ -59,6 +60,8 @@ export interface Recipe {
   readonly batch: number
   /** Equal parts of a batch that are computed one after the other; 1 if left out. */
   readonly accumulate?: number
+  /** `mixed`: activations and their gradients in f16, and a loss scale; `full` if left out. */
+  readonly precision?: Precision
   readonly seed: number
   /** One of these two. */
   readonly steps?: number | undefined
@@ -72,8 +75,8 @@ export const frrnAugmentation = (width: number): Augmentation => ({
   gamma: 0.05,
 })
 
-export const recipeOptimizer = (_: Recipe, model: Network): Optimizer =>
-  new Adam(model.parameters())
+export const recipeOptimizer = ({ precision }: Recipe, model: Network): Optimizer =>
+  new Adam(model.parameters(), { lossScale: precision === 'mixed' })
 
 /** Bootstrapped cross entropy per image (FRRN's, with K a share of the pixels), or the plain mean; on the network's grid, with
  * the labels in the middle of its cells. Throws OptionError for a network that does not score the classes of pixels. */

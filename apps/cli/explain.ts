@@ -6,7 +6,14 @@ import { showBytes } from '../../engine/print.ts'
 import { buildModel } from '../../models/index.ts'
 import { countParameters } from '../../nn/state.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
-import { chosenModel, classesOption, modelOptions, modelUsage } from './model.ts'
+import {
+  chosenModel,
+  classesOption,
+  modelOptions,
+  modelUsage,
+  precisionOf,
+  precisionOption,
+} from './model.ts'
 import { forwardPass, roomy, trainingStep } from './step.ts'
 
 async function run(args: Args): Promise<number> {
@@ -16,15 +23,17 @@ async function run(args: Args): Promise<number> {
   const model = buildModel({ name, options })
   const [n, h, w] = inputSize(args, input)
   const train = args.has('train')
+  const { precision = 'full' } = precisionOf(args)
   const { fn, types } = train
-    ? trainingStep(model, [n, h, w], 'adam')
+    ? trainingStep(model, [n, h, w], 'adam', 1, precision)
     : forwardPass(model, [n, h, w])
-  const made = explain(fn, types, roomy)
+  const made = explain(fn, types, { ...roomy, f16: precision === 'mixed' }, { precision })
   const about = {
     model: name,
     options,
     input: [n, h, w, 3],
     program: train ? 'training step' : 'forward pass',
+    precision,
     parameters: countParameters(model),
     ...made.summary,
     largestValueBytes: made.stages.plan.largestBytes,
@@ -73,6 +82,7 @@ export const explainCommand: Command = {
     input: { value: 'NxHxW', help: "images, height, width; default one of the paper's size" },
     stage: { value: 'NAME', help: `print in full: ${stageNames.join(', ')}` },
     train: { help: 'a whole training step instead of the forward pass' },
+    precision: precisionOption,
     classes: classesOption,
     ...modelOptions,
     json: jsonOption,

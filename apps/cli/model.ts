@@ -1,6 +1,7 @@
 // Which network a command is about: a name or an id, and options in the network's own terms.
 
 import { OptionError } from '../../engine/errors.ts'
+import { type Precision, precisions } from '../../engine/stages.ts'
 import { type Configuration, findModel } from '../../models/catalog.ts'
 import { models } from '../../models/index.ts'
 import type { Check } from '../../models/options.ts'
@@ -74,4 +75,15 @@ export function batchOf(
     `a batch of ${batch} images does not fall into ${accumulate} equal parts`,
     `use --batch ${accumulate * Math.ceil(batch / accumulate)}`,
   )
+}
+
+export const precisionOption = {
+  value: 'NAME',
+  help: 'full (default), or mixed: activations in f16 where the adapter has it, with a loss scale',
+}
+
+/** The precision that is asked for, if one is. */
+export const precisionOf = (args: Args): { readonly precision?: Precision } => {
+  const precision = args.choice('precision', precisions)
+  return precision ? { precision } : {}
 }

@@ -4,12 +4,20 @@ import { type Account, account, type LiveValue, type Peak } from '../../engine/a
 import type { AdapterKind } from '../../engine/adapter-kind.ts'
 import { type DeviceProfile, deviceProfiles } from '../../engine/device-profile.ts'
 import { OptionError } from '../../engine/errors.ts'
-import { stages } from '../../engine/stages.ts'
+import { type Precision, stages } from '../../engine/stages.ts'
 import { buildModel, type ImageSize } from '../../models/index.ts'
 import { memorySvg, stackedSvg, tradeSvg } from '../../train/memory-chart.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { livePicture } from './live-picture.ts'
-import { batchOf, chosenModel, classesOption, modelOptions, modelUsage } from './model.ts'
+import {
+  batchOf,
+  chosenModel,
+  classesOption,
+  modelOptions,
+  modelUsage,
+  precisionOf,
+  precisionOption,
+} from './model.ts'
 import { forwardPass, roomy, trainingStep } from './step.ts'
 import { sweep, type Trade } from './sweep.ts'
 import { short, table } from './table.ts'
@@ -32,15 +40,17 @@ async function run(args: Args): Promise<number> {
 
   const model = buildModel({ name, options })
   const { batch, accumulate } = batchOf(args, 1)
+  const { precision = 'full' } = precisionOf(args)
   const size: ImageSize = [batch, ...(args.size('input') ?? input)]
   const { fn, types } =
     optimizer === 'none'
       ? forwardPass(model, size)
-      : trainingStep(model, size, optimizer, accumulate)
+      : trainingStep(model, size, optimizer, accumulate, precision)
   const kind = args.choice('profile', kinds) ?? roomy.kind
-  const caps = { ...roomy, kind }
+  const caps = { ...roomy, kind, f16: precision === 'mixed' }
   const made = stages(fn, types, caps, {
     recompute,
+    precision,
     ...(budget !== undefined && { memoryBudget: budget }),
   })
   const accounts = account(made)
@@ -51,6 +61,7 @@ async function run(args: Args): Promise<number> {
     input: [...size, 3],
     accumulate: accumulate ?? 1,
     optimizer,
+    precision,
     recompute: budget === undefined ? recompute : { budget },
     profile,
     trades: args.has('sweep') ? sweep(made.fused, caps, profile) : undefined,
@@ -71,6 +82,7 @@ interface About {
   /** Parts of the batch, one after the other. */
   readonly accumulate: number
   readonly optimizer: 'adam' | 'sgd' | 'none'
+  readonly precision: Precision
   readonly recompute: 'auto' | 'cheap' | 'none' | { readonly budget: string }
   readonly profile: DeviceProfile
   readonly trades: readonly Trade[] | undefined
@@ -92,13 +104,13 @@ function figures({ trades, ...about }: About, { peak, timeline, ...bytes }: Acco
   }
 }
 
-const titleOf = ({ model, options, input, accumulate, optimizer }: About): string => {
+const titleOf = ({ model, options, input, accumulate, optimizer, precision }: About): string => {
   const given = Object.entries(options).map(([k, v]) => `${k} ${v}`)
   const program =
     optimizer === 'none'
       ? 'forward pass'
       : `training step with ${optimizer === 'adam' ? 'Adam' : 'SGD and momentum'}`
-  return `${[model, given.length && `(${given.join(', ')})`].filter(Boolean).join(' ')}, ${program}, [${input}]${accumulate > 1 ? ` in ${accumulate} parts` : ''}`
+  return `${[model, given.length && `(${given.join(', ')})`].filter(Boolean).join(' ')}, ${program}, [${input}]${accumulate > 1 ? ` in ${accumulate} parts` : ''}${precision === 'full' ? '' : `, ${precision} precision`}`
 }
 
 function lines(about: About, accounts: Account): string[] {
@@ -230,6 +242,7 @@ export const planCommand: Command = {
       value: 'NAME',
       help: "adam, sgd (with momentum) or none, the forward pass alone; default the paper's",
     },
+    precision: precisionOption,
     recompute: {
       value: 'NAME',
       help: 'cheap: what costs next to nothing is made again; none: all is kept; auto (default): cheap from 64 MiB on',

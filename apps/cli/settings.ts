@@ -14,7 +14,7 @@ import {
 } from '../../train/recipe.ts'
 import { STREET_CLASSES } from '../../train/street.ts'
 import { type Args, helpOption, jsonOption, type Options } from './command.ts'
-import { batchOf, chosenModel, modelOptions } from './model.ts'
+import { batchOf, chosenModel, modelOptions, precisionOf, precisionOption } from './model.ts'
 
 export const trainOptions: Options = {
   data: {
@@ -29,6 +29,7 @@ export const trainOptions: Options = {
     value: 'N',
     help: 'compute a batch in N parts, each in the same memory; without --batch it is N times the usual',
   },
+  precision: precisionOption,
   model: { value: 'NAME', help: 'a network that segments, of `atrous models`; default frrn-a' },
   option: modelOptions.option,
   width: { value: 'N', help: "channels of its first convolution; default 8, the papers' is 64" },
@@ -90,6 +91,7 @@ export function newRecipe(args: Args): Recipe {
     seed,
     ...(steps === undefined ? { minutes: minutes ?? d.minutes } : { steps }),
     validateEvery: args.whole('eval-every'),
+    ...precisionOf(args),
     ...startOf(args),
   }
 }

@@ -3,6 +3,7 @@
 import type { Caps } from '../../engine/adapter.ts'
 import type { TensorType } from '../../engine/dtype.ts'
 import { defaultCaps } from '../../engine/explain.ts'
+import type { Precision } from '../../engine/stages.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import type { ImageSize, Network } from '../../models/index.ts'
 import { bootstrappedCrossEntropy } from '../../nn/bootstrap.ts'
@@ -33,16 +34,20 @@ export const optimizerNames = ['adam', 'sgd'] as const
 export type OptimizerName = (typeof optimizerNames)[number]
 
 /** Forward, loss, backward and update: what `train` runs, where it trains such a network, with the batch in `parts` one after the
- * other. `sgd` has momentum. */
+ * other. `sgd` has momentum; for `mixed` precision the loss is scaled. */
 export function trainingStep(
   model: Network,
   size: ImageSize,
   optimizer: OptimizerName,
   parts = 1,
+  precision: Precision = 'full',
 ): StepProgram {
   const parameters = model.parameters()
+  const lossScale = precision === 'mixed'
   const updates =
-    optimizer === 'adam' ? new Adam(parameters) : new Sgd(parameters, { momentum: 0.9 })
+    optimizer === 'adam'
+      ? new Adam(parameters, { lossScale })
+      : new Sgd(parameters, { momentum: 0.9, lossScale })
   const { truth, lossOf } = lossOn(model, size)
   return {
     fn: (x, lr, seed, step, ...given) => {
