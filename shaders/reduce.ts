@@ -10,7 +10,7 @@
 // the last place, even where every addition rounds the same way.
 //
 // The values v_k may be pointwise expressions of what is loaded (the prologue): the sums of batch-norm's backward
-// pass read dy and x once and need no intermediate.
+// pass read dy and x once and need no intermediate. What is the same in all rows of a column is read before the first.
 
 import type { Fold, Next, Part } from './folds.ts'
 import {
@@ -205,7 +205,7 @@ function foldSource(
         ? 'let at = (o * p.rows + r) * p.columns + column;'
         : 'let at = (vec4u(o * p.reduce) + min(row, vec4u(p.reduce - 1u))) * p.columns + column;'
     }
-    ${loads.join('\n    ')}
+    ${loads.filter((_, i) => operands[i].mode === 'same').join('\n    ')}
     ${code}`
   const alone = `for (; q < p.rows; q += p.strips) {
     let r = q;
@@ -260,6 +260,7 @@ function foldSource(
       .map((a, k) => `var ${a} = ${constant(fold.parts[k], `start${k}`)};`)
       .join(' '),
   )}
+  ${loads.filter((_, i) => operands[i].mode !== 'same').join('\n  ')}
   ${strip}
   ${each((v) => `${across(v)} ${store(v)}`)}`
   return `${operands.some((o) => o.elem === 'f16') ? 'enable f16;\n' : ''}
