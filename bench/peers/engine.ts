@@ -67,6 +67,12 @@ export function permuted<A extends Values>(
   return result
 }
 
+/** What is compared of a selection: its values, and those that its indices point to. Equal ones may come in any order. */
+export const picked = (x: Float32Array, [values, indices]: readonly Values[]): Values[] => [
+  values,
+  Float32Array.from(indices, (i) => x[i]),
+]
+
 /** Axes that bring [n, h, w, c] to [n, c, h, w], and back; [kh, kw, in, out] to [out, in, kh, kw], and back. */
 export const axes = {
   toPlanes: [0, 3, 1, 2],

@@ -3,43 +3,13 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { nodePlatform } from '../../engine/platform-node.ts'
-import { axes, type Engine, type Prepared, permuted, type Values } from './engine.ts'
-import { type Input, inputsOf } from './inputs.ts'
+import { axes, type Engine, type Prepared, permuted, picked, type Values } from './engine.ts'
+import { type Input, inputsOf, labelsOf } from './inputs.ts'
+import type { Jax, Pairs, Tensor } from './jax-api.ts'
+import { forwardOf, stepOf } from './jax-network.ts'
+import { interpolation } from './linear.ts'
+import { epsilon } from './network.ts'
 import type { Spec, SpecOf } from './rows.ts'
-
-/** A call consumes its arguments; `ref` keeps one for another use. */
-interface Tensor {
-  readonly ref: Tensor
-  data(): Promise<Values>
-  dispose(): void
-}
-type Pairs = readonly (readonly [number, number])[]
-/** What is used of @jax-js/jax. */
-interface Jax {
-  init(device: 'webgpu'): Promise<string[]>
-  defaultDevice(device: 'webgpu'): string
-  getWebGPUDevice(): GPUDevice
-  /** What was called but not asked for is not computed. */
-  blockUntilReady<T>(tensors: T): Promise<T>
-  jit<F>(fn: F): F & { dispose(): void }
-  vjp(
-    fn: (...xs: Tensor[]) => Tensor,
-    primals: Tensor[],
-  ): [Tensor, ((dy: Tensor) => Tensor[]) & { dispose(): void }]
-  numpy: {
-    array(values: ArrayLike<number>, options: { shape: number[]; dtype?: string }): Tensor
-    matmul(a: Tensor, b: Tensor): Tensor
-  }
-  lax: {
-    convGeneralDilated(
-      x: Tensor,
-      w: Tensor,
-      strides: number[],
-      padding: Pairs,
-      options: { rhsDilation: number[] },
-    ): Tensor
-  }
-}
 
 export async function openJax(folder: string, version: string): Promise<Engine> {
   const entry = join(folder, 'node_modules/@jax-js/jax/dist/index.js')
@@ -51,81 +21,22 @@ export async function openJax(folder: string, version: string): Promise<Engine> 
   return {
     name: `jax-js ${version}`,
     device,
-    prepare: async (spec) => prepare(jax, device, taskOf(jax, spec), inputsOf(spec)),
+    prepare: async (spec) => {
+      if (spec.kind === 'forward') return prepared(jax, device, forwardOf(jax, spec))
+      if (spec.kind === 'step') return prepared(jax, device, stepOf(jax, spec))
+      return prepared(jax, device, single(jax, spec))
+    },
   }
 }
 
-type Fn = (...inputs: Tensor[]) => Tensor[]
-
-interface Task {
-  readonly fn: Fn
-  /** Of each input and each result: from our order of axes to theirs, and back. */
-  readonly inputs?: readonly (readonly number[] | undefined)[]
-  readonly results?: readonly ({ shape: readonly number[]; axes: readonly number[] } | undefined)[]
+/** Something that can be run again and again. */
+export interface Task {
+  run(): Tensor[]
+  read(): Promise<Values[]>
+  free(): void
 }
 
-function taskOf(jax: Jax, spec: Spec): Task {
-  switch (spec.kind) {
-    case 'conv':
-      return convTask(jax, spec)
-    case 'matmul':
-      return { fn: differentiated(jax, spec, (a, b) => jax.numpy.matmul(a, b)) }
-  }
-}
-
-function convTask(jax: Jax, spec: SpecOf<'conv'>): Task {
-  const { stride, padding: p, dilation } = spec
-  const padding: Pairs = [
-    [p, p],
-    [p, p],
-  ]
-  const strides = [stride, stride]
-  const options = { rhsDilation: [dilation, dilation] }
-  const [x, w, y] = inputsOf(spec).map((i) => i.shape)
-  const map = ([n, h, width, c]: readonly number[]) => ({
-    shape: [n, c, h, width],
-    axes: axes.fromPlanes,
-  })
-  const weight = { shape: [w[3], w[2], w[0], w[1]], axes: axes.weightFromPlanes }
-  return {
-    fn: differentiated(jax, spec, (a, b) =>
-      jax.lax.convGeneralDilated(a, b, strides, padding, options),
-    ),
-    inputs: [axes.toPlanes, axes.weightToPlanes, axes.toPlanes],
-    results: [map(y), map(x), weight],
-  }
-}
-
-function differentiated(
-  jax: Jax,
-  { grads }: { grads: boolean },
-  fn: (...inputs: Tensor[]) => Tensor,
-): Fn {
-  return (...inputs) => {
-    const operands = inputs.slice(0, -1)
-    const dy = inputs[inputs.length - 1]
-    if (!grads) return [fn(...operands)]
-    const [y, pullback] = jax.vjp(fn, operands)
-    const cotangents = pullback(dy)
-    pullback.dispose()
-    return [y, ...cotangents]
-  }
-}
-
-async function prepare(
-  jax: Jax,
-  device: GPUDevice,
-  task: Task,
-  inputs: readonly Input[],
-): Promise<Prepared> {
-  const placed = inputs.map(({ values, shape }, i) => {
-    const order = task.inputs?.[i]
-    if (!order) return jax.numpy.array(values, { shape: [...shape] })
-    const to = order.map((a) => shape[a])
-    return jax.numpy.array(permuted(values, shape, order), { shape: to })
-  })
-  const fn = jax.jit(task.fn)
-  const run = () => fn(...placed.map((t) => t.ref))
+function prepared(jax: Jax, device: GPUDevice, { run, read, free }: Task): Prepared {
   let waiting: Promise<void>[] = []
   return {
     run: () => {
@@ -140,18 +51,179 @@ async function prepare(
       waiting = []
       await nodePlatform.settle(device.queue.onSubmittedWorkDone())
     },
+    read,
+    free,
+  }
+}
+
+/** The order of axes that an operand or a result has there. */
+type Order = 'same' | 'planes' | 'weight'
+
+interface Plan {
+  readonly fn: (...inputs: Tensor[]) => Tensor[]
+  readonly inputs: readonly Order[]
+  readonly results: readonly (readonly [Order, shape: readonly number[]])[]
+}
+
+function single(jax: Jax, spec: SpecOf<Exclude<Spec['kind'], 'forward' | 'step'>>): Task {
+  const inputs = inputsOf(spec)
+  const plan = planOf(jax, spec, inputs)
+  const placed = inputs.map((input, i) => place(jax, input, plan.inputs[i]))
+  if (spec.kind === 'crossEntropy') {
+    const labels = labelsOf(spec.pixels, spec.classes)
+    placed.push(jax.numpy.array(labels, { shape: [spec.pixels], dtype: 'int32' }))
+  }
+  const fn = jax.jit(plan.fn)
+  const run = () => fn(...placed.map((t) => t.ref))
+  return {
+    run,
     read: async () => {
       const values: Values[] = []
-      for (const [i, t] of run().entries()) {
-        const v = await nodePlatform.settle(t.data())
-        const order = task.results?.[i]
-        values.push(order ? permuted(v, order.shape, order.axes) : v)
-      }
-      return values
+      for (const [i, t] of run().entries())
+        values.push(ours(await nodePlatform.settle(t.data()), plan.results[i]))
+      return spec.kind === 'topK' ? picked(inputs[0].values, values) : values
     },
     free: () => {
       fn.dispose()
       for (const t of placed) t.dispose()
     },
+  }
+}
+
+export function place(jax: Jax, { values, shape }: Input, order: Order): Tensor {
+  if (order === 'same') return jax.numpy.array(values, { shape })
+  const by = order === 'planes' ? axes.toPlanes : axes.weightToPlanes
+  return jax.numpy.array(permuted(values, shape, by), { shape: by.map((a) => shape[a]) })
+}
+
+/** Values of a result of this shape (in our order of axes) in our order. */
+export function ours(values: Values, [order, shape]: Plan['results'][number]): Values {
+  if (order === 'same') return values
+  const [to, from] =
+    order === 'planes'
+      ? [axes.toPlanes, axes.fromPlanes]
+      : [axes.weightToPlanes, axes.weightFromPlanes]
+  const theirs = to.map((a) => shape[a])
+  return permuted(values, theirs, from)
+}
+
+function planOf(
+  jax: Jax,
+  spec: SpecOf<Exclude<Spec['kind'], 'forward' | 'step'>>,
+  inputs: readonly Input[],
+): Plan {
+  const shapes = inputs.map((i) => i.shape)
+  /** y, then the cotangents of the operands; the last input is the cotangent of y. */
+  const linear = (grads: boolean, order: readonly Order[], fn: (...xs: Tensor[]) => Tensor) => {
+    const last = inputs.length - 1
+    const results = [last, ...shapes.keys()].slice(0, grads ? -1 : 1)
+    return {
+      fn: differentiated(jax, grads, fn),
+      inputs: order,
+      results: results.map((i) => [order[i], shapes[i]] as const),
+    }
+  }
+  switch (spec.kind) {
+    case 'conv': {
+      const { stride, padding: p, dilation } = spec
+      const options = { rhsDilation: [dilation, dilation] }
+      return linear(spec.grads, ['planes', 'weight', 'planes'], (x, w) =>
+        jax.lax.convGeneralDilated(x, w, [stride, stride], around(p), options),
+      )
+    }
+    case 'matmul':
+      return linear(spec.grads, ['same', 'same', 'same'], (a, b) => jax.numpy.matmul(a, b))
+    case 'batchNorm':
+      return linear(true, ['planes', 'same', 'same', 'planes'], (x, scale, shift) =>
+        batchNorm(jax, x, scale, shift),
+      )
+    case 'maxPool':
+      return linear(spec.grads, ['planes', 'planes'], (x) =>
+        maxPool(jax, x, spec.kernel, spec.padding),
+      )
+    case 'repeat':
+      return linear(spec.grads, ['planes', 'planes'], (x) =>
+        jax.numpy.repeat(jax.numpy.repeat(x, spec.factor, 2), spec.factor, 3),
+      )
+    case 'bilinear': {
+      const [, h, w] = spec.x
+      const [down, across] = [h, w].map((n) => {
+        const shape = [n * spec.factor, n]
+        return jax.numpy.array(interpolation(n, spec.factor), { shape })
+      })
+      return linear(spec.grads, ['planes', 'planes'], (x) =>
+        jax.numpy.einsum(
+          'nchJ,ih->nciJ',
+          jax.numpy.einsum('nchw,jw->nchj', x, across.ref),
+          down.ref,
+        ),
+      )
+    }
+    case 'crossEntropy': {
+      const loss = (logits: Tensor, labels: Tensor) =>
+        crossEntropy(jax, logits, labels, spec.classes)
+      return {
+        fn: (logits, labels) => jax.valueAndGrad(loss)(logits, labels),
+        inputs: ['same'],
+        results: [
+          ['same', []],
+          ['same', shapes[0]],
+        ],
+      }
+    }
+    case 'topK':
+      return {
+        fn: (x) => jax.lax.topK(x, spec.k),
+        inputs: ['same'],
+        results: [
+          ['same', []],
+          ['same', []],
+        ],
+      }
+  }
+}
+
+export const around = (p: number): Pairs => [
+  [p, p],
+  [p, p],
+]
+
+/** By the batch's statistics, of planes. */
+export function batchNorm(jax: Jax, x: Tensor, scale: Tensor, shift: Tensor): Tensor {
+  const { numpy: np } = jax
+  const perChannel = (t: Tensor) => t.reshape([1, -1, 1, 1])
+  const centred = x.ref.sub(np.mean(x, [0, 2, 3], { keepdims: true }))
+  const variance = np.mean(np.square(centred.ref), [0, 2, 3], { keepdims: true })
+  const inverse = np.reciprocal(np.sqrt(variance.add(epsilon)))
+  return centred.mul(inverse.mul(perChannel(scale))).add(perChannel(shift))
+}
+
+export function maxPool(jax: Jax, x: Tensor, kernel: number, padding: number): Tensor {
+  const pairs: Pairs = [[0, 0], [0, 0], ...around(padding)]
+  const constantValues = Number.NEGATIVE_INFINITY
+  const padded = padding ? jax.numpy.pad(x, pairs, { mode: 'constant', constantValues }) : x
+  return jax.lax.reduceWindow(padded, (w) => jax.numpy.max(w), [kernel, kernel], [2, 2])
+}
+
+/** The mean over rows of logits [n, classes]. */
+export function crossEntropy(jax: Jax, logits: Tensor, labels: Tensor, classes: number): Tensor {
+  const [n] = logits.shape
+  const hot = jax.nn.oneHot(labels, classes)
+  return jax.numpy.sum(jax.nn.logSoftmax(logits, -1).mul(hot)).mul(-1 / n)
+}
+
+function differentiated(
+  jax: Jax,
+  grads: boolean,
+  fn: (...inputs: Tensor[]) => Tensor,
+): (...inputs: Tensor[]) => Tensor[] {
+  return (...inputs) => {
+    const operands = inputs.slice(0, -1)
+    const dy = inputs[inputs.length - 1]
+    if (!grads) return [fn(...operands)]
+    const [y, pullback] = jax.vjp(fn, operands)
+    const cotangents = pullback(dy)
+    pullback.dispose()
+    return [y, ...cotangents]
   }
 }

@@ -4,21 +4,12 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { nodePlatform } from '../../engine/platform-node.ts'
-import {
-  axes,
-  type Engine,
-  type Prepared,
-  permuted,
-  product,
-  Unsupported,
-  type Values,
-} from './engine.ts'
-import { type Input, inputsOf } from './inputs.ts'
+import { type Engine, type Prepared, permuted, picked, product, type Values } from './engine.ts'
 import { type OnnxGraph, onnxModel } from './onnx.ts'
-import type { Spec, SpecOf } from './rows.ts'
+import { type Task, taskOf } from './ort-graphs.ts'
 
 interface Tensor {
-  getData(): Promise<Values>
+  getData(): Promise<Values | BigInt64Array>
   dispose(): void
 }
 interface Session {
@@ -48,7 +39,7 @@ export async function openOrt(folder: string, version: string): Promise<Engine> 
   return {
     name: `onnxruntime-web ${version}`,
     device,
-    prepare: async (spec) => prepare(ort, device, taskOf(spec)),
+    prepare: (spec) => prepare(ort, device, taskOf(spec)),
   }
 }
 
@@ -65,74 +56,10 @@ const create = (ort: Ort, graph: OnnxGraph): Promise<Session> =>
     logSeverityLevel: 3,
   })
 
-interface Task {
-  readonly graph: OnnxGraph
-  /** In their order of axes. */
-  readonly feeds: readonly Input[]
-  /** Of each result: the axes that bring it to our order. */
-  readonly results?: readonly (readonly number[])[]
-}
-
-const noGradients = 'has no gradients'
-
-function taskOf(spec: Spec): Task {
-  switch (spec.kind) {
-    case 'conv':
-      return convTask(spec)
-    case 'matmul': {
-      if (spec.grads) throw new Unsupported(noGradients)
-      const [a, b] = inputsOf(spec)
-      return {
-        graph: {
-          inputs: [{ name: 'a', shape: a.shape }],
-          constants: [{ name: 'b', shape: b.shape, data: b.values }],
-          outputs: [{ name: 'y', shape: a.shape }],
-          nodes: [{ op: 'MatMul', inputs: ['a', 'b'], outputs: ['y'] }],
-        },
-        feeds: [a],
-      }
-    }
-  }
-}
-
-const planes = ({ shape, values }: Input): Input => ({
-  shape: axes.toPlanes.map((a) => shape[a]),
-  values: permuted(values, shape, axes.toPlanes),
-})
-
-function convTask(spec: SpecOf<'conv'>): Task {
-  if (spec.grads) throw new Unsupported(noGradients)
-  const { stride: s, padding: p, dilation: d, kernel: k } = spec
-  const [x, w, dy] = inputsOf(spec)
-  const feed = planes(x)
-  const attributes = {
-    kernel_shape: [k, k],
-    strides: [s, s],
-    pads: [p, p, p, p],
-    dilations: [d, d],
-  }
-  return {
-    graph: {
-      inputs: [{ name: 'x', shape: feed.shape }],
-      constants: [
-        {
-          name: 'w',
-          shape: axes.weightToPlanes.map((a) => w.shape[a]),
-          data: permuted(w.values, w.shape, axes.weightToPlanes),
-        },
-      ],
-      outputs: [{ name: 'y', shape: planes(dy).shape }],
-      nodes: [{ op: 'Conv', inputs: ['x', 'w'], outputs: ['y'], attributes }],
-    },
-    feeds: [feed],
-    results: [axes.fromPlanes],
-  }
-}
-
 async function prepare(
   ort: Ort,
   device: GPUDevice,
-  { graph, feeds, results }: Task,
+  { graph, feeds, results, select }: Task,
 ): Promise<Prepared> {
   const session = await create(ort, graph)
   const buffers = feeds.map(({ values }) => {
@@ -159,14 +86,16 @@ async function prepare(
     read: async () => {
       const values: Values[] = []
       for (const [i, t] of (await run()).entries()) {
-        const v = (await nodePlatform.settle(t.getData())).slice()
+        const data = await nodePlatform.settle(t.getData())
+        // Indices are int64.
+        const v = data instanceof BigInt64Array ? Int32Array.from(data, Number) : data.slice()
         const order = results?.[i]
         const { shape } = graph.outputs[i]
         if (v.length !== product(shape)) throw new Error(`${v.length} values for [${shape}]`)
         values.push(order ? permuted(v, shape, order) : v)
         t.dispose()
       }
-      return values
+      return select ? picked(feeds[0].values, values) : values
     },
     free: () => {
       void session.release()
