@@ -12,11 +12,12 @@ import { crossEntropy, type Loss } from '../nn/losses.ts'
 import { suggest } from '../nn/near.ts'
 import type { Augmentation } from './augment.ts'
 import { BatchStream } from './batches.ts'
+import type { FormatName } from './data/formats.ts'
 import type { Dataset } from './dataset.ts'
 import { Adam, type Optimizer } from './optimizers.ts'
 import { constantRate, droppedRate, linearRate, type Schedule } from './schedules.ts'
 
-/** Which data set; `street` is drawn, `camvid` a folder. */
+/** Which data set: `street` is drawn, the others are folders laid out as their names say. */
 export type DataSource =
   | {
       readonly kind: 'street'
@@ -25,7 +26,7 @@ export type DataSource =
       readonly width: number
     }
   | {
-      readonly kind: 'camvid'
+      readonly kind: FormatName
       readonly folder: string
       /** Size that images are brought to; without it, their own. */
       readonly height?: number | undefined

@@ -1,6 +1,6 @@
 // Opening the data set of a recipe (Node).
 
-import { openCamvid } from './data/camvid.ts'
+import { openFiles } from './data/formats.ts'
 import type { FileDataset } from './data/pairs.ts'
 import type { Dataset, Split } from './dataset.ts'
 import type { DataSource } from './recipe.ts'
@@ -12,7 +12,7 @@ export type Splits = Readonly<Record<Split, Dataset>>
 const STREET_VAL = 32
 const STREET_TEST = 64
 
-/** The three splits. Files are looked for, and sizes in their headers compared, before this resolves; throws DataError
+/** The three splits; val is the test split too where a data set has none with labels. Files are looked for, and sizes in their headers compared, before this resolves; throws DataError
  * naming the first file at fault. */
 export async function openSplits(source: DataSource): Promise<Splits> {
   if (source.kind === 'street') {
@@ -24,10 +24,10 @@ export async function openSplits(source: DataSource): Promise<Splits> {
       test: open('test', STREET_TEST),
     }
   }
-  const { folder, height, width } = source
+  const { kind, folder, height, width } = source
   const [train, val, test] = (await Promise.all(
     (['train', 'val', 'test'] as const).map((split) =>
-      openCamvid(folder, { split, height, width }),
+      openFiles(kind, folder, split, { height, width }),
     ),
   )) as [FileDataset, FileDataset, FileDataset]
   for (const split of [train, val, test]) await split.check()

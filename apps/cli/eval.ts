@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { DataError, OptionError } from '../../engine/errors.ts'
 import { type Checkpoint, checkpointModel, loadModel } from '../../train/checkpoint.ts'
 import { readCheckpoint } from '../../train/checkpoint-files.ts'
+import { formatOf } from '../../train/data/formats.ts'
 import { type Dataset, SPLITS } from '../../train/dataset.ts'
 import { evaluate } from '../../train/evaluate.ts'
 import { Predictor } from '../../train/predict.ts'
@@ -21,7 +22,7 @@ async function run(args: Args): Promise<number> {
   const size = args.size('size')
   const checkpoint = await readCheckpoint(path, 'best')
   const model = checkpointModel(checkpoint)
-  const dataset = (await openSplits(sourceOf(checkpoint, args.text('data'), size)))[split]
+  const dataset = (await openSplits(await sourceOf(checkpoint, args.text('data'), size)))[split]
   sameClasses(checkpoint, dataset)
 
   const progress = new TerminalProgress()
@@ -48,17 +49,17 @@ async function run(args: Args): Promise<number> {
 }
 
 /** The data that it was trained on, unless told. */
-function sourceOf(
+async function sourceOf(
   { file, info }: Checkpoint,
   data: string | undefined,
   size: readonly [number, number] | undefined,
-): DataSource {
+): Promise<DataSource> {
   const trained = (info.recipe as Recipe | undefined)?.data
   if (!trained && data === undefined)
     throw new DataError(file, 'does not say what it was trained on', 'name the data with --data')
   const [height, width] = size ?? info.size ?? []
   if (data !== undefined && data !== 'street')
-    return { kind: 'camvid', folder: resolve(data), height, width }
+    return { kind: await formatOf(data), folder: resolve(data), height, width }
   if (data === 'street' && trained?.kind !== 'street')
     return { kind: 'street', seed: 1, height: height ?? 48, width: width ?? 64 }
   return { ...trained!, ...(size && { height, width }) } as DataSource

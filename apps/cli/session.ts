@@ -37,7 +37,7 @@ import type { Args } from './command.ts'
 import { openSaying } from './open.ts'
 import type { TerminalProgress } from './progress.ts'
 import { type Outcome, report } from './report.ts'
-import { newRecipe, resumedRecipe } from './settings.ts'
+import { findData, newRecipe, resumedRecipe } from './settings.ts'
 
 interface Prepared {
   readonly recipe: Recipe
@@ -59,7 +59,9 @@ async function prepare(
   const folder = args.text('resume')
   const run = folder === undefined ? undefined : await openRun(folder)
   const checkpoint = run && (await readCheckpoint(run.folder, 'last'))
-  const recipe = checkpoint ? resumedRecipe(args, recipeOf(checkpoint)) : newRecipe(args)
+  const recipe = checkpoint
+    ? resumedRecipe(args, recipeOf(checkpoint))
+    : newRecipe(args, await findData(args))
   recipeRate(recipe)
   const step = checkpoint?.info.progress.step ?? 0
   if (checkpoint && run) refuseFinished(run, recipe, checkpoint.info.progress)
@@ -221,6 +223,7 @@ async function runLoop(
     from: checkpoint?.info.progress,
     signal,
     watch,
+    onCompile: ({ made, total }) => progress.passing(`compiling ${made} of ${total} kernels`),
     validate: async () => {
       const onProgress = (done: number, of: number) =>
         progress.passing(`validating ${done} of ${of}`)

@@ -5,7 +5,7 @@ import { OptionError } from '../../engine/errors.ts'
 import { buildModel, type ModelConfig, models } from '../../models/index.ts'
 import { needPixelScores } from '../../models/network.ts'
 import { NO_AUGMENTATION } from '../../train/augment.ts'
-import { CAMVID_CLASSES } from '../../train/data/camvid.ts'
+import { type FormatName, formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
 import {
   type DataSource,
   frrnAugmentation,
@@ -19,10 +19,14 @@ import { batchOf, chosenModel, modelOptions, precisionOf, precisionOption } from
 export const trainOptions: Options = {
   data: {
     value: 'FOLDER',
-    help: "a folder as CamVid is published, or 'street' (default): drawn scenes",
+    help: "a data set's folder, as published or your own (images/, labels/, classes.txt), or 'street' (default): drawn scenes",
   },
-  size: { value: 'HxW', help: 'size that images are trained at; street 48x64, CamVid 96x128' },
-  minutes: { value: 'N', help: 'time for training; street 1.8, CamVid 15' },
+  format: {
+    value: 'NAME',
+    help: `layout of the folder, if not told by its files: ${formatNames.join(', ')}`,
+  },
+  size: { value: 'HxW', help: 'size that images are trained at; street 48x64, folders 96x128' },
+  minutes: { value: 'N', help: 'time for training; street 1.8, folders 15' },
   steps: { value: 'N', help: 'number of steps instead; such a run repeats to the bit' },
   batch: { value: 'N', help: 'images in a batch' },
   accumulate: {
@@ -57,28 +61,46 @@ const resumable = new Set(['resume', 'steps', 'minutes', 'eval-every', 'data', '
 
 const defaults = {
   street: { size: [48, 64], minutes: 1.8, batch: 2, lr: 8e-3, keep: 1 },
-  camvid: { size: [96, 128], minutes: 15, batch: 2, lr: 6e-3, keep: 0.25 },
+  files: { size: [96, 128], minutes: 15, batch: 2, lr: 6e-3, keep: 0.25 },
 } as const
 
 /** Of whatever network: narrow, and with batch statistics, since its weights are new and nothing is normalised yet. */
 const narrow = { width: 8, base: 8, lanes: 8, frozen: 'none' }
 
-/** The recipe of a new run. */
-export function newRecipe(args: Args): Recipe {
+/** A data set in files, as far as a recipe needs to know it. */
+export interface FoundData {
+  readonly kind: FormatName
+  readonly folder: string
+  readonly classes: number
+}
+
+/** The folder of --data and what it is; undefined where none is named. Throws DataError for one that is laid out as nothing known. */
+export async function findData(args: Args): Promise<FoundData | undefined> {
+  const [named, format] = [args.text('data'), args.choice('format', formatNames)]
+  if (named === undefined || named === 'street') {
+    if (format) throw new OptionError(`--format ${format} is of a folder`, 'name it with --data')
+    return undefined
+  }
+  const folder = resolve(named)
+  const kind = format ?? (await formatOf(folder))
+  const { classes } = await openFiles(kind, folder, 'train')
+  return { kind, folder, classes: classes.length }
+}
+
+/** The recipe of a new run, on drawn scenes or on a folder. */
+export function newRecipe(args: Args, found?: FoundData): Recipe {
   args.expect()
-  const folder = args.text('data') ?? 'street'
-  const kind = folder === 'street' ? 'street' : 'camvid'
-  const d = defaults[kind]
+  const d = defaults[found ? 'files' : 'street']
   const [height, width] = args.size('size') ?? d.size
   const seed = args.whole('seed', 0) ?? 1
   const data: DataSource =
-    kind === 'street'
-      ? { kind, seed, height, width }
-      : { kind, folder: resolve(folder), height, width }
+    found === undefined
+      ? { kind: 'street', seed, height, width }
+      : { kind: found.kind, folder: found.folder, height, width }
   const steps = args.whole('steps')
   const minutes = args.positive('minutes')
   refuseBoth(steps, minutes)
-  const classes = kind === 'street' ? STREET_CLASSES.length : CAMVID_CLASSES.length
+  const classes = found?.classes ?? STREET_CLASSES.length
   return {
     data,
     model: modelConfig(args, classes, seed),
@@ -86,7 +108,7 @@ export function newRecipe(args: Args): Recipe {
     schedule: args.choice('schedule', scheduleNames) ?? 'linear',
     keep: share(args) ?? d.keep,
     // Drawn scenes never repeat within a short run.
-    augmentation: kind === 'street' ? NO_AUGMENTATION : frrnAugmentation(width),
+    augmentation: found ? frrnAugmentation(width) : NO_AUGMENTATION,
     ...batchOf(args, d.batch),
     seed,
     ...(steps === undefined ? { minutes: minutes ?? d.minutes } : { steps }),
@@ -117,7 +139,7 @@ export function resumedRecipe(args: Args, recipe: Recipe): Recipe {
   const minutes = args.positive('minutes')
   refuseBoth(steps, minutes)
   const folder = args.text('data')
-  if (folder !== undefined && recipe.data.kind !== 'camvid')
+  if (folder !== undefined && recipe.data.kind === 'street')
     throw new OptionError(`--data cannot change: this run trains on ${recipe.data.kind}`)
   return {
     ...recipe,

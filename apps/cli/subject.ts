@@ -6,6 +6,7 @@ import { OptionError } from '../../engine/errors.ts'
 import { buildModel, type Network } from '../../models/index.ts'
 import { type Checkpoint, checkpointModel, loadModel } from '../../train/checkpoint.ts'
 import { readCheckpoint } from '../../train/checkpoint-files.ts'
+import { formatOf } from '../../train/data/formats.ts'
 import { type Example, VOID } from '../../train/dataset.ts'
 import { makeFolder } from '../../train/files.ts'
 import { readImage, resizeImage } from '../../train/images.ts'
@@ -32,7 +33,7 @@ export const subjectOptions = {
   images: { value: 'FOLDER', help: 'measure on these pictures: a file or a folder' },
   data: {
     value: 'FOLDER',
-    help: "or on a folder as CamVid is published, or 'street' (default): drawn scenes of 8 classes",
+    help: "or on a data set's folder, or 'street' (default): drawn scenes of 8 classes",
   },
 } as const satisfies Options
 
@@ -138,7 +139,7 @@ async function openExamples(
   const source =
     data === undefined && trainedOn
       ? { ...trainedOn, height, width }
-      : sourceOf(data, height, width)
+      : await sourceOf(data, height, width)
   const { val } = await openSplits(source)
   const taken = Math.min(count, val.size)
   return {
@@ -147,10 +148,10 @@ async function openExamples(
   }
 }
 
-const sourceOf = (data = 'street', height: number, width: number): DataSource =>
-  data === 'street'
-    ? { kind: 'street', seed: 1, height, width }
-    : { kind: 'camvid', folder: resolve(data), height, width }
+async function sourceOf(data = 'street', height: number, width: number): Promise<DataSource> {
+  if (data === 'street') return { kind: 'street', seed: 1, height, width }
+  return { kind: await formatOf(data), folder: resolve(data), height, width }
+}
 
 async function openPicture(file: string, height: number, width: number): Promise<Example> {
   const { data } = await resizeImage(await readImage(file), height, width)

@@ -63,7 +63,10 @@ export const start: Command = {
   options: trainOptions,
   examples: [
     ['npm start', 'drawn street scenes, nothing to download'],
-    ['npm start -- --data camvid', 'a CamVid folder, 15 minutes at 96x128'],
+    [
+      'npm start -- --data my-photos',
+      'your own images/, labels/, classes.txt; 15 minutes at 96x128',
+    ],
     ['npm start -- --minutes 10 --base 16', 'longer and wider'],
     ['npm start -- --resume runs/street-1', 'go on after Ctrl-C'],
   ],
