@@ -18,17 +18,21 @@ import type { TensorType } from './dtype.ts'
 import { OptionError, StaleTensorError } from './errors.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { scalar } from './ops/source.ts'
-import { CompiledPlan } from './program.ts'
+import { CompiledPlan, type CompileProgress } from './program.ts'
 import { type Mapped, mapLeaves, type StageOptions, type Stages, stages } from './stages.ts'
 import type { Tensor, Variable } from './tensor.ts'
 import { nonFinite, type Watched, watched } from './watch.ts'
 
 export type { Argument } from './arguments.ts'
+export type { CompileProgress } from './program.ts'
 
 export interface CompileOptions extends StageOptions {
   /** Test every value for NaN and infinity at each run; the first node that made one is named in a NonFiniteError.
    * Slow: each run waits for the device. */
   readonly watch?: boolean
+  /** Told of each kernel of a plan that is ready, before the plan first runs; those made for other programs are ready at once.
+   * What it throws, the run throws. */
+  readonly onProgress?: (progress: CompileProgress) => void
   /** Plans kept, one per set of argument types and static arguments; default 8. */
   readonly cache?: number
 }
@@ -122,7 +126,7 @@ export function compileProgram<R>(
     checkFresh(e.captured)
     if (e.ready && !e.waiting) return use(e.ready, values, e)
     const own = copied(values)
-    e.compiled ??= CompiledPlan.make(device, e.stages.plan)
+    e.compiled ??= CompiledPlan.make(device, e.stages.plan, options.onProgress)
     const { compiled } = e
     e.waiting++
     try {

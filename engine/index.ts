@@ -3,7 +3,7 @@
 export { type Account, account, type LiveValue, type Moment, type Peak } from './account.ts'
 export { type AdapterCandidate, type Caps, listAdapters } from './adapter.ts'
 export { checkpoint } from './checkpoint.ts'
-export type { Argument, CompileOptions, Program } from './compile.ts'
+export type { Argument, CompileOptions, CompileProgress, Program } from './compile.ts'
 export { Device, type DeviceOptions, type DeviceStats, openDevice } from './device.ts'
 export { DeviceTensor } from './device-tensor.ts'
 export {

@@ -17,6 +17,15 @@ const outputDepth = 3
 /** Submissions that may wait for the adapter. */
 const inFlight = 2
 
+/** How far the pipelines of a program are. */
+export interface CompileProgress {
+  /** Distinct kernels that are ready, and all that the plan has. */
+  readonly made: number
+  readonly total: number
+  /** The newest. */
+  readonly label: string
+}
+
 export class CompiledPlan {
   readonly plan: Plan
   readonly #device: Device
@@ -47,16 +56,27 @@ export class CompiledPlan {
   }
 
   /** Makes pipelines (all at once), uniforms and buffers. */
-  static async make(device: Device, plan: Plan): Promise<CompiledPlan> {
+  static async make(
+    device: Device,
+    plan: Plan,
+    onProgress?: (progress: CompileProgress) => void,
+  ): Promise<CompiledPlan> {
     const dispatches = plan.steps.flatMap((s) => s.dispatches)
     const { words } = layoutUniforms(dispatches)
-    const pipelines = await device.settle(
-      Promise.all(dispatches.map((d) => device.pipelines.get(d.dispatch.kernel))),
-    )
-    const made: Buffer[] = []
+    const kernels = new Map(dispatches.map((d) => [d.dispatch.kernel.key, d.dispatch.kernel]))
+    const total = kernels.size
+    let made = 0
+    const making = [...kernels].map(async ([label, kernel]) => {
+      const pipeline = await device.pipelines.get(kernel)
+      onProgress?.({ made: ++made, total, label })
+      return [label, pipeline] as const
+    })
+    const byKey = new Map(await device.settle(Promise.all(making)))
+    const pipelines = dispatches.map((d) => byKey.get(d.dispatch.kernel.key)!)
+    const all: Buffer[] = []
     const make = (bytes: number, label: string, flags?: number) => {
       const buffer = device.buffers.make(bytes, label, flags)
-      made.push(buffer)
+      all.push(buffer)
       return buffer
     }
     try {
@@ -73,10 +93,10 @@ export class CompiledPlan {
         () => needsOf(plan),
       )
     } catch (error) {
-      for (const b of made) device.buffers.free(b)
+      for (const b of all) device.buffers.free(b)
       throw error
     }
-    const [uniforms, ...rest] = made
+    const [uniforms, ...rest] = all
     const inputs = rest.splice(0, plan.graph.inputs.length)
     const replay = new Replay(device, plan, pipelines, uniforms)
     return new CompiledPlan(device, plan, replay, uniforms, inputs, rest)

@@ -1,7 +1,7 @@
 // The training loop: batches in, events out. It owns no files and prints nothing; what a step computes is one compiled
 // program, a few steps are in flight, and the host looks at losses only now and then.
 
-import type { Program } from '../engine/compile.ts'
+import type { CompileProgress, Program } from '../engine/compile.ts'
 import type { Device } from '../engine/device.ts'
 import { NonFiniteError, OptionError } from '../engine/errors.ts'
 import { add } from '../engine/ops/arithmetic.ts'
@@ -56,6 +56,8 @@ export interface TrainOptions {
   readonly seed?: number
   /** Looks at every value for NaN and infinity; slow, and not in mixed precision, where gradients may overflow. */
   readonly watch?: boolean
+  /** Told how far the step's kernels are, before the first step. */
+  readonly onCompile?: (progress: CompileProgress) => void
   /** Seconds between looks at the losses; default 0.5. */
   readonly readEvery?: number
 }
@@ -163,7 +165,7 @@ function checkLimits(options: TrainOptions): void {
 type StepProgram = Program<void>
 
 function compileStep(options: TrainOptions, history: History): StepProgram {
-  const { device, model, optimizer, watch, accumulate = 1, precision = 'full' } = options
+  const { device, model, optimizer, watch, accumulate = 1, precision = 'full', onCompile } = options
   return device.compile(
     (image, labels, rate, slot, seed, step) => {
       let outside: Tensor | undefined
@@ -179,7 +181,7 @@ function compileStep(options: TrainOptions, history: History): StepProgram {
       const loss = accumulated(optimizer, accumulate, lossOf, rate)
       history.record(slot, loss, outside!)
     },
-    { watch, precision },
+    { watch, precision, ...(onCompile && { onProgress: onCompile }) },
   )
 }
 
