@@ -56,16 +56,54 @@ const nameOf = (node: Node): string => {
   return `${titleOf(node)}${owner && ` in ${owner}`}`
 }
 
+export type ImageSize = readonly [n: number, height: number, width: number]
+
+/** The largest images among the arguments. */
+function imagesOf(inputs: readonly TensorType[]): ImageSize | undefined {
+  const images = inputs.filter(({ shape }) => shape.length === 4)
+  if (!images.length) return undefined
+  const [n, h, w] = images.reduce((a, b) => (sizeOf(b.shape) > sizeOf(a.shape) ? b : a)).shape
+  return [n, h, w]
+}
+
+export const showSize = ([n, h, w]: ImageSize): string => `a batch of ${n} at ${h}×${w}`
+
 /** Batches and crops of about `share` of the largest images among the arguments. */
 export function smallerInputs(inputs: readonly TensorType[], share: number): string[] {
-  const images = inputs.filter(({ shape }) => shape.length === 4)
-  if (!images.length) return []
-  const [n, h, w] = images.reduce((a, b) => (sizeOf(b.shape) > sizeOf(a.shape) ? b : a)).shape
+  const size = imagesOf(inputs)
+  if (!size) return []
+  const [n, h, w] = size
   const side = Math.sqrt(share)
   const batch = Math.floor(n * share)
-  const ways = batch ? [`a batch of ${batch} at ${h}×${w}`] : []
-  if (side >= LEAST_SIDE) ways.push(`a batch of ${n} at ${shorter(h * side)}×${shorter(w * side)}`)
+  const ways = batch ? [showSize([batch, h, w])] : []
+  if (side >= LEAST_SIDE) ways.push(showSize([n, shorter(h * side), shorter(w * side)]))
   return ways
+}
+
+/** Smaller batches, and smaller crops, the most promising first: around `share` of the images among the arguments, from what may
+ * be a little too large downwards. */
+export function sizesBelow(inputs: readonly TensorType[], share: number): ImageSize[][] {
+  const size = imagesOf(inputs)
+  if (!size) return []
+  const [n, h, w] = size
+  const batches: ImageSize[] = []
+  for (let b = Math.min(n - 1, Math.floor(n * share) + 1); b > 0; b--) batches.push([b, h, w])
+  const crops: ImageSize[] = []
+  for (let side = Math.sqrt(share) * 1.06; side >= LEAST_SIDE; side *= 0.9) {
+    const [height, width] = [shorter(h * side), shorter(w * side)]
+    const [, before] = crops[crops.length - 1] ?? [0, h]
+    if (height < before && width < w) crops.push([n, height, width])
+  }
+  return [batches, crops]
+}
+
+/** The same arguments for images of another size, as far as one can tell by their sizes. */
+export function resized(inputs: readonly TensorType[], to: ImageSize): TensorType[] {
+  const from = imagesOf(inputs)
+  return inputs.map(({ dtype, shape }) => ({
+    dtype,
+    shape: shape.map((size, axis) => (from && axis < 3 && size === from[axis] ? to[axis] : size)),
+  }))
 }
 
 /** A side that every network takes, where it is not too short for that. */

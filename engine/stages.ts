@@ -21,7 +21,7 @@ import { spare } from './spare.ts'
 import { Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
 import { cutLarge } from './windows.ts'
-import { bytesOfBudget, planWithin } from './within.ts'
+import { bytesOfBudget, planWithin, type Replan } from './within.ts'
 import { witness } from './witness.ts'
 
 /** What a compiled function may return: a tensor, or arrays and records of them. */
@@ -97,7 +97,12 @@ export function stages<R>(
       ? fuseNothing(simplified)
       : fuse(simplified, { maxBuffers, onLoad: worksOnLoad[caps.kind] })
   const fused = stored(hoistNumbers(unalias(kernels), maxBuffers), caps, options)
-  const { graph: recomputed, plan: planned } = recomputedPlan(fused, caps, options)
+  const { graph: recomputed, plan: planned } = recomputedPlan(
+    fused,
+    caps,
+    options,
+    (smaller) => void stages(fn, smaller, caps, options),
+  )
   witness.recomputed?.(fused, recomputed)
   return { traced, simplified, fused, recomputed, plan: planned, result }
 }
@@ -118,11 +123,16 @@ function stored(graph: Graph, caps: Caps, { precision = 'full' }: StageOptions):
   return narrow(graph)
 }
 
-function recomputedPlan(fused: Graph, caps: Caps, { recompute: how, memoryBudget }: StageOptions) {
+function recomputedPlan(
+  fused: Graph,
+  caps: Caps,
+  { recompute: how, memoryBudget }: StageOptions,
+  replan: Replan,
+) {
   if (memoryBudget !== undefined) {
     if (how !== undefined && how !== 'auto' && how !== 'cheap')
       throw new OptionError('memoryBudget decides what is recomputed', 'leave recompute out')
-    return planWithin(fused, caps, bytesOfBudget(memoryBudget), deviceProfiles[caps.kind])
+    return planWithin(fused, caps, bytesOfBudget(memoryBudget), deviceProfiles[caps.kind], replan)
   }
   const made = recompute(fused, how)
   const graph = typeof how === 'function' ? made : spare(made)

@@ -4,10 +4,11 @@
 import type { Caps } from './adapter.ts'
 import { budgetChoices } from './budget.ts'
 import type { DeviceProfile } from './device-profile.ts'
+import type { TensorType } from './dtype.ts'
 import { OptionError, OutOfMemoryError } from './errors.ts'
 import type { Graph } from './graph.ts'
 import { liveOf } from './live.ts'
-import { smallerInputs } from './needs.ts'
+import { resized, showSize, sizesBelow } from './needs.ts'
 import { shown } from './ops/refuse.ts'
 import { fixedBytes, type Plan, plan, planBytes } from './plan.ts'
 import { showBytes } from './print.ts'
@@ -45,13 +46,17 @@ function bytesOfText(text: string): number {
   return match ? Number(match[1]) * (UNITS[match[2].toLowerCase()] ?? Number.NaN) : Number.NaN
 }
 
+/** Plans the same program for arguments of other types; throws where that cannot be, or does not fit. */
+export type Replan = (types: readonly TensorType[]) => void
+
 /** The plan that takes the least time within `budget` bytes, all of the program's memory counted. Throws OutOfMemoryError, which
- * names the smallest budget that would do, where none fits. */
+ * names the smallest budget that would do, and the largest batch and crop that `replan` finds to fit, where none does. */
 export function planWithin(
   fused: Graph,
   caps: Caps,
   budget: number,
   profile: DeviceProfile,
+  replan: Replan,
 ): { readonly graph: Graph; readonly plan: Plan } {
   const fixed = fixedBytes(fused)
   let [least, all] = [Number.POSITIVE_INFINITY, 0]
@@ -73,24 +78,54 @@ export function planWithin(
     const { made, total } = tried(graph)
     if (total <= budget) return { graph, plan: made }
   }
+  if (searching) throw new OutOfMemoryError(`no plan fits a budget of ${showBytes(budget)}`)
   for (const { graph, bytes } of tooLarge.sort((a, b) => a.bytes - b.bytes))
     if (bytes < least) tried(graph)
-  throw tooSmall(fused, budget, all, least)
-}
-
-function tooSmall(fused: Graph, budget: number, fixed: number, least: number): OutOfMemoryError {
   // To the byte: what is rounded down would not do.
   const smallest = `the smallest that would do is ${least} bytes (${showBytes(least)})`
-  if (fixed >= budget)
-    return new OutOfMemoryError(
-      `a budget of ${showBytes(budget)} is less than the ${showBytes(fixed)} of variables, arguments and results`,
-      smallest,
-    )
-  const share = (budget - fixed) / (least - fixed)
-  const ways = smallerInputs(fused.inputs, share).join(', or ')
-  const smaller = ways && `; within this one about ${ways}`
-  return new OutOfMemoryError(
-    `no plan fits a budget of ${showBytes(budget)}`,
+  const share = (budget - all) / (least - all)
+  const ways = share > 0 ? fitting(fused.inputs, share, replan) : []
+  const smaller = ways.length ? `; within this one ${ways.join(', or ')}` : ''
+  throw new OutOfMemoryError(
+    all >= budget
+      ? `a budget of ${toldApart(budget, all)} of variables, arguments and results`
+      : `no plan fits a budget of ${showBytes(budget)}`,
     `${smallest}${smaller}`,
   )
+}
+
+function toldApart(budget: number, all: number): string {
+  const [less, more] = [budget, all].map(showBytes)
+  return less === more
+    ? `${budget} bytes is less than the ${all} bytes`
+    : `${less} is less than the ${more}`
+}
+
+/** Whether a replanning is under way, which needs no advice of its own. */
+let searching = false
+/** Milliseconds after which no further size is tried. */
+const PATIENCE = 700
+
+/** The largest batch and the largest crop that fit, each tried, or about `share` of the images among the arguments where that cannot
+ * be told: in time, or since the program is one for images of its size. */
+function fitting(inputs: readonly TensorType[], share: number, replan: Replan): string[] {
+  return sizesBelow(inputs, share).flatMap((sizes) => {
+    const begun = performance.now()
+    const [, likely = sizes[0]] = sizes
+    const estimate =
+      likely && Math.min(...likely.slice(1)) >= 64 ? [`about ${showSize(likely)}`] : []
+    for (const size of sizes) {
+      if (performance.now() - begun > PATIENCE) return estimate
+      searching = true
+      try {
+        replan(resized(inputs, size))
+        return [`fits ${showSize(size)}`]
+      } catch (error) {
+        if (!(error instanceof OutOfMemoryError)) return estimate
+      } finally {
+        searching = false
+      }
+    }
+    return []
+  })
 }
