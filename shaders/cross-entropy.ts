@@ -33,7 +33,7 @@ import { inLanes, isShort, statistics, stripStatistics } from './softmax.ts'
 export interface CrossEntropySpec {
   readonly rows: number
   readonly c: number
-  /** Of x and its gradient; all is computed in f32. */
+  /** Of x; all is computed in f32. */
   readonly elem: FloatElem
   /** Element type of the labels. */
   readonly labels: 'u8' | 'i32' | 'u32'
@@ -120,7 +120,7 @@ export function crossEntropy(spec: CrossEntropySpec): Recipe {
 }
 
 /** Inputs x [rows, c], labels [rows], dy f32 [rows]; outputs dx. */
-export function crossEntropyGrad(spec: CrossEntropySpec): Recipe {
+export function crossEntropyGrad(spec: CrossEntropySpec & { readonly out: FloatElem }): Recipe {
   const { key, vec, c, short, hot, inputs, found, functions, stats, slots, words, recipe } =
     frameOf(spec)
   const dy: { name: string; access: Access; elem: Elem } = {
@@ -129,7 +129,7 @@ export function crossEntropyGrad(spec: CrossEntropySpec): Recipe {
     elem: 'f32',
   }
   const element = vec ? 'vec4f' : 'f32'
-  const store = (value: string) => (vec ? storeVec : storeScalar)('dx', spec.elem, 'j', value)
+  const store = (value: string) => (vec ? storeVec : storeScalar)('dx', spec.out, 'j', value)
   const each = (statement: string) =>
     short
       ? `for (var j = r * p.c; j < (r + 1u) * p.c; j++) { ${statement} }`
@@ -137,7 +137,7 @@ export function crossEntropyGrad(spec: CrossEntropySpec): Recipe {
   const kernel = perIndex({
     key: `crossEntropy/grad/${key}`,
     params,
-    bindings: [...inputs, dy, ...found, { name: 'dx', access: 'read_write', elem: spec.elem, vec }],
+    bindings: [...inputs, dy, ...found, { name: 'dx', access: 'read_write', elem: spec.out, vec }],
     functions,
     body: /* wgsl */ `
   let r = ${short ? 'i' : 'i / p.c'};

@@ -33,20 +33,31 @@ const bits = (values: Float64Array): Uint16Array =>
 
 const isHalfOp = (op: Op): op is StructuredOp => op.kind === 'structured' && op.f16 !== undefined
 
-/** Inputs and outputs that are f16 in one application: those of floats that the op lists. */
-function placesOf({ f16 }: StructuredOp, { inputs }: Sample<never>): Places | undefined {
+/** Inputs and outputs that are f16 in one application: every choice among those that the op lists. */
+function placesOf({ f16 }: StructuredOp, { inputs }: Sample<never>): Places[] {
   const floats = inputs.flatMap((x, i) => (x.dtype === 'f32' ? [i] : []))
-  if (f16 === 'alike') return floats.length ? { inputs: floats, outputs: [0] } : undefined
-  return f16
+  if (f16 === 'alike') return floats.length ? [{ inputs: floats, outputs: [0] }] : []
+  const list = [
+    ...f16!.inputs.map((i) => ({ inputs: [i] })),
+    ...f16!.outputs.map((i) => ({ outputs: [i] })),
+  ]
+  const choices = Array.from({ length: 2 ** list.length - 1 }, (_, k) =>
+    list.filter((_, i) => (k + 1) & (1 << i)),
+  )
+  return choices.map((some) => ({
+    inputs: some.flatMap((c) => ('inputs' in c ? c.inputs : [])),
+    outputs: some.flatMap((c) => ('outputs' in c ? c.outputs : [])),
+  }))
 }
 
 for (const op of ops.filter(isHalfOp))
   test(`mixed: ${op.name} reads and stores f16, and computes in f32`, async () => {
     const d = await halfDevice()
     const random = randomFrom(5)
-    for (const sample of op.samples as readonly Sample<never>[]) {
-      const places = placesOf(op, sample)
-      if (!places) continue
+    const cases = (op.samples as readonly Sample<never>[]).flatMap((sample) =>
+      placesOf(op, sample).map((places) => ({ sample, places })),
+    )
+    for (const { sample, places } of cases) {
       const drawnInputs = sample.inputs.map((x) => Float64Array.from(drawInput(x, random).data))
       const given = sample.inputs.map((x, i) => {
         const half = places.inputs.includes(i)

@@ -99,7 +99,8 @@ const gradOp: StructuredOp<Empty> = {
   cost: ([x]) => ({ macs: 0, flops: 10 * sizeOf(x.shape) }),
   windows: rows((_, inputs) => inputs[1].shape.length),
   f16: { inputs: [0], outputs: [0] },
-  lower: ({ inputs }) => gradRecipe(specOf(inputs)),
+  lower: ({ inputs, outputs: [dx] }) =>
+    gradRecipe({ ...specOf(inputs), out: dx.dtype as FloatElem }),
   samples: samples((shape) => [sample(shape)]),
 }
 
