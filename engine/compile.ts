@@ -21,6 +21,7 @@ import { scalar } from './ops/source.ts'
 import { CompiledPlan, type CompileProgress } from './program.ts'
 import { type Mapped, mapLeaves, type StageOptions, type Stages, stages } from './stages.ts'
 import type { Tensor, Variable } from './tensor.ts'
+import type { TuneOptions } from './tuning-run.ts'
 import { nonFinite, type Watched, watched } from './watch.ts'
 
 export type { Argument } from './arguments.ts'
@@ -35,6 +36,9 @@ export interface CompileOptions extends StageOptions {
   readonly onProgress?: (progress: CompileProgress) => void
   /** Plans kept, one per set of argument types and static arguments; default 8. */
   readonly cache?: number
+  /** Measures, before the first run with arguments of new types, which configurations of kernels are the fastest for them,
+   * `seconds` in all (see `Device.tune`). Default: nothing is measured. */
+  readonly tune?: Omit<TuneOptions, 'stages'>
 }
 
 export interface Program<R> {
@@ -159,7 +163,7 @@ export function compileProgram<R>(
 }
 
 /** The function of tensors alone that is left when static arguments are given. */
-function bindStatic<R>(fn: (...args: Parameter[]) => R, types: Types) {
+export function bindStatic<R>(fn: (...args: Parameter[]) => R, types: Types) {
   const positions = [...types.keys()].filter((i) => !isStatic(types[i]))
   const bound = (...inputs: Tensor[]) => {
     const rest = [...inputs]

@@ -13,6 +13,7 @@ import { platform } from './platform.ts'
 import { showBytes } from './print.ts'
 import { type Tensor, Variable } from './tensor.ts'
 import { adapterId, Tuning } from './tuning.ts'
+import { tunedFirst } from './tuning-first.ts'
 import { type OpenTuning, openTuning, type TuningOption } from './tuning-open.ts'
 import { type TuneOptions, type TuningReport, tune } from './tuning-run.ts'
 import { type Move, Variables } from './variables.ts'
@@ -138,7 +139,10 @@ export class Device {
   compile<R>(fn: (...inputs: Tensor[]) => R, options?: CompileOptions): Program<R>
   compile<P extends Parameter[], R>(fn: (...args: P) => R, options?: CompileOptions): Program<R>
   compile<R>(fn: (...args: never[]) => R, options: CompileOptions = {}): Program<R> {
-    return compileProgram(this, fn as (...args: Parameter[]) => R, options)
+    const given = fn as (...args: Parameter[]) => R
+    const program = compileProgram(this, given, options)
+    const { tune } = options
+    return tune ? tunedFirst(this, given, program, { ...tune, stages: options }) : program
   }
 
   /** The elements of a tensor: whatever it needs is computed now. Throws StaleTensorError when it reads a value of a

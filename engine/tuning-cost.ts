@@ -23,7 +23,7 @@ interface Prices {
 
 const PRICES: Readonly<Record<Caps['kind'], Prices>> = {
   lavapipe: { load: 4.4, shared: 12, sums: 16 },
-  swiftshader: { load: 11, shared: 11, sums: 8 },
+  swiftshader: { load: 11, shared: 11, sums: 24 },
   discrete: { load: 2, shared: 0.5, sums: 32 },
   integrated: { load: 2, shared: 0.5, sums: 32 },
   unknown: { load: 2, shared: 0.5, sums: 32 },
