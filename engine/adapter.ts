@@ -4,6 +4,7 @@
 import type { Tuned } from '../shaders/problem-class.ts'
 import { type AdapterKind, adapterKind, adapterName } from './adapter-kind.ts'
 import { DeviceError, OptionError } from './errors.ts'
+import { type MatrixUnit, matrixUnitsOf } from './matrix-units.ts'
 import { type AdapterCandidate, type AdapterChoice, adapterChoices, platform } from './platform.ts'
 
 export type { AdapterKind } from './adapter-kind.ts'
@@ -17,6 +18,8 @@ export interface Caps {
   /** Lanes in a subgroup; 0 where there are none or where their number varies. */
   readonly subgroupSize: number
   readonly f16: boolean
+  /** Shapes that matrix units multiply; empty where the adapter lists none. */
+  readonly matrixUnits: readonly MatrixUnit[]
   readonly timestamps: boolean
   readonly maxWorkgroupStorage: number
   readonly maxInvocations: number
@@ -138,13 +141,15 @@ function fullLimits(limits: GPUSupportedLimits): Record<string, number> {
   return full
 }
 
-function readCaps({ info }: GPUAdapter, { limits, features }: GPUDevice): Caps {
+function readCaps(adapter: GPUAdapter, { limits, features }: GPUDevice): Caps {
+  const { info } = adapter
   const fixed = info.subgroupMinSize === info.subgroupMaxSize
   return {
     ...adapterKind(info),
     name: adapterName(info),
     subgroupSize: features.has('subgroups') && fixed ? info.subgroupMinSize : 0,
     f16: features.has('shader-f16'),
+    matrixUnits: matrixUnitsOf(adapter),
     timestamps: features.has('timestamp-query'),
     maxWorkgroupStorage: limits.maxComputeWorkgroupStorageSize,
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup,

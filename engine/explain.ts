@@ -25,6 +25,7 @@ export const defaultCaps: Caps = {
   name: 'a device with default limits',
   subgroupSize: 0,
   f16: false,
+  matrixUnits: [],
   timestamps: false,
   maxWorkgroupStorage: 16384,
   maxInvocations: 256,

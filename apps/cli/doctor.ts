@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { AtrousError } from '../../engine/errors.ts'
+import { mixedKernels, showUnit } from '../../engine/matrix-units.ts'
 import { conv2d, type Device, listAdapters, openDevice, type Tensor } from '../../engine/node.ts'
 import { hostTensor } from '../../engine/ops/source.ts'
 import { showBytes } from '../../engine/print.ts'
@@ -171,6 +172,8 @@ function asText({
         ['offset alignment', `${caps.alignment}`],
         ['subgroups', caps.subgroupSize ? `of ${caps.subgroupSize}` : 'none'],
         ['f16', caps.f16 ? 'yes' : 'no'],
+        ['matrix units', caps.matrixUnits.map(showUnit).join(', ') || 'none'],
+        ['mixed precision', mixedKernels(caps)],
         ['timestamps', caps.timestamps ? 'yes' : 'no'],
         [
           'tuning',
