@@ -12,7 +12,8 @@
 //
 // The gradient is a gather: an input pixel asks the windows that contain it, in row-major order, so it needs no
 // atomics and always adds in the same order. One invocation makes one vec4 of channels; where c is not a multiple of
-// 4, the forward kernel makes four elements one after another, and the others one.
+// 4, the forward kernel makes four elements one after another, and the others one. In the gradient it makes a strip of
+// neighbours of one row, since to find the windows of the first takes longer than to go on from it.
 
 import { fourElements } from './four.ts'
 import {
@@ -50,6 +51,7 @@ export interface PoolSpec {
   readonly access: readonly Access[]
 }
 
+const STRIP = 8
 const PARAMS = `c: u32, h: u32, w: u32, oh: u32, ow: u32, kh: u32, kw: u32, sh: u32, sw: u32,
   dh: u32, dw: u32, top: u32, left: u32, total: u32,`
 
@@ -67,16 +69,15 @@ function variant(spec: PoolSpec, vec: boolean) {
     dilated,
     real: vec ? `vec4<${register(elem)}>` : register(elem),
     whole: vec ? 'vec4u' : 'u32',
-    inputs: n * h * w * cv,
     pooled,
     params: [cv, h, w, oh, ow, ...kernel, ...stride, ...dilation, ...pad, pooled],
     load: (name: string, i: string) => load(name, elem, i),
     loadIndex: (i: string) => load('index', indexElem, i),
     /** A float. */
-    store: (name: string, value: string) =>
+    store: (name: string, i: string, value: string) =>
       vec
-        ? storeVec(name, elem, 'i', value)
-        : `${name}[i] = ${elem === 'f16' ? `f16(${value})` : value};`,
+        ? storeVec(name, elem, i, value)
+        : `${name}[${i}] = ${elem === 'f16' ? `f16(${value})` : value};`,
   }
 }
 
@@ -147,7 +148,7 @@ fn pool(e: u32) -> Best {
 /** dx = the gradient of maxPool. Inputs dy, index; outputs dx [n, h, w, c]. */
 export function maxPoolGrad(spec: PoolSpec): Recipe {
   const vec = spec.c % 4 === 0
-  const { elem, indexElem, dilated, real, whole, inputs, params, load, loadIndex, store } = variant(
+  const { elem, indexElem, dilated, real, whole, params, load, loadIndex, store } = variant(
     spec,
     vec,
   )
@@ -157,42 +158,52 @@ export function maxPoolGrad(spec: PoolSpec): Recipe {
       : `let k${axis} = u${axis};`
   const kernel = perIndex({
     key: `maxPoolGrad/${dilated ? 'dilated' : ''}`,
-    params: PARAMS,
+    params: `${PARAMS} strips: u32,`,
     bindings: [
       { name: 'dy', access: spec.access[0], elem, vec },
       { name: 'index', access: spec.access[1], elem: indexElem, vec },
       { name: 'dx', access: 'read_write', elem, vec },
     ],
     body: /* wgsl */ `
-  let c = i % p.c;
-  var pixel = i / p.c;
+  let strip = i / p.c;
+  let c = i - strip * p.c;
+  let row = strip / p.strips;
+  let n = row / p.h;
+  let begin = (strip - row * p.strips) * ${STRIP}u;
   // From the padding's corner: window oy begins at oy·sh and ends at oy·sh + spanH.
-  let ix = pixel % p.w + p.left;
-  pixel /= p.w;
-  let iy = pixel % p.h + p.top;
-  let n = pixel / p.h;
+  let iy = row - n * p.h + p.top;
   let spanH = (p.kh - 1u) * p.dh;
   let spanW = (p.kw - 1u) * p.dw;
   let oyBegin = (max(iy, spanH) - spanH + p.sh - 1u) / p.sh;
-  let oxBegin = (max(ix, spanW) - spanW + p.sw - 1u) / p.sw;
   // In a window onto a larger map, rows before the first pooling window are negative.
   let oyEnd = select(min(iy / p.sh + 1u, p.oh), 0u, i32(iy) < 0);
-  let oxEnd = min(ix / p.sw + 1u, p.ow);
-  var sum = ${real}();
-  for (var oy = oyBegin; oy < oyEnd; oy++) {
-    let uh = iy - oy * p.sh;
-    ${tap('h')}
-    for (var ox = oxBegin; ox < oxEnd; ox++) {
-      let uw = ix - ox * p.sw;
-      ${tap('w')}
-      let at = ((n * p.oh + oy) * p.ow + ox) * p.c + c;
-      sum += select(${real}(), ${load('dy', 'at')}, ${loadIndex('at')} == ${whole}(kh * p.kw + kw));
+  var ix = begin + p.left;
+  var oxBegin = (max(ix, spanW) - spanW + p.sw - 1u) / p.sw;
+  var oxEnd = ix / p.sw + 1u;
+  var to = (row * p.w + begin) * p.c + c;
+  for (var step = 0u; step < min(${STRIP}u, p.w - begin); step++) {
+    var sum = ${real}();
+    for (var oy = oyBegin; oy < oyEnd; oy++) {
+      let uh = iy - oy * p.sh;
+      ${tap('h')}
+      for (var ox = oxBegin; ox < min(oxEnd, p.ow); ox++) {
+        let uw = ix - ox * p.sw;
+        ${tap('w')}
+        let at = ((n * p.oh + oy) * p.ow + ox) * p.c + c;
+        sum += select(${real}(), ${load('dy', 'at')}, ${loadIndex('at')} == ${whole}(kh * p.kw + kw));
+      }
     }
-  }
-  ${store('dx', 'sum')}`,
+    ${store('dx', 'to', 'sum')}
+    to += p.c;
+    ix++;
+    if (oxBegin * p.sw + spanW < ix) { oxBegin++; }
+    if (oxEnd * p.sw <= ix) { oxEnd++; }
+  }`,
   })
+  const strips = Math.ceil(spec.w / STRIP)
   const slots = [input(0), input(1), output(0)]
-  return { scratch: [], dispatches: [overIndex(kernel, inputs, slots, ...params)] }
+  const count = spec.n * spec.h * strips * params[0]
+  return { scratch: [], dispatches: [overIndex(kernel, count, slots, ...params, strips)] }
 }
 
 /** WGSL of the pixel (iy, ix) of image n that the index of element i points at. Above the first row or left of the
@@ -223,7 +234,7 @@ export function maxPoolGather(spec: PoolSpec): Recipe {
     body: /* wgsl */ `${pointedAt(loadIndex('i'))}
   var v = 0.0;
   if (iy < p.h && ix < p.w) { v = ${load('x', '((n * p.h + iy) * p.w + ix) * p.c + c')}; }
-  ${store('y', 'v')}`,
+  ${store('y', 'i', 'v')}`,
   })
   const slots = [input(0), input(1), output(0)]
   return { scratch: [], dispatches: [overIndex(kernel, pooled, slots, ...params)] }
@@ -231,16 +242,29 @@ export function maxPoolGather(spec: PoolSpec): Recipe {
 
 /** positions = iy·w + ix of what the index points at. Inputs index; outputs i32 [n, oh, ow, c]. */
 export function maxPoolPositions(spec: PoolSpec): Recipe {
-  const { indexElem, pooled, params, loadIndex } = variant(spec, false)
+  const vec = spec.c % 4 === 0
+  const { indexElem, whole, pooled, params, loadIndex } = variant(spec, vec)
+  // Whole numbers divide one lane at a time on software drivers. Of 256 taps the quotient is exact this way too.
+  const ky =
+    indexElem === 'u8'
+      ? `${whole}((${vec ? 'vec4f' : 'f32'}(tap) + 0.5) / f32(p.kw))`
+      : 'tap / p.kw'
   const kernel = perIndex({
     key: 'maxPoolPositions',
     params: PARAMS,
     bindings: [
-      { name: 'index', access: spec.access[0], elem: indexElem },
-      { name: 'y', access: 'read_write', elem: 'i32' },
+      { name: 'index', access: spec.access[0], elem: indexElem, vec },
+      { name: 'y', access: 'read_write', elem: 'u32', vec },
     ],
-    body: `${pointedAt(loadIndex('i'))}
-  y[i] = i32(iy * p.w + ix);`,
+    body: /* wgsl */ `
+  let pixel = i / p.c;
+  let row = pixel / p.ow;
+  let oy = row % p.oh;
+  let tap = ${loadIndex('i')};
+  let ky = ${ky};
+  let kx = tap - ky * p.kw;
+  let corner = (oy * p.sh - p.top) * p.w + (pixel - row * p.ow) * p.sw - p.left;
+  y[i] = corner + ky * (p.dh * p.w) + kx * p.dw;`,
   })
   const slots = [input(0), output(0)]
   return { scratch: [], dispatches: [overIndex(kernel, pooled, slots, ...params)] }

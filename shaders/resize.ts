@@ -8,6 +8,9 @@
 // outputs) is a gather: the outputs that touch input i are an interval, found by two divisions, and their weights are the
 // forward's own, so that the two are exact transposes. All three conventions, up and down, share one pipeline each way. There is
 // no antialiasing: down-sampling skips pixels.
+//
+// One invocation makes a strip of STRIP neighbours of one row and channel: it finds its place once, and mixes two rows of a
+// column of x only where it comes to a new one.
 
 import {
   type Access,
@@ -40,6 +43,8 @@ export interface ResizeSpec {
   readonly access: readonly Access[]
 }
 
+const STRIP = 8
+
 // xRow and yRow are where the rows at hand begin among all `size` rows of x, and all `out` rows of y.
 const PARAMS = `c: u32, h: u32, w: u32, oh: u32, ow: u32, xRow: u32, yRow: u32, size: u32, out: u32,
   aY: i32, bY: i32, dY: i32, aX: i32, bX: i32, dX: i32,`
@@ -57,37 +62,57 @@ export function resizeBilinear(spec: ResizeSpec): Recipe {
   const { rows = { x: [0, h], y: [0, oh] } } = spec
   const vec = c % 4 === 0
   const cv = vec ? c / 4 : c
+  const type = vec ? 'vec4f' : 'f32'
   const load = (i: string) => (vec ? loadVec : loadScalar)('x', elem, i)
   const kernel = perIndex({
     key: 'resizeBilinear',
-    params: PARAMS,
+    params: `${PARAMS} strips: u32,`,
     bindings: [
       { name: 'x', access: access[0], elem, vec },
       { name: 'y', access: 'read_write', elem, vec },
     ],
     functions: /* wgsl */ `
-struct Tap { low: u32, high: u32, f: f32 }
-fn tap(o: u32, a: i32, b: i32, d: i32, size: u32) -> Tap {
-  let s = u32(max(i32(o) * a + b, 0));
-  let low = min(s / u32(d), size - 1u);
-  let f = f32(s - low * u32(d)) / f32(d);
-  return Tap(low, min(low + 1u, size - 1u), select(f, 0.0, low == size - 1u));
+// Both rows of column ix, mixed by the share f of the lower one.
+fn column(top: u32, bottom: u32, f: f32, ix: u32, c: u32) -> ${type} {
+  return (1.0 - f) * ${load('(top + ix) * p.c + c')} + f * ${load('(bottom + ix) * p.c + c')};
 }`,
     body: /* wgsl */ `
-  let pixel = i / p.c;
-  let c = i - pixel * p.c;
-  let row = pixel / p.ow;
+  let strip = i / p.c;
+  let c = i - strip * p.c;
+  let row = strip / p.strips;
   let n = row / p.oh;
-  let ty = tap(row - n * p.oh + p.yRow, p.aY, p.bY, p.dY, p.size);
-  let tx = tap(pixel - row * p.ow, p.aX, p.bX, p.dX, p.w);
-  let top = (n * p.h + ty.low - p.xRow) * p.w;
-  let bottom = (n * p.h + ty.high - p.xRow) * p.w;
-  let above = (1.0 - tx.f) * ${load('(top + tx.low) * p.c + c')} + tx.f * ${load('(top + tx.high) * p.c + c')};
-  let below = (1.0 - tx.f) * ${load('(bottom + tx.low) * p.c + c')} + tx.f * ${load('(bottom + tx.high) * p.c + c')};
-  ${(vec ? storeVec : storeScalar)('y', elem, 'i', '(1.0 - ty.f) * above + ty.f * below')}`,
+  let begin = (strip - row * p.strips) * ${STRIP}u;
+  let sy = u32(max(i32(row - n * p.oh + p.yRow) * p.aY + p.bY, 0));
+  let low = min(sy / u32(p.dY), p.size - 1u);
+  let fy = select(f32(sy - low * u32(p.dY)) / f32(p.dY), 0.0, low == p.size - 1u);
+  let top = (n * p.h + low - p.xRow) * p.w;
+  let bottom = (n * p.h + min(low + 1u, p.size - 1u) - p.xRow) * p.w;
+  // s(ox) · d, which may be negative before the first pixel, as a whole pixel and a rest.
+  let d = u32(p.dX);
+  var s = i32(begin) * p.aX + p.bX;
+  var ix = u32(max(s, 0)) / d;
+  var left = column(top, bottom, fy, min(ix, p.w - 1u), c);
+  var right = column(top, bottom, fy, min(ix + 1u, p.w - 1u), c);
+  var at = (row * p.ow + begin) * p.c + c;
+  for (var k = 0u; k < min(${STRIP}u, p.ow - begin); k++) {
+    var rest = u32(max(s, 0)) - ix * d;
+    if (rest >= d) {
+      let steps = rest / d;
+      ix += steps;
+      rest -= steps * d;
+      left = right;
+      if (steps > 1u) { left = column(top, bottom, fy, min(ix, p.w - 1u), c); }
+      right = column(top, bottom, fy, min(ix + 1u, p.w - 1u), c);
+    }
+    let f = select(f32(rest) / f32(d), 0.0, ix >= p.w - 1u);
+    ${(vec ? storeVec : storeScalar)('y', elem, 'at', '(1.0 - f) * left + f * right')}
+    at += p.c;
+    s += p.aX;
+  }`,
   })
-  const params = paramsOf(cv, rows, axisOf(mode, h, oh), axisOf(mode, w, ow))
-  const count = n * (rows.y[1] - rows.y[0]) * ow * cv
+  const strips = Math.ceil(ow / STRIP)
+  const params = [...paramsOf(cv, rows, axisOf(mode, h, oh), axisOf(mode, w, ow)), strips]
+  const count = n * (rows.y[1] - rows.y[0]) * strips * cv
   return { scratch: [], dispatches: [overIndex(kernel, count, [input(0), output(0)], ...params)] }
 }
 

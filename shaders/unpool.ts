@@ -4,7 +4,8 @@
 //   repeatGrad  dx[n, iy, ix, c] = Σ_ky<fh Σ_kx<fw dy[n, iy·fh + ky, ix·fw + kx, c]
 //
 // The output has exactly fh·h rows per image, so ⌊(n·oh + oy)/fh⌋ = n·h + iy and images need no index of their own.
-// One invocation makes one vec4 of channels (one element where c is not a multiple of 4).
+// One invocation handles one vec4 of channels (one element where c is not a multiple of 4): `repeat` reads it once and writes
+// its copies, whole rows of them where they are many.
 
 import {
   type Access,
@@ -40,24 +41,39 @@ export function repeat({ n, h, w, c, fh, fw, elem = 'f32', access }: RepeatSpec)
   const cv = vec ? c / 4 : c
   const kernel = perIndex({
     key: 'repeat',
-    params: 'c: u32, w: u32, fh: u32, fw: u32',
+    params: 'c: u32, w: u32, fw: u32, parts: u32, copies: u32',
     bindings: [
       { name: 'x', access: access[0], elem, vec },
       { name: 'y', access: 'read_write', elem, vec },
     ],
     body: /* wgsl */ `
   let pixel = i / p.c;
-  let ow = p.w * p.fw;
-  let row = pixel / ow;
-  let ox = pixel - row * ow;
-  y[i] = x[((row / p.fh) * p.w + ox / p.fw) * p.c + (i - pixel * p.c)];`,
+  let c = i - pixel * p.c;
+  let part = pixel / p.w;
+  let row = part / p.parts;
+  let v = x[(row * p.w + pixel - part * p.w) * p.c + c];
+  var at = (part * p.copies * p.w + pixel - part * p.w) * p.fw * p.c + c;
+  for (var k = 0u; k < p.copies; k++) {
+    for (var l = 0u; l < p.fw; l++) { y[at + l * p.c] = v; }
+    at += p.w * p.fw * p.c;
+  }`,
   })
-  const count = n * h * fh * w * fw * cv
-  return {
-    scratch: [],
-    dispatches: [overIndex(kernel, count, [input(0), output(0)], cv, w, fh, fw)],
-  }
+  // Of the fh rows that a row becomes, one invocation makes so many: few enough that a GPU has enough to do.
+  const copies = fw < BLOCK ? (divisors(fh).find((f) => f * fw >= BLOCK) ?? fh) : 1
+  const parts = fh / copies
+  const dispatch = overIndex(
+    kernel,
+    n * h * parts * w * cv,
+    [input(0), output(0)],
+    ...[cv, w, fw, parts, copies],
+  )
+  return { scratch: [], dispatches: [dispatch] }
 }
+
+/** Values that one invocation of `repeat` writes, where it may choose. */
+const BLOCK = 8
+const divisors = (n: number) =>
+  Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0)
 
 /** dx = the sum of dy over each pixel's fh × fw block, rows first. Inputs dy; outputs dx.
  * `split` sums the rows in a dispatch of their own (scratch: dy's bytes / fw) with the same bits: fh times

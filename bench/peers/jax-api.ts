@@ -36,7 +36,6 @@ export interface Jax {
   numpy: {
     array(values: ArrayLike<number>, options: { shape: readonly number[]; dtype?: string }): Tensor
     matmul(a: Tensor, b: Tensor): Tensor
-    einsum(subscripts: string, ...operands: Tensor[]): Tensor
     mean(x: Tensor, axes: readonly number[], options?: { keepdims: boolean }): Tensor
     sum(x: Tensor, axes?: readonly number[]): Tensor
     square(x: Tensor): Tensor
@@ -44,7 +43,9 @@ export interface Jax {
     reciprocal(x: Tensor): Tensor
     max(x: Tensor): Tensor
     repeat(x: Tensor, times: number, axis: number): Tensor
-    pad(x: Tensor, width: Pairs, options: { mode: 'constant'; constantValues: number }): Tensor
+    pad(x: Tensor, width: Pairs): Tensor
+    full(shape: readonly number[], value: number): Tensor
+    concatenate(parts: readonly Tensor[], axis: number): Tensor
   }
   nn: {
     relu(x: Tensor): Tensor

@@ -15,7 +15,7 @@ const orderOf = (shape: readonly number[]) => (shape.length === 4 ? 'weight' : '
 function builder(jax: Jax, of: (name: string) => Tensor, conv: Builder<Tensor>['conv']) {
   const all: Builder<Tensor> = {
     conv,
-    maxPool: (x) => maxPool(jax, x, 3, 1),
+    maxPool: (x) => maxPool(jax, x, { kernel: 3, padding: 1, zeros: true }),
     // Either may be the other's origin, which its branch has used up by reference.
     join: (x, y) => jax.nn.relu(x.add(y)),
     head: (x) => jax.numpy.matmul(jax.numpy.mean(x, [2, 3]), of('fc.weight')).add(of('fc.bias')),

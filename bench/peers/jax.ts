@@ -139,7 +139,7 @@ function planOf(
       )
     case 'maxPool':
       return linear(spec.grads, ['planes', 'planes'], (x) =>
-        maxPool(jax, x, spec.kernel, spec.padding),
+        maxPool(jax, x, { ...spec, zeros: false }),
       )
     case 'repeat':
       return linear(spec.grads, ['planes', 'planes'], (x) =>
@@ -147,16 +147,12 @@ function planOf(
       )
     case 'bilinear': {
       const [, h, w] = spec.x
-      const [down, across] = [h, w].map((n) => {
-        const shape = [n * spec.factor, n]
-        return jax.numpy.array(interpolation(n, spec.factor), { shape })
-      })
+      const matrix = (n: number) => interpolation(n, spec.factor)
+      const down = jax.numpy.array(matrix(h), { shape: [h * spec.factor, h] })
+      const turned = permuted(matrix(w), [w * spec.factor, w], [1, 0])
+      const across = jax.numpy.array(turned, { shape: [w, w * spec.factor] })
       return linear(spec.grads, ['planes', 'planes'], (x) =>
-        jax.numpy.einsum(
-          'nchJ,ih->nciJ',
-          jax.numpy.einsum('nchw,jw->nchj', x, across.ref),
-          down.ref,
-        ),
+        jax.numpy.matmul(down.ref, jax.numpy.matmul(x, across.ref)),
       )
     }
     case 'crossEntropy': {
@@ -198,10 +194,20 @@ export function batchNorm(jax: Jax, x: Tensor, scale: Tensor, shift: Tensor): Te
   return centred.mul(inverse.mul(perChannel(scale))).add(perChannel(shift))
 }
 
-export function maxPool(jax: Jax, x: Tensor, kernel: number, padding: number): Tensor {
-  const pairs: Pairs = [[0, 0], [0, 0], ...around(padding)]
-  const constantValues = Number.NEGATIVE_INFINITY
-  const padded = padding ? jax.numpy.pad(x, pairs, { mode: 'constant', constantValues }) : x
+/** Of planes. Its pad() pads with zeros, which do after a ReLU; elsewhere −∞ is joined on. */
+export function maxPool(
+  jax: Jax,
+  x: Tensor,
+  { kernel, padding, zeros }: { kernel: number; padding: number; zeros: boolean },
+): Tensor {
+  let padded = x
+  if (padding && zeros) padded = jax.numpy.pad(x, [[0, 0], [0, 0], ...around(padding)])
+  else if (padding)
+    for (const axis of [2, 3]) {
+      const shape = padded.shape.map((n, a) => (a === axis ? padding : n))
+      const border = jax.numpy.full(shape, Number.NEGATIVE_INFINITY)
+      padded = jax.numpy.concatenate([border.ref, padded, border], axis)
+    }
   return jax.lax.reduceWindow(padded, (w) => jax.numpy.max(w), [kernel, kernel], [2, 2])
 }
 
