@@ -61,6 +61,7 @@ export interface Account extends Live {
   readonly inputBytes: number
   readonly outputBytes: number
   readonly constantBytes: number
+  /** Words that kernels take besides buffers, and what lies between variables that share a buffer. */
   readonly uniformBytes: number
   /** The activation memory, in which values that are not alive together share places. */
   readonly arenaBytes: number
@@ -94,7 +95,7 @@ export function account({ traced, fused, plan }: Omit<Stages<unknown>, 'result'>
     inputBytes: plan.inputBytes,
     outputBytes: plan.outputBytes,
     constantBytes: plan.constantBytes,
-    uniformBytes: plan.uniformBytes,
+    uniformBytes: plan.uniformBytes + plan.paddingBytes,
     arenaBytes: plan.activationBytes,
     peakBytes: planBytes(plan),
     lowerBound: plan.lowerBound,

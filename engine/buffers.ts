@@ -18,12 +18,22 @@ const compute = 4
 
 let nextId = 1
 
-/** A device buffer with an identity that caches of bind groups can use. */
+/** A device buffer, or a part of one, with an identity that caches of bind groups can use. */
 export interface Buffer {
   readonly id: number
   readonly gpu: GPUBuffer
+  /** Where it begins in `gpu`. */
+  readonly offset: number
   readonly bytes: number
 }
+
+/** Part of a buffer; it goes when the whole does. */
+export const partOf = ({ gpu }: Buffer, offset: number, bytes: number): Buffer => ({
+  id: nextId++,
+  gpu,
+  offset,
+  bytes,
+})
 
 export class Buffers {
   /** Bytes allocated now, and the most so far. */
@@ -54,7 +64,7 @@ export class Buffers {
     this.bytes += size
     this.peak = Math.max(this.peak, this.bytes)
     this.made++
-    return { id: nextId++, gpu, bytes: size }
+    return { id: nextId++, gpu, offset: 0, bytes: size }
   }
 
   free(buffer: Buffer): void {
@@ -126,10 +136,10 @@ export class Pipelines {
 export function writePadded(gpu: GPUDevice, to: Buffer, from: HostTensor): void {
   const { data } = from
   if (data.byteLength % 4 === 0) {
-    gpu.queue.writeBuffer(to.gpu, 0, data as Uint8Array<ArrayBuffer>)
+    gpu.queue.writeBuffer(to.gpu, to.offset, data as Uint8Array<ArrayBuffer>)
     return
   }
   const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4)
   padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-  gpu.queue.writeBuffer(to.gpu, 0, padded)
+  gpu.queue.writeBuffer(to.gpu, to.offset, padded)
 }

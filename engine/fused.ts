@@ -23,6 +23,16 @@ export interface Body {
   readonly root: number
 }
 
+/** What a fused node is that holds one body for each of several sets of tensors, to be run in one dispatch (see joint.ts). Its
+ * body has them one after another, and its results too. */
+export interface Joint {
+  /** The body of one member; its input j is the node's input `members[m][j]`. */
+  readonly each: Body
+  readonly members: readonly (readonly number[])[]
+}
+
+export const jointOf = (node: Node): Joint | undefined => (node.attrs as { joint?: Joint }).joint
+
 export const fusedOp: FusedOp<{ body: Body }> = {
   name: 'fused',
   kind: 'fused',

@@ -6,8 +6,9 @@ import { identityTail, input, output } from '../shaders/kernel.ts'
 import { type Mode, type PointwiseInput, pointwise } from '../shaders/pointwise.ts'
 import { type Shape, showType, sizeOf, stridesOf } from './dtype.ts'
 import { pasted } from './expressions.ts'
-import { assignedBy, bodyOf } from './fused.ts'
+import { assignedBy, bodyOf, jointOf } from './fused.ts'
 import { identity } from './graph.ts'
+import { lowerJoint } from './lower-joint.ts'
 import { loadOf, lowerRooted } from './lower-rooted.ts'
 import type { Bound, LowerContext } from './op.ts'
 import type { Node, Tensor, Variable } from './tensor.ts'
@@ -18,6 +19,8 @@ export interface LowerInfo {
   readonly caps: Caps
   access(x: Tensor): Access
   variableOf(x: Tensor): Variable | undefined
+  /** Whether it is in the activation memory. */
+  isActivation(x: Tensor): boolean
 }
 
 // By the list of types, which a node shares with those that run it again or read other places.
@@ -45,6 +48,8 @@ function lowered(node: Node, info: LowerInfo): Recipe {
   )
   if (op.kind === 'structured') return op.lower(plainContext(node, bound, info.caps))
   const body = bodyOf(node)
+  const joint = jointOf(node)
+  if (joint) return { scratch: [], dispatches: [lowerJoint(node, joint, info)] }
   if (body.root < 0) return { scratch: [], dispatches: [lowerPointwise(node, bound, info)] }
   return lowerRooted(node, bound, info.caps)
 }

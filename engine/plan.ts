@@ -13,17 +13,21 @@ import { type Lifetime, liveBytes, pack } from './memory.ts'
 import { settled } from './neighbours.ts'
 import { showBytes } from './print.ts'
 import { schedule } from './schedule.ts'
+import { placed, poolBytes, poolsOf, type Span, type TablePlace } from './spans.ts'
 import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
 import { layoutUniforms } from './uniforms.ts'
 import { witness } from './witness.ts'
 
 /** Where a value lives. */
-export type Place =
+export type ValuePlace =
   | { readonly kind: 'slab'; readonly offset: number; readonly bytes: number }
   | { readonly kind: 'input'; readonly position: number; readonly bytes: number }
   | { readonly kind: 'output'; readonly position: number; readonly bytes: number }
   | { readonly kind: 'variable'; readonly variable: Variable; readonly bytes: number }
   | { readonly kind: 'constant'; readonly value: HostTensor; readonly bytes: number }
+
+/** What a binding holds. */
+export type Place = ValuePlace | Span | TablePlace
 
 export interface PlannedDispatch {
   readonly dispatch: Dispatch
@@ -32,8 +36,8 @@ export interface PlannedDispatch {
 
 export interface PlannedMove {
   readonly move: Move
-  readonly from: Place
-  readonly to: Place
+  readonly from: ValuePlace
+  readonly to: ValuePlace
 }
 
 /** One kernel node and what it runs. */
@@ -75,6 +79,9 @@ export interface Plan {
   /** The largest value: what a device must be able to bind at once. */
   readonly largestBytes: number
   readonly variables: readonly Variable[]
+  /** Variables that share a buffer, and the bytes that this takes beyond their own. */
+  readonly pools: readonly (readonly Variable[])[]
+  readonly paddingBytes: number
   readonly constants: readonly HostTensor[]
   /** Variables that the program overwrites. */
   readonly assigned: readonly Variable[]
@@ -85,6 +92,7 @@ export interface Plan {
 /** All bytes that the device holds for a program: variables, activation memory, arguments, results, constants and uniforms. */
 export const planBytes = (p: Plan): number =>
   storedBytes(p.variables) +
+  p.paddingBytes +
   p.activationBytes +
   p.inputBytes +
   p.outputBytes +
@@ -109,10 +117,16 @@ export function plan(graph: Graph, caps: Caps): Plan {
   const kernels = schedule(graph)
   const homes = findHomes(graph, kernels)
   const align = (bytes: number) => Math.ceil(bytes / caps.alignment) * caps.alignment
-  const access = (x: Tensor): Access => {
-    const home = homes.get(baseOf(x))
-    return home === undefined || home.kind === 'output' ? 'read_write' : 'read'
+  // Variables may share a buffer, which a kernel that updates one of them binds for writing.
+  const accessBy = (node: Node) => {
+    const updates = node.types.some((_, i) => assignedBy(node, i))
+    return (x: Tensor): Access => {
+      const kind = homes.get(baseOf(x))?.kind ?? 'slab'
+      const mayWrite = kind === 'slab' || kind === 'output' || (kind === 'variable' && updates)
+      return mayWrite ? 'read_write' : 'read'
+    }
   }
+  const isActivation = (x: Tensor) => !homes.has(baseOf(x))
   const variableOf = (x: Tensor) => {
     const home = homes.get(baseOf(x))
     return home?.kind === 'variable' ? home.variable : undefined
@@ -124,7 +138,7 @@ export function plan(graph: Graph, caps: Caps): Plan {
     const empty = node.types.every((t) => !sizeOf(t.shape))
     const recipe = empty
       ? { scratch: [], dispatches: [] }
-      : lower(node, { caps, access, variableOf })
+      : lower(node, { caps, access: accessBy(node), variableOf, isActivation })
     recipes.set(node, recipe)
     for (const bytes of recipe.scratch)
       checkBytes('its scratch memory', bytes, node, caps.maxBindingBytes, caps)
@@ -143,7 +157,7 @@ export function plan(graph: Graph, caps: Caps): Plan {
   const live = liveBytes(all, order.length)
   const offsetOf = new Map(all.map((v, i) => [v, packing.offsets[i]]))
 
-  const placeOf = (x: Tensor): Place => {
+  const placeOf = (x: Tensor): ValuePlace => {
     const base = baseOf(x)
     const home = homes.get(base)
     if (home) return home
@@ -155,7 +169,7 @@ export function plan(graph: Graph, caps: Caps): Plan {
     const places = {
       input: (i: number) => placeOf(node.inputs[i]),
       output: (i: number) => placeOf(node.output(i)),
-      scratch: (i: number): Place => {
+      scratch: (i: number): ValuePlace => {
         const value = scratch[step][i]
         return {
           kind: 'slab',
@@ -164,11 +178,9 @@ export function plan(graph: Graph, caps: Caps): Plan {
         }
       },
     }
-    const at = (slot: Slot): Place => places[slot.kind](slot.index)
-    const dispatches = recipe.dispatches.map((dispatch) => ({
-      dispatch,
-      places: dispatch.buffers.map(at),
-    }))
+    const at = (slot: Slot): ValuePlace => places[slot.kind](slot.index)
+    const limits = { slabBytes, maxBindingBytes: caps.maxBindingBytes }
+    const dispatches = recipe.dispatches.flatMap((d) => placed(d, at, limits))
     const moves = (recipe.moves ?? []).map((move) => ({
       move,
       from: at(move.from),
@@ -183,14 +195,14 @@ export function plan(graph: Graph, caps: Caps): Plan {
     return { ...v, tensor: tensors[i], offset: packing.offsets[i] }
   })
   const lowerBound = Math.max(0, ...live)
-  const made = summarize(graph, steps, planned, homes, packing.bytes, lowerBound, slabBytes)
+  const made = summarize(graph, caps, steps, planned, homes, packing.bytes, lowerBound, slabBytes)
   witness.plan?.(made, caps)
   return made
 }
 
 /** Values that do not live in the shared activation memory. */
-function findHomes(graph: Graph, order: readonly Node[]): Map<Tensor, Place> {
-  const homes = new Map<Tensor, Place>()
+function findHomes(graph: Graph, order: readonly Node[]): Map<Tensor, ValuePlace> {
+  const homes = new Map<Tensor, ValuePlace>()
   for (const node of graph.nodes) {
     if (node.op.kind !== 'source') continue
     const t = node.output()
@@ -235,9 +247,10 @@ function checkBytes(what: string, bytes: number, node: Node, limit: number, caps
 
 function summarize(
   graph: Graph,
+  { alignment }: Caps,
   steps: readonly PlanStep[],
   values: readonly PlannedValue[],
-  homes: ReadonlyMap<Tensor, Place>,
+  homes: ReadonlyMap<Tensor, ValuePlace>,
   activationBytes: number,
   lowerBound: number,
   slabBytes: number,
@@ -254,17 +267,21 @@ function summarize(
       if (t.node.op.kind !== 'source') assigned.add(home.variable)
     }
   }
+  const dispatches = steps.flatMap((s) => s.dispatches)
+  const pools = poolsOf(dispatches)
   return {
     graph,
     steps,
     values,
+    pools,
+    paddingBytes: pools.reduce((n, p) => n + poolBytes(p, alignment) - storedBytes(p), 0),
     activationBytes,
     lowerBound,
     slabBytes,
     inputBytes: storedBytes(graph.inputs),
     outputBytes,
     constantBytes: storedBytes(constants),
-    uniformBytes: layoutUniforms(steps.flatMap((s) => s.dispatches)).words.byteLength,
+    uniformBytes: layoutUniforms(dispatches).words.byteLength,
     largestBytes: steps.reduce(
       (most, s) =>
         s.dispatches.reduce((m, d) => d.places.reduce((n, p) => Math.max(n, p.bytes), m), most),

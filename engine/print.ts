@@ -1,7 +1,7 @@
 // Printing: one line per node or dispatch. The lines are an interface, kept by golden tests.
 
 import { bytesOf, showType, type TensorType } from './dtype.ts'
-import { assignedBy, bodyOf } from './fused.ts'
+import { assignedBy, bodyOf, jointOf } from './fused.ts'
 import type { Graph } from './graph.ts'
 import type { Plan, PlanStep } from './plan.ts'
 import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
@@ -41,20 +41,25 @@ export class Names {
 export function titleOf(node: Node): string {
   if (node.op.kind !== 'fused')
     return node.op.name === 'rearrange' ? String(node.attrs.as) : node.op.name
-  const { steps } = bodyOf(node)
+  const joint = jointOf(node)
+  const { steps } = joint?.each ?? bodyOf(node)
   const names = steps.map((s) => s.op.name).filter((n) => n !== 'scalar' && n !== 'broadcastTo')
   const shown = names.length > 4 ? [...names.slice(0, 3), `${names.length - 3} more`] : names
-  return shown.join('+') || 'fill'
+  const title = shown.join('+') || 'fill'
+  return joint ? `${joint.members.length}×(${title})` : title
 }
 
 const hidden = new Set(['body', 'type', 'position', 'as', 'size', 'kernel', 'shape', 'version'])
 
 function showAttrs(node: Node): string {
-  if (node.op.kind === 'fused')
-    return node.types
+  if (node.op.kind === 'fused') {
+    const names = node.types
       .flatMap((_, i) => assignedBy(node, i) ?? [])
       .map((s) => `→${(s.attrs.variable as Variable).name}`)
-      .join(' ')
+    return names.length > 8
+      ? `${names.slice(0, 4).join(' ')} and ${names.length - 4} more`
+      : names.join(' ')
+  }
   return Object.entries(node.attrs)
     .filter(([k]) => !hidden.has(k))
     .map(([k, v]) => `${k}=${showAttr(k, v)}`)

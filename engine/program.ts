@@ -11,6 +11,7 @@ import { Replay, type RunBuffers } from './replay.ts'
 import { submit, timed } from './submit.ts'
 import type { HostTensor, Variable } from './tensor.ts'
 import { layoutUniforms } from './uniforms.ts'
+import type { Move } from './variables.ts'
 
 /** How many outputs of a program may be held before a run makes new buffers. */
 const outputDepth = 3
@@ -82,7 +83,8 @@ export class CompiledPlan {
     try {
       await device.guarded(
         () => {
-          const uniforms = make(words.byteLength, 'uniforms', usage.uniform | usage.copyDst)
+          const flags = usage.uniform | usage.storage | usage.copyDst
+          const uniforms = make(words.byteLength, 'uniforms', flags)
           device.gpu.queue.writeBuffer(uniforms.gpu, 0, words)
           for (const [i, t] of plan.graph.inputs.entries()) make(storageBytes(t), `input ${i}`)
           for (const c of plan.constants) {
@@ -108,20 +110,26 @@ export class CompiledPlan {
     const device = this.#device
     const { variables } = this.plan
     const fresh = variables.filter((v) => !device.holds(v))
+    const apart = this.plan.pools.some((pool) => !device.areTogether(pool))
     let outputs: DeviceTensor[] = []
+    let move: Move | undefined
     const work = () => {
+      device.check()
+      if (apart) move = device.together(this.plan.pools)
       const { buffers, results } = this.#prepare(args)
       outputs = results
       submit(device.gpu, this.#replay.bind(buffers))
       for (const v of this.plan.assigned) v.version++
     }
     // Only the first run, and those that make buffers, can fail: to ask costs a round trip.
-    if (this.#ran && !fresh.length && !this.#grows()) work()
+    if (this.#ran && !fresh.length && !apart && !this.#grows()) work()
     else
       try {
         await device.guarded(work, () => needsOf(this.plan))
+        move?.done()
       } catch (error) {
         for (const o of outputs) o.dispose()
+        move?.undo()
         if (error instanceof OutOfMemoryError) this.#forget(fresh)
         throw error
       }
@@ -181,6 +189,7 @@ export class CompiledPlan {
   /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan. Needs the feature
    * timestamp-query; browsers quantise it. */
   async profile(args: readonly (HostTensor | DeviceTensor)[]): Promise<number[]> {
+    this.#device.together(this.plan.pools).done()
     const { buffers, results } = this.#prepare(args)
     for (const v of this.plan.assigned) v.version++
     const ms = await timed(this.#device, this.#replay.bind(buffers)).finally(() => {

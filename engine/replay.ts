@@ -1,9 +1,11 @@
 // The commands of a plan with everything bound, in one flat list that is submitted again and again. A run compares its buffers
 // with those of the run before and binds only the commands that touch another one; where none changed it makes nothing at all.
 
+import type { Table } from '../shaders/kernel.ts'
 import type { Buffer } from './buffers.ts'
 import type { Device } from './device.ts'
-import type { Place, Plan, PlannedDispatch, PlannedMove } from './plan.ts'
+import type { Place, Plan, PlannedDispatch, PlannedMove, ValuePlace } from './plan.ts'
+import type { Span } from './spans.ts'
 import { type BoundMove, type Step, submissionEnds } from './submit.ts'
 import type { Variable } from './tensor.ts'
 import { layoutUniforms } from './uniforms.ts'
@@ -25,13 +27,27 @@ interface Range {
   readonly bytes: number
 }
 
+/** Ranges of one buffer, bound from the first to the last. */
+interface SpanRange {
+  readonly parts: readonly Range[]
+}
+
+/** Words behind the uniforms that say where the values of spans are. */
+interface TableRange {
+  readonly table: Table
+  readonly spans: readonly SpanRange[]
+  readonly offset: number
+  readonly size: number
+}
+
 interface Command {
   readonly label: string
   readonly pipeline: GPUComputePipeline
   readonly layout: GPUBindGroupLayout
   readonly grid: readonly [number, number, number]
   readonly uniform: { readonly offset: number; readonly size: number }
-  readonly ranges: readonly Range[]
+  readonly ranges: readonly (Range | SpanRange)[]
+  readonly table: TableRange | undefined
   readonly submit: boolean
 }
 
@@ -67,16 +83,24 @@ export class Replay {
     this.#device = device
     this.#uniforms = uniforms
     const { rangeOf, slots, lasting } = numbered(plan)
-    const { ranges } = layoutUniforms(plan.steps.flatMap((s) => s.dispatches))
+    const { ranges, tables } = layoutUniforms(plan.steps.flatMap((s) => s.dispatches))
     const ends = submissionEnds(plan, device.caps)
     let i = 0
+    const spanOf = ({ places }: Span): SpanRange => ({ parts: places.map(rangeOf) })
+    const tableOf = (p: Place | undefined): TableRange | undefined =>
+      p?.kind === 'table'
+        ? { table: p.table, spans: p.spans.map(spanOf), ...tables[i]! }
+        : undefined
     const command = (label: string, { dispatch, places }: PlannedDispatch): Command => ({
       label,
+      table: tableOf(places.at(-1)),
       pipeline: pipelines[i],
       layout: device.pipelines.layout(dispatch.kernel),
       grid: dispatch.grid,
       uniform: ranges[i],
-      ranges: places.map(rangeOf),
+      ranges: places
+        .filter((p) => p.kind !== 'table')
+        .map((p) => (p.kind === 'span' ? spanOf(p) : rangeOf(p))),
       submit: ends.has(i++),
     })
     const commands = plan.steps.flatMap(({ node, moves, dispatches }) => [
@@ -85,7 +109,9 @@ export class Replay {
     ])
     const users: number[][] = Array.from({ length: slots }, () => [])
     commands.forEach((c, at) => {
-      for (const { slot } of 'move' in c ? [c.from, c.to] : c.ranges) users[slot].push(at)
+      const ranges = 'move' in c ? [c.from, c.to] : c.ranges
+      for (const { slot } of ranges.flatMap((r) => ('parts' in r ? r.parts : r)))
+        users[slot].push(at)
     })
     this.#commands = commands
     this.#users = users
@@ -116,6 +142,7 @@ export class Replay {
 
   #bound(c: Command | Copy): Step {
     if ('move' in c) return this.#boundMove(c)
+    if (c.table) this.#fill(c.table)
     const { pipeline, grid, submit } = c
     return { pipeline, group: this.#group(c), grid, submit }
   }
@@ -123,30 +150,55 @@ export class Replay {
   #boundMove({ move: { fromByte, toByte, bytes }, from, to }: Copy): BoundMove {
     return {
       from: this.#buffers[from.slot].gpu,
-      fromByte: from.offset + fromByte,
+      fromByte: this.#start(from) + fromByte,
       to: this.#buffers[to.slot].gpu,
-      toByte: to.offset + toByte,
+      toByte: this.#start(to) + toByte,
       bytes,
     }
   }
 
-  #group({ label, layout, uniform, ranges }: Command): GPUBindGroup {
-    const buffers = this.#buffers
-    const places = ranges.map((r) => `${buffers[r.slot].id} ${r.offset} ${r.bytes}`)
-    const key = `${layout.label} ${uniform.offset} ${uniform.size} ${places}`
+  /** Where a range begins in its buffer. */
+  #start({ slot, offset }: Range): number {
+    return this.#buffers[slot].offset + offset
+  }
+
+  #resource(r: Range | SpanRange): { id: number; buffer: GPUBuffer; offset: number; size: number } {
+    const parts = 'parts' in r ? r.parts : [r]
+    const { id, gpu } = this.#buffers[parts[0].slot]
+    let [offset, end] = [Number.POSITIVE_INFINITY, 0]
+    for (const p of parts) {
+      const start = this.#start(p)
+      offset = Math.min(offset, start)
+      end = Math.max(end, start + p.bytes)
+    }
+    return { id, buffer: gpu, offset, size: end - offset }
+  }
+
+  #fill({ table, spans, offset, size }: TableRange): void {
+    const words = new Uint32Array(size / 4)
+    const starts = spans.map((s) => this.#resource(s).offset)
+    table.fill(words, (span, index) => this.#start(spans[span].parts[index]) - starts[span])
+    this.#device.gpu.queue.writeBuffer(this.#uniforms.gpu, offset, words)
+  }
+
+  #group({ label, layout, uniform, ranges, table }: Command): GPUBindGroup {
+    const resources = ranges.map((r) => this.#resource(r))
+    const places = resources.map((r) => `${r.id} ${r.offset} ${r.size}`)
+    const key = `${layout.label} ${uniform.offset} ${uniform.size} ${places} ${table?.offset}`
     const known = this.#groups.get(key)
     if (known) return known
     if (this.#groups.size >= groupsPerCommand * this.#commands.length) this.#groups.clear()
+    const bound = [uniform, ...resources, ...(table ? [table] : [])].map((r) => ({
+      buffer: this.#uniforms.gpu,
+      ...r,
+    }))
     const group = this.#device.gpu.createBindGroup({
       layout,
       label,
-      entries: [
-        { binding: 0, resource: { buffer: this.#uniforms.gpu, ...uniform } },
-        ...ranges.map(({ slot, offset, bytes }, i) => ({
-          binding: i + 1,
-          resource: { buffer: buffers[slot].gpu, offset, size: bytes },
-        })),
-      ],
+      entries: bound.map(({ buffer, offset, size }, binding) => ({
+        binding,
+        resource: { buffer, offset, size },
+      })),
     })
     this.#groups.set(key, group)
     return group
@@ -160,8 +212,12 @@ function numbered({ graph, variables, constants, activationBytes, slabBytes }: P
   const slabs = lasting + variables.length + constants.length
   const variableAt = new Map<Variable, number>(variables.map((v, i) => [v, lasting + i]))
   const constantAt = new Map(constants.map((c, i) => [c, lasting + variables.length + i]))
-  const at = (slot: number, { bytes }: Place, offset = 0): Range => ({ slot, offset, bytes })
-  const rangeOf = (p: Place): Range => {
+  const at = (slot: number, { bytes }: { bytes: number }, offset = 0): Range => ({
+    slot,
+    offset,
+    bytes,
+  })
+  const rangeOf = (p: ValuePlace): Range => {
     switch (p.kind) {
       case 'slab':
         return at(slabs + Math.floor(p.offset / slabBytes), p, p.offset % slabBytes)

@@ -103,15 +103,15 @@ export function separate(graph: Graph): Graph {
 }
 
 /** After fusion: no kernel binds one buffer twice where one of the bindings may write, since WebGPU forbids it. Such
- * are two views of one value in activation memory, and a view of a variable beside the variable that it updates; all but
- * one of them are read from a copy. */
+ * are two views of one value in activation memory, or of one variable in a kernel that updates variables; all but one of them are
+ * read from a copy. */
 export function unalias(graph: Graph): Graph {
   return rewrite(graph, (node, inputs) => {
     const next = withInputs(node, inputs)
     if (node.op.kind !== 'fused') return outputsOf(next)
-    const written = new Set(node.types.map((_, i) => assignedBy(node, i)?.attrs.variable))
-    const mayWrite = ({ node: { op, attrs } }: Tensor) =>
-      op.kind !== 'source' || (op.name === 'variable' && written.has(attrs.variable))
+    const updates = node.types.some((_, i) => assignedBy(node, i))
+    const mayWrite = ({ node: { op } }: Tensor) =>
+      op.kind !== 'source' || (op.name === 'variable' && updates)
     // A variable that is updated in place is the one that stays.
     const kept = new Map<Tensor, Tensor>()
     for (const x of inputs) {

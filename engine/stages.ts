@@ -10,6 +10,7 @@ import { fuse, fuseNothing } from './fuse.ts'
 import { worksOnLoad } from './fuse-load.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { hoistNumbers } from './hoist.ts'
+import { joinUpdates } from './joint.ts'
 import { apply } from './op.ts'
 import { shown } from './ops/refuse.ts'
 import { inputOp } from './ops/source.ts'
@@ -37,8 +38,9 @@ export type Mapped<R, L> = R extends Tensor
       : R
 
 export interface StageOptions {
-  /** False: every op is a kernel of its own. Default: true. */
-  readonly fuse?: boolean
+  /** False: every op is a kernel of its own. `apart`: fused, but updates that do the same to different variables are not run
+   * together. Default: true. The bits are the same in all but the first. */
+  readonly fuse?: boolean | 'apart'
   /** A pass over the graph as traced, before anything else. */
   readonly instrument?: (graph: Graph) => Graph
   /** Which values of the forward pass are not kept for the backward pass, but made again there. `cheap`: those inside a
@@ -97,13 +99,16 @@ export function stages<R>(
       ? fuseNothing(simplified)
       : fuse(simplified, { maxBuffers, onLoad: worksOnLoad[caps.kind] })
   const fused = stored(hoistNumbers(unalias(kernels), maxBuffers), caps, options)
-  const { graph: recomputed, plan: planned } = recomputedPlan(
+  const { graph: recomputed, plan: apart } = recomputedPlan(
     fused,
     caps,
     options,
     (smaller) => void stages(fn, smaller, caps, options),
   )
   witness.recomputed?.(fused, recomputed)
+  const { memoryBudget } = options
+  const budget = memoryBudget === undefined ? undefined : bytesOfBudget(memoryBudget)
+  const planned = (options.fuse ?? true) === true ? joinUpdates(apart, caps, budget) : apart
   return { traced, simplified, fused, recomputed, plan: planned, result }
 }
 

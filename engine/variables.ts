@@ -1,21 +1,39 @@
 // The values of variables on a device. Each is made when it is first used, and goes when it is released or when nobody
-// holds its variable any more.
+// holds its variable any more. A variable has a buffer of its own until a program updates it together with others: then all of
+// them move into one, which lives as long as any of them.
 
-import { type Buffer, writePadded } from './buffers.ts'
+import { type Buffer, partOf as partOfBuffer, writePadded } from './buffers.ts'
 import type { Device } from './device.ts'
 import { storageBytes } from './dtype.ts'
 import { DeviceError } from './errors.ts'
 import { hostTensor } from './ops/source.ts'
+import { poolBytes } from './spans.ts'
 import type { Variable } from './tensor.ts'
 import { partOf } from './trace.ts'
 
 const owners = new WeakMap<Variable, Device>()
+
+/** A buffer of several variables, each with its part. */
+interface Pool {
+  readonly buffer: Buffer
+  readonly members: Map<Buffer, WeakRef<Variable>>
+}
+
+/** Variables on their way into a buffer together. */
+export interface Move {
+  /** Frees what they left. */
+  done(): void
+  /** Gives them back what they left; those that had no memory before are where they were put. */
+  undo(): void
+}
 
 export class Variables {
   readonly #device: Device
   readonly #buffers = new WeakMap<Variable, Buffer>()
   /** Buffers of the variables that live, for the count; a buffer does not know its variable. */
   readonly #live = new Set<Buffer>()
+  /** Where a variable's buffer is part of another. */
+  readonly #pools = new Map<Buffer, Pool>()
   readonly #collected = new FinalizationRegistry<Buffer>((buffer) => this.#free(buffer))
 
   constructor(device: Device) {
@@ -36,24 +54,98 @@ export class Variables {
   place(variable: Variable): Buffer {
     const known = this.#buffers.get(variable)
     if (known) return known
+    const buffer = this.#fill(variable, () =>
+      this.#device.buffers.make(storageBytes(variable), variable.name),
+    )
+    this.#live.add(buffer)
+    return buffer
+  }
+
+  /** Whether variables share a buffer. */
+  areTogether(variables: readonly Variable[]): boolean {
+    const [pool, ...others] = new Set(variables.map((v) => this.#poolOf(v)))
+    return pool !== undefined && !others.length
+  }
+
+  /** Puts variables into one buffer, with all that share one with any of them; those that have memory move. Nothing happens where
+   * they are together. What they leave is kept until it is known that there was memory for this. */
+  together(variables: readonly Variable[]): Move | undefined {
+    if (this.areTogether(variables)) return undefined
+    const pools = new Set(variables.map((v) => this.#poolOf(v)))
+    const near = [...pools].flatMap((p) => (p ? [...p.members.values()] : []))
+    const all = new Set([...variables, ...near.flatMap((ref) => ref.deref() ?? [])])
+    const { alignment, maxBindingBytes, maxBufferBytes } = this.#device.caps
+    const fits = poolBytes(all, alignment) <= Math.min(maxBindingBytes, maxBufferBytes)
+    // The others stay where they are if they are too many to be bound at once.
+    return this.#gather(fits ? all : new Set(variables))
+  }
+
+  #poolOf(variable: Variable): Pool | undefined {
+    const buffer = this.#buffers.get(variable)
+    return buffer && this.#pools.get(buffer)
+  }
+
+  #gather(variables: ReadonlySet<Variable>): Move {
+    const { buffers, gpu, caps } = this.#device
+    const whole = buffers.make(poolBytes(variables, caps.alignment), 'variables')
+    const pool: Pool = { buffer: whole, members: new Map() }
+    this.#live.add(whole)
+    const encoder = gpu.createCommandEncoder()
+    const moved: { variable: Variable; from: Buffer; to: Buffer }[] = []
+    let offset = 0
+    for (const variable of variables) {
+      const bytes = storageBytes(variable)
+      const to = partOfBuffer(whole, offset, bytes)
+      offset += poolBytes([variable], caps.alignment)
+      pool.members.set(to, new WeakRef(variable))
+      this.#pools.set(to, pool)
+      const from = this.#buffers.get(variable)
+      if (!from) {
+        this.#fill(variable, () => to)
+        continue
+      }
+      encoder.copyBufferToBuffer(from.gpu, from.offset, to.gpu, to.offset, bytes)
+      this.#hold(variable, to)
+      moved.push({ variable, from, to })
+    }
+    gpu.queue.submit([encoder.finish()])
+    return {
+      done: () => {
+        for (const { from } of moved) this.#free(from)
+      },
+      undo: () => {
+        for (const { variable, from, to } of moved) {
+          this.#hold(variable, from)
+          this.#free(to)
+        }
+      },
+    }
+  }
+
+  /** Writes the initial value into memory that `make` gives. */
+  #fill(variable: Variable, make: () => Buffer): Buffer {
     const owner = owners.get(variable)
     if (owner && owner !== this.#device && !owner.closed)
       throw new DeviceError(
         `${variable.name} lives on another device`,
         'a model belongs to the device that first ran it: read its state there and load it into a new model',
       )
-    const { buffers, gpu } = this.#device
     const data = variable.initial()
     const value = partOf(`variable ${variable.name}`, () =>
       hostTensor(data, variable.shape, variable.dtype),
     )
-    const buffer = buffers.make(storageBytes(variable), variable.name)
-    writePadded(gpu, buffer, value)
+    const buffer = make()
+    writePadded(this.#device.gpu, buffer, value)
     owners.set(variable, this.#device)
-    this.#buffers.set(variable, buffer)
-    this.#live.add(buffer)
-    this.#collected.register(variable, buffer, buffer)
+    this.#hold(variable, buffer)
     return buffer
+  }
+
+  #hold(variable: Variable, buffer: Buffer): void {
+    const old = this.#buffers.get(variable)
+    if (old) this.#collected.unregister(old)
+    this.#buffers.set(variable, buffer)
+    this.#collected.register(variable, buffer, buffer)
   }
 
   /** Gives the memory of a variable back. */
@@ -69,7 +161,14 @@ export class Variables {
   }
 
   #free(buffer: Buffer): void {
-    this.#live.delete(buffer)
-    this.#device.buffers.free(buffer)
+    const pool = this.#pools.get(buffer)
+    if (pool) {
+      this.#pools.delete(buffer)
+      pool.members.delete(buffer)
+      if (pool.members.size) return
+    }
+    const whole = pool?.buffer ?? buffer
+    this.#live.delete(whole)
+    this.#device.buffers.free(whole)
   }
 }

@@ -130,6 +130,20 @@ export interface Dispatch {
   readonly buffers: readonly Slot[]
   readonly params: Uint32Array
   readonly grid: readonly [number, number, number]
+  /** Bindings after `buffers` that hold several values each, from the first to the last of them in memory: all are variables, or all
+   * in the activation memory. */
+  readonly spans?: readonly (readonly Slot[])[]
+  /** The binding after those. */
+  readonly table?: Table
+  /** The same work in more dispatches, where values of one span lie in different buffers or too far apart. */
+  readonly halves?: () => readonly Dispatch[]
+}
+
+/** Words for a kernel that depend on where the values of its spans are. */
+export interface Table {
+  readonly words: number
+  /** Fills in the words. `offsetOf` is the byte at which value `index` of a span begins in its binding. */
+  fill(words: Uint32Array, offsetOf: (span: number, index: number) => number): void
 }
 
 /** A copy from buffer to buffer, which no binding limits. Both places and the size are multiples of 4 bytes, and the

@@ -2,7 +2,7 @@
 // step: all ways of swapping, moving, dropping and repeating.
 
 import * as assert from 'uvu/assert'
-import { assignedBy } from '../engine/fused.ts'
+import { assignedBy, jointOf } from '../engine/fused.ts'
 import { baseOf, type Graph, outputsOf } from '../engine/graph.ts'
 import {
   assign,
@@ -21,11 +21,13 @@ import {
   type Tensor,
   Variable,
 } from '../engine/index.ts'
-import type { Place, Plan, PlannedValue, PlanStep } from '../engine/plan.ts'
+import type { Place, Plan, PlannedValue, PlanStep, ValuePlace } from '../engine/plan.ts'
 import { stages } from '../engine/stages.ts'
 import { test } from './harness.ts'
 import { checkPlan } from './plan-checker.ts'
 import { checkRecomputed } from './recompute-checker.ts'
+
+type VariablePlace = Extract<Place, { kind: 'variable' }>
 
 const f32 = (...shape: number[]) => ({ dtype: 'f32', shape }) as const
 const variable = (name: string, ...shape: number[]) =>
@@ -241,4 +243,43 @@ test('recompute checker: another kernel, another value, an update that runs agai
   ]
   assert.ok(kernels.length > 5 && updates.length > 1)
   for (const graph of wrong) assert.throws(() => checkRecomputed(fused, graph), /recompute: /)
+})
+
+test('plan checker: values of joint updates that are elsewhere, or variables that share no buffer', () => {
+  const at = plan.steps.findIndex(({ node }) => jointOf(node))
+  const s = plan.steps[at]
+  const [d] = s.dispatches
+  const withDispatch = (dispatch: PlanStep['dispatches'][number]) =>
+    withSteps(plan.steps.with(at, { ...s, dispatches: [dispatch] }))
+  const shifted = d.places.flatMap((p, k) =>
+    p.kind === 'span'
+      ? p.places.flatMap((part, i) => {
+          const to =
+            part.kind === 'slab'
+              ? { ...part, offset: part.offset + 256 }
+              : {
+                  ...part,
+                  variable: weights[(weights.indexOf((part as VariablePlace).variable) + 1) % 3],
+                }
+          return [
+            withDispatch({
+              ...d,
+              places: d.places.with(k, { ...p, places: p.places.with(i, to as ValuePlace) }),
+            }),
+          ]
+        })
+      : [],
+  )
+  const access = d.dispatch.kernel.access.map((a, i) => (d.places[i].kind === 'span' ? 'read' : a))
+  const kernel = { ...d.dispatch.kernel, access }
+  allFound(
+    [
+      ...shifted,
+      { ...plan, pools: [] },
+      { ...plan, pools: plan.pools.map((pool) => pool.slice(1)) },
+      withDispatch({ ...d, dispatch: { ...d.dispatch, kernel } }),
+      withDispatch({ ...d, places: d.places.slice(1) }),
+    ],
+    9,
+  )
 })

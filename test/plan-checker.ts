@@ -5,31 +5,31 @@ import type { Caps } from '../engine/adapter.ts'
 import { sizeOf, storageBytes } from '../engine/dtype.ts'
 import { assignedBy } from '../engine/fused.ts'
 import { baseOf, identity, outputsOf } from '../engine/graph.ts'
-import type { Place, Plan, PlannedValue, PlanStep } from '../engine/plan.ts'
+import type { Plan, PlannedValue, PlanStep, ValuePlace } from '../engine/plan.ts'
 import { titleOf } from '../engine/print.ts'
 import type { Node, Tensor, Variable } from '../engine/tensor.ts'
 import type { Access, Slot } from '../shaders/kernel.ts'
+import {
+  bufferOf,
+  overlap,
+  type Range,
+  rangeOf,
+  rangeText,
+  variableRange,
+  wrongBindings,
+} from './plan-ranges.ts'
 
 /** What a range of memory holds: a value, or the scratch of a step. */
 type Held = Tensor | string
-type Slab = Extract<Place, { kind: 'slab' }>
+type Slab = Extract<ValuePlace, { kind: 'slab' }>
 
-interface Range {
-  /** The buffer: ranges of different buffers never overlap. */
-  readonly buffer: string
-  readonly from: number
-  readonly to: number
-}
-
-/** Of ranges of one buffer. */
-const overlap = (a: Range, b: Range) => a.from < b.to && b.from < a.to
-const rangeText = ({ buffer, from, to }: Range) => `${buffer}, bytes ${from} to ${to}`
 const isEmpty = (t: Tensor) => !sizeOf(t.shape)
 const variableOf = ({ attrs }: { attrs: object }) => (attrs as { variable: Variable }).variable
 
 /** Throws an error that names the step for a plan in which
  * - a kernel reads what was not written, was overwritten since, or is another version of a variable;
- * - ranges of one dispatch overlap where one may be written, or a buffer is bound for reading and for writing;
+ * - ranges of one dispatch overlap where one may be written, or a buffer is bound for reading and for writing; values of one binding
+ *   are not in one buffer;
  * - a range lies across slabs, beyond the memory that is counted, or at an odd offset;
  * - a kernel is missing or runs twice, an update is missing, or a result is not where it is returned from;
  * - the bytes alive are not what is said. */
@@ -89,7 +89,7 @@ class Memory {
   }
 
   /** The range of a place, if a value may be there. */
-  #rangeOf(place: Place): Range {
+  #rangeOf(place: ValuePlace): Range {
     const range = rangeOf(place)
     if (place.kind === 'slab') {
       const { slabBytes, activationBytes } = this.#plan
@@ -113,13 +113,13 @@ class Memory {
         : kind === 'output'
           ? node.output(index)
           : `scratch ${at}.${index}`
-    const use = (value: Held, place: Place) => {
+    const use = (value: Held, place: ValuePlace) => {
       if (place.kind !== 'slab') return
       const used = this.#used.get(value)
       if (used) used.to = at
       else this.#used.set(value, { place, from: at, to: at })
     }
-    const touch = (slot: Slot, place: Place): void => {
+    const touch = (slot: Slot, place: ValuePlace): void => {
       const value = valueOf(slot)
       const range = this.#rangeOf(place)
       use(value, place)
@@ -141,9 +141,22 @@ class Memory {
       if (move.fromByte + move.bytes > from.bytes || move.toByte + move.bytes > to.bytes)
         this.#fail('a copy of more bytes than there are')
     }
-    for (const { dispatch, places } of step.dispatches) {
-      const { buffers, kernel } = dispatch
-      this.#checkBindings(kernel.access, places)
+    for (const { dispatch, places: bound } of step.dispatches) {
+      const { kernel } = dispatch
+      const wrong = wrongBindings(kernel.access, bound, this.#plan)
+      if (wrong) this.#fail(wrong)
+      // What a span holds is touched value by value.
+      const spanned = dispatch.spans ?? []
+      const buffers = [...dispatch.buffers, ...spanned.flat()]
+      const places = bound.flatMap((p): readonly ValuePlace[] =>
+        p.kind === 'span' ? p.places : p.kind === 'table' ? [] : [p],
+      )
+      const access = [
+        ...kernel.access.slice(0, dispatch.buffers.length),
+        ...spanned.flatMap((slots, s) =>
+          slots.map(() => kernel.access[dispatch.buffers.length + s]),
+        ),
+      ]
       // Reads first: what a dispatch writes must not lie on what it reads.
       buffers.forEach((slot, i) => {
         if (slot.kind === 'input') touch(slot, places[i])
@@ -151,37 +164,20 @@ class Memory {
       buffers.forEach((slot, i) => {
         if (slot.kind !== 'input') touch(slot, places[i])
       })
-      this.#updateInPlace(step, kernel.access, buffers, places, written)
+      this.#updateInPlace(step, access, buffers, places, written)
     }
     for (const t of outputsOf(node))
       if (!isEmpty(t) && !(written.has(t) && this.#holds(written.get(t)!, t)))
         this.#fail(`output ${t.index} was not written`)
   }
 
-  /** What WebGPU allows in one dispatch, by buffers and ranges. */
-  #checkBindings(access: readonly Access[], places: readonly Place[]): void {
-    const ranges = places.map((p) => this.#rangeOf(p))
-    const buffers = ranges.map((r) => bufferOf(r, this.#plan))
-    places.forEach((place, i) => {
-      const mayWrite = access[i] === 'read_write'
-      if (mayWrite && (place.kind === 'input' || place.kind === 'constant'))
-        this.#fail(`a kernel may write an ${place.kind}`)
-      for (let k = 0; k < i; k++) {
-        if (buffers[k] !== buffers[i]) continue
-        if (access[k] !== access[i])
-          this.#fail(`bindings ${k + 1} and ${i + 1} read and write one buffer`)
-        if (mayWrite && overlap(ranges[k], ranges[i]))
-          this.#fail(`bindings ${k + 1} and ${i + 1} overlap: ${rangeText(ranges[i])}`)
-      }
-    })
-  }
-
-  /** A kernel that binds a variable for writing as an input makes its next version, which must be an output of the node. */
+  /** A kernel that updates variables binds all that it reads for writing; where a new version is an output of the node it has the
+   * place of the old one. */
   #updateInPlace(
     { node }: PlanStep,
     access: readonly Access[],
     slots: readonly Slot[],
-    places: readonly Place[],
+    places: readonly ValuePlace[],
     written: Map<Held, Range>,
   ): void {
     slots.forEach(({ kind }, i) => {
@@ -191,7 +187,10 @@ class Memory {
         const by = assignedBy(node, t.index)
         return by && variableOf(by) === place.variable
       })
-      if (!next) this.#fail(`${place.variable.name} is written but not assigned`)
+      if (!next) {
+        if (outputsOf(node).some((t) => assignedBy(node, t.index))) return
+        this.#fail(`${place.variable.name} is written but not assigned`)
+      }
       const range = this.#rangeOf(place)
       written.set(next, range)
       this.#hold(range, next)
@@ -260,12 +259,6 @@ class Memory {
   }
 }
 
-const variableRange = (v: Variable): Range => ({
-  buffer: `variable ${identity(v)}`,
-  from: 0,
-  to: storageBytes(v),
-})
-
 function sourceRange(node: Node): Range {
   const { position, variable, value } = node.attrs as {
     position: number
@@ -276,20 +269,3 @@ function sourceRange(node: Node): Range {
   const buffer = node.op.name === 'input' ? `input ${position}` : `constant ${identity(value)}`
   return { buffer, from: 0, to: storageBytes(node.types[0]) }
 }
-
-function rangeOf(place: Place): Range {
-  switch (place.kind) {
-    case 'slab':
-      return { buffer: 'slab', from: place.offset, to: place.offset + place.bytes }
-    case 'variable':
-      return { ...variableRange(place.variable), to: place.bytes }
-    case 'constant':
-      return { buffer: `constant ${identity(place.value)}`, from: 0, to: place.bytes }
-    default:
-      return { buffer: `${place.kind} ${place.position}`, from: 0, to: place.bytes }
-  }
-}
-
-/** The device's buffer: activation memory comes in several. */
-const bufferOf = ({ buffer, from }: Range, { slabBytes }: Plan): string =>
-  buffer === 'slab' ? `slab ${Math.floor(from / slabBytes)}` : buffer

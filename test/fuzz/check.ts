@@ -1,6 +1,6 @@
 // What is asked of every random program: unfused, fused and with kernels run again it agrees with the float64
-// interpreter as far as rounding explains; run twice, with kernels run again and within a budget, it gives the same bits; and the passes
-// themselves change nothing.
+// interpreter as far as rounding explains; run twice, with updates one by one, with kernels run again and within a budget, it gives the
+// same bits; and the passes themselves change nothing.
 
 import { type HostArray, isFloat, type TensorType } from '../../engine/dtype.ts'
 import type { Graph } from '../../engine/graph.ts'
@@ -36,6 +36,7 @@ export interface Failure {
     | 'unfused'
     | 'fused'
     | 'twice'
+    | 'apart'
     | 'recomputed'
     | 'budget'
     | 'windows'
@@ -88,6 +89,7 @@ async function compare(d: Device, p: Case, seed: number, sure: Comparison): Prom
   const all = (graph: Graph) => recompute(graph, 'cheap', 0)
   const unfused = d.compile(fn, { fuse: false })
   const fused = d.compile(fn, { recompute: 'none' })
+  const apart = d.compile(fn, { recompute: 'none', fuse: 'apart' })
   const cuts = d.compile(fn, { recompute: randomCuts(seed) })
   const cheap = d.compile(fn, { recompute: all })
   const blocks = d.compile(replay(p.graph, randomBlocks(seed)), { recompute: all })
@@ -102,6 +104,7 @@ async function compare(d: Device, p: Case, seed: number, sure: Comparison): Prom
     const first = await runFrom(d, fused, args, start)
     sure.close('fused', first)
     sameBits('twice', first, await runFrom(d, fused, args, start))
+    sameBits('apart', first, await runFrom(d, apart, args, start))
     for (const again of [cuts, cheap, blocks])
       sameBits('recomputed', first, await runFrom(d, again, args, start))
     tight = withinBudget(d, fn, types, made.plan, seed)
@@ -110,7 +113,7 @@ async function compare(d: Device, p: Case, seed: number, sure: Comparison): Prom
     const later = new Comparison(p, first.variables)
     later.close('later', await runFrom(d, fused, args, first.variables))
   } finally {
-    for (const program of [unfused, fused, cuts, cheap, blocks, tight]) program?.dispose()
+    for (const program of [unfused, fused, apart, cuts, cheap, blocks, tight]) program?.dispose()
     for (const v of start.keys()) d.release(v)
   }
 }

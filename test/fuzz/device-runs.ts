@@ -60,7 +60,7 @@ async function readTogether(d: Device, places: readonly Place[]): Promise<HostAr
   const encoder = d.gpu.createCommandEncoder()
   let at = 0
   places.forEach(({ buffer }, i) => {
-    if (sizes[i]) encoder.copyBufferToBuffer(buffer.gpu, 0, to.gpu, at, sizes[i])
+    if (sizes[i]) encoder.copyBufferToBuffer(buffer.gpu, buffer.offset, to.gpu, at, sizes[i])
     at += sizes[i]
   })
   d.gpu.queue.submit([encoder.finish()])

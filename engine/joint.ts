@@ -1,0 +1,226 @@
+// After recomputation: updates that do the same to different variables become one node, so that a step of an optimiser is a few
+// dispatches instead of one for each parameter.
+//
+//   p₁ ← f(p₁, m₁, g₁)   p₂ ← f(p₂, m₂, g₂)   …        →        one kernel over a table of (pᵢ, mᵢ, gᵢ)
+//
+// An update that waits for others keeps its gradient in memory meanwhile. So those of large tensors stay alone, and of the rest as
+// many wait as hardly change the most that is alive at once. Nothing in the program comes after such an update: then any of them
+// may run together, and no cycle can arise.
+
+import type { Caps } from './adapter.ts'
+import { sameShape, sizeOf, storageBytes } from './dtype.ts'
+import { pasted } from './expressions.ts'
+import { assignedBy, type Body, bodyOf, fusedOp, type Ref } from './fused.ts'
+import { baseOf, type Graph, identity, outputsOf } from './graph.ts'
+import type { Op } from './op.ts'
+import { type Plan, plan, planBytes } from './plan.ts'
+import { Node, type Tensor, type Variable } from './tensor.ts'
+
+/** Largest update, in bytes of one of its tensors, that waits for others: a larger one fills an adapter by itself. */
+const LARGEST = 2 ** 22
+/** What waiting updates may bring the most that is alive at once to, tried in this order: fewer wait where the values could not be
+ * packed as well. */
+const TRIES = [1 + 1 / 128, 15 / 16]
+/** What the activation memory may take beyond the most that is alive at once without joint updates, unless it took more. */
+const SLACK = 1 / 64
+
+/** The plan with equal updates in one kernel, where that takes no more activation memory or at most 1/64 above what must be alive at
+ * once without, and at most `budget` bytes in all; else the plan as it is. */
+export function joinUpdates(apart: Plan, caps: Caps, budget = Number.POSITIVE_INFINITY): Plan {
+  const keys = candidates(apart.graph, caps)
+  const most = Math.max(apart.activationBytes, (1 + SLACK) * apart.lowerBound)
+  for (const share of keys.size > 1 ? TRIES : []) {
+    const groups = waiting(apart, keys, share * apart.lowerBound, caps)
+    if (!groups.length) continue
+    const made = plan(withGroups(apart.graph, groups), caps)
+    if (planBytes(made) <= budget && made.activationBytes <= most) return made
+  }
+  return apart
+}
+
+// ---- which
+
+/** Updates that may wait, with a key that is the same for those that one kernel can run. */
+function candidates(graph: Graph, caps: Caps): Map<Node, string> {
+  const outputs = new Set(graph.outputs.map(baseOf))
+  const read = new Set(graph.nodes.flatMap((n) => n.inputs.map(baseOf)))
+  const overwriter = overwriters(graph)
+  const isLast = (node: Node) =>
+    outputsOf(node).every((t) => !read.has(t) && !outputs.has(t) && !overwriter.has(t)) &&
+    node.inputs.every((x) => [undefined, node].includes(overwriter.get(baseOf(x))))
+  const keys = new Map<Node, string>()
+  for (const node of graph.nodes) {
+    if (!isUpdate(node) || !isLast(node)) continue
+    const key = keyOf(node, outputs, caps)
+    if (key) keys.set(node, key)
+  }
+  return keys
+}
+
+/** Which node overwrites each version of a variable. */
+function overwriters({ nodes, assigns }: Graph): Map<Tensor, Node> {
+  const current = new Map<Variable, Tensor>()
+  for (const node of nodes)
+    if (node.op.name === 'variable') current.set(node.attrs.variable as Variable, node.output())
+  const overwriter = new Map<Tensor, Node>()
+  for (const next of assigns) {
+    const variable = assignedBy(next.node, next.index)?.attrs.variable as Variable | undefined
+    if (!variable) continue
+    const old = current.get(variable)
+    if (old) overwriter.set(old, next.node)
+    current.set(variable, next)
+  }
+  return overwriter
+}
+
+function isUpdate(node: Node): boolean {
+  if (node.op.kind !== 'fused') return false
+  const { root, steps } = bodyOf(node)
+  const [{ shape }] = node.types
+  const size = sizeOf(shape)
+  return (
+    root < 0 &&
+    size > 0 &&
+    4 * size <= LARGEST &&
+    steps.every(({ op }) => op.kind === 'pointwise' && !op.indexed) &&
+    node.types.every(
+      (t, i) => t.dtype === 'f32' && sameShape(t.shape, shape) && assignedBy(node, i),
+    ) &&
+    node.inputs.every((x) => x.dtype === 'f32' && [1, size].includes(sizeOf(x.shape)))
+  )
+}
+
+/** Where a joint kernel finds an operand: in a binding that it shares with others, or in one of its own. */
+export type Space = 'variables' | 'activations' | 'own'
+
+export function spaceOf(x: Tensor, outputs: ReadonlySet<Tensor>): Space {
+  const base = baseOf(x)
+  if (base.node.op.name === 'variable' || assignedBy(base.node, base.index)) return 'variables'
+  return base.node.op.kind === 'source' || outputs.has(base) ? 'own' : 'activations'
+}
+
+/** Undefined where a joint kernel cannot run it. */
+function keyOf(node: Node, outputs: ReadonlySet<Tensor>, caps: Caps): string | undefined {
+  const body = bodyOf(node)
+  const size = sizeOf(node.types[0].shape)
+  const spaces = node.inputs.map((x) => spaceOf(x, outputs))
+  const operands = node.inputs.map((x, j) => {
+    const scalar = sizeOf(x.shape) === 1
+    // What has a binding of its own is the same for all.
+    return spaces[j] === 'own'
+      ? (scalar && `own ${identity(x)}`) || ''
+      : `${spaces[j]} ${scalar && size > 1}`
+  })
+  const count = (space: Space) => spaces.filter((s) => s === space).length
+  const bindings = count('own') + 1 + count('activations') + 1
+  if (operands.includes('') || bindings > caps.maxStorageBuffers) return undefined
+  const { key, constants } = pasted(body, node.inputs)
+  return [key, constants, operands, inPlace(node), size === 1].join(' | ')
+}
+
+/** The input that holds the old value of the variable that each result is stored in; −1 where the node reads none. */
+export const inPlace = (node: Node): number[] =>
+  node.types.map((_, r) => {
+    const { variable } = assignedBy(node, r)!.attrs
+    return node.inputs.findIndex((x) => variableOf(x) === variable)
+  })
+
+const variableOf = (x: Tensor): unknown => {
+  const { node, index } = baseOf(x)
+  return node.op.name === 'variable' ? node.attrs.variable : assignedBy(node, index)?.attrs.variable
+}
+
+// ---- how many
+
+/** Groups of two and more, such that no more than `limit` bytes are alive where an update waits. */
+function waiting(
+  { steps, values }: Plan,
+  keys: ReadonlyMap<Node, string>,
+  limit: number,
+  caps: Caps,
+): Node[][] {
+  const now = steps.map((s) => s.live)
+  const lives = new Map(values.flatMap((v) => (v.tensor ? [[v.tensor, v] as const] : [])))
+  const groups: Node[][] = []
+  const open = new Map<string, { members: Node[]; held: number; variables: number; at: number }>()
+  steps.forEach(({ node }, at) => {
+    const key = keys.get(node)
+    if (key === undefined) return
+    // What nobody needs after it.
+    const own = new Set(node.inputs.map(baseOf))
+    let held = 0
+    for (const x of own) if (lives.get(x)?.to === at) held += lives.get(x)!.bytes
+    const variables = node.inputs.length * storageBytes(node.types[0])
+    const group = open.get(key)
+    const fits =
+      group &&
+      group.variables + variables <= Math.min(caps.maxBindingBytes, caps.maxBufferBytes) / 2 &&
+      now.slice(group.at + 1, at + 1).every((bytes) => bytes + group.held <= limit)
+    if (!fits) {
+      const members = [node]
+      groups.push(members)
+      open.set(key, { members, held, variables, at })
+      return
+    }
+    for (let i = group.at + 1; i <= at; i++) now[i] += group.held
+    group.members.push(node)
+    group.held += held
+    group.variables += variables
+    group.at = at
+  })
+  return groups.filter((members) => members.length > 1)
+}
+
+function withGroups(graph: Graph, groups: readonly (readonly Node[])[]): Graph {
+  const position = new Map(graph.nodes.map((node, i) => [node, i]))
+  const last = new Map<Node, Node>()
+  const gone = new Map<Tensor, Tensor>()
+  for (const members of groups) {
+    const node = jointNode(members)
+    last.set(
+      members.reduce((a, b) => (position.get(a)! > position.get(b)! ? a : b)),
+      node,
+    )
+    members.flatMap(outputsOf).forEach((t, i) => {
+      gone.set(t, node.output(i))
+    })
+  }
+  const nodes = graph.nodes.flatMap((node) => {
+    const joint = last.get(node)
+    if (joint) return [joint]
+    return gone.has(node.output()) ? [] : [node]
+  })
+  return { ...graph, nodes, assigns: graph.assigns.map((t) => gone.get(t) ?? t) }
+}
+
+function jointNode(members: readonly Node[]): Node {
+  const inputs: Tensor[] = []
+  const all: Body['steps'][number][] = []
+  const results: Ref[] = []
+  const places = members.map((node) => {
+    const numbers = node.inputs.map((x) => {
+      const known = inputs.indexOf(x)
+      return known >= 0 ? known : inputs.push(x) - 1
+    })
+    const first = all.length
+    const at = (ref: Ref): Ref =>
+      'input' in ref ? { input: numbers[ref.input] } : { ...ref, step: first + ref.step }
+    const body = bodyOf(node)
+    for (const step of body.steps) all.push({ ...step, args: step.args.map(at) })
+    results.push(...body.results.map(at))
+    return numbers
+  })
+  const attrs = {
+    body: { steps: all, results, root: -1 },
+    joint: { each: bodyOf(members[0]), members: places },
+  }
+  const types = members.flatMap((node) => node.types)
+  return new Node(fusedOp as Op, inputs, attrs, types, { path: commonPath(members) })
+}
+
+/** The part of the module path that all have in common. */
+function commonPath(members: readonly Node[]): string {
+  const [first, ...rest] = members.map(({ path }) => path.split('.'))
+  const end = first.findIndex((name, i) => rest.some((path) => path[i] !== name))
+  return first.slice(0, end < 0 ? undefined : end).join('.')
+}
