@@ -4,6 +4,7 @@
 import { adapterKind, adapterName } from './adapter-kind.ts'
 import { DataError, DeviceError } from './errors.ts'
 import type { AdapterCandidate, AdapterRequest, Platform } from './platform.ts'
+import { readHint } from './text-store.ts'
 import { browserStore } from './text-store-browser.ts'
 
 export const browserPlatform: Platform = {
@@ -19,9 +20,10 @@ export const browserPlatform: Platform = {
 
   async readText(file) {
     const response = await fetch(file).catch((error: Error) => {
-      throw new DataError(file, `cannot be fetched: ${error.message}`)
+      throw new DataError(file, `cannot be fetched: ${error.message}`, readHint)
     })
-    if (!response.ok) throw new DataError(file, `cannot be fetched: status ${response.status}`)
+    if (!response.ok)
+      throw new DataError(file, `cannot be fetched: status ${response.status}`, readHint)
     return response.text()
   },
 

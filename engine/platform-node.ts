@@ -19,6 +19,7 @@ import {
 } from './platform.ts'
 import { quietly } from './quiet-node.ts'
 import { embeddedDriver, embeddedSupported } from './swiftshader-node.ts'
+import { readHint } from './text-store.ts'
 import { nodeStore } from './text-store-node.ts'
 import { loadGlobal, systemLoader } from './vulkan-node.ts'
 
@@ -37,7 +38,7 @@ export const nodePlatform: Platform = {
 
   readText: (file) =>
     readFile(file, 'utf8').catch((error: Error) => {
-      throw new DataError(file, `cannot be read: ${error.message}`)
+      throw new DataError(file, `cannot be read: ${error.message}`, readHint)
     }),
 
   processors: () => ({ cores: availableParallelism(), seconds: processorSeconds }),

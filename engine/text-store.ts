@@ -10,3 +10,6 @@ export interface TextStore {
    * another, in whichever process they are. Rejects where it cannot be written; nothing is changed then. */
   update(name: string, change: (old: string | undefined) => string): Promise<void>
 }
+
+/** What to do where a text cannot be read. */
+export const readHint = 'name a tuning table that `atrous tune --out FILE` has written'

@@ -1,0 +1,83 @@
+// `tune` as a person meets it, and what a training run keeps of the table.
+
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openDevice } from '../engine/node.ts'
+import { atrous, refused, scratch } from './cli.ts'
+import { test } from './harness.ts'
+
+/** With ATROUS_TUNING. */
+async function withTuning<T>(tuning: string, work: () => Promise<T>): Promise<T> {
+  const was = process.env['ATROUS_TUNING']
+  process.env['ATROUS_TUNING'] = tuning
+  try {
+    return await work()
+  } finally {
+    process.env['ATROUS_TUNING'] = was
+  }
+}
+
+const narrow = ['resnet-18', '--width', '8', '--classes', '10', '--input', '32x32']
+
+test('cli: tune measures a network, prints what it found and writes a table that opens devices', async () => {
+  const file = join(scratch(), 'new/table.json')
+  const { code, out, err } = await atrous(['tune', ...narrow, '--seconds', '4', '--out', file])
+  assert.equal(code, 0, err)
+  assert.match(err, /tuning: shipped defaults, [0-9a-f]{16}/)
+  assert.match(out, /^class of problems +default +ms +best +ms +ratio\n(conv|product) f32 p\d+ c/)
+  assert.match(out, /\n {2}measured +\d+ classes, \d+ of them better than the default\n/)
+  assert.match(out, /\n {2}whole step +(unchanged|[\d.e+]+ ms before, .* ratio \d\.\d\d)\n/)
+  const table = JSON.parse(readFileSync(file, 'utf8'))
+  assert.equal(table.format, 1)
+  const device = await openDevice({ tuning: { file } })
+  try {
+    assert.deepEqual(device.tuning.toJSON(), table)
+    const { size, hash } = device.tuning
+    assert.match(out, new RegExp(`\\n {2}table +${size} classes, ${hash}, in .*table\\.json\\n$`))
+  } finally {
+    device.close()
+  }
+})
+
+test('cli: a run keeps its table, and goes on with it whatever was tuned since', async () => {
+  const folder = scratch()
+  const run = join(folder, 'run')
+  const device = await openDevice({ tuning: 'shipped' })
+  const { adapter } = device.tuning
+  const lanes = device.caps.software ? 8 : 64
+  device.close()
+  // A class that such a network has, with a tile that is not its default on any machine here.
+  const entries = { 'conv f32 p11 c8 o8 t9': `direct cols1 lanes${lanes} rows4` }
+  const file = join(folder, 'table.json')
+  writeFileSync(file, JSON.stringify({ format: 1, kernels: 1, adapter, entries }))
+  const steps = (n: number) => ['--steps', `${n}`, '--eval-every', '99']
+  const begin = ['train', '--size', '32x32', '--batch', '2', ...steps(2), '--out', run]
+  const first = await withTuning(file, () => atrous(begin))
+  assert.equal(first.code, 0, first.err)
+  const config = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))
+  const kept = JSON.parse(readFileSync(join(run, 'tuning.json'), 'utf8'))
+  assert.deepEqual(kept.entries, entries)
+  assert.match(config.tuning, /^[0-9a-f]{16}$/)
+  const hash = () => JSON.parse(readFileSync(join(run, 'checkpoint.json'), 'utf8')).tuning
+  assert.equal(hash(), config.tuning)
+  const resume = ['train', '--resume', run, ...steps(3)]
+  const second = await withTuning('shipped', () => atrous(resume))
+  assert.equal(second.code, 0, second.err)
+  assert.equal(hash(), config.tuning)
+})
+
+test('cli: a table that is not there, or of another adapter, ends a command with one sentence', async () => {
+  const file = join(scratch(), 'foreign.json')
+  writeFileSync(file, '{"format": 1, "kernels": 1, "adapter": "another", "entries": {}}')
+  await withTuning('/nowhere/t.json', () => refused(['tune', ...narrow], /cannot be read/))
+  await withTuning(file, () =>
+    refused(['tune', ...narrow], /was measured on another, and this adapter is/),
+  )
+})
+
+test('cli: tune refuses what it cannot do before it opens a device', async () => {
+  await refused(['tune'], /MODEL is missing/)
+  await refused(['tune', 'resnet-18', '--seconds', '0'], /--seconds cannot be '0'/)
+  await refused(['tune', 'resnet-180'], /resnet-180/)
+})
