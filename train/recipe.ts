@@ -15,7 +15,14 @@ import { BatchStream } from './batches.ts'
 import type { FormatName } from './data/formats.ts'
 import type { Dataset } from './dataset.ts'
 import { Adam, type Optimizer } from './optimizers.ts'
-import { constantRate, droppedRate, linearRate, type Schedule } from './schedules.ts'
+import {
+  constantRate,
+  cosineRate,
+  droppedRate,
+  linearRate,
+  polyRate,
+  type Schedule,
+} from './schedules.ts'
 
 /** Which data set: `street` is drawn, the others are folders laid out as their names say. */
 export type DataSource =
@@ -37,6 +44,8 @@ const schedules = {
   constant: constantRate,
   drop: (base: number, steps: number) => droppedRate(base, steps),
   linear: linearRate,
+  poly: (base: number, steps: number) => polyRate(base, steps),
+  cosine: (base: number, steps: number) => cosineRate(base, steps),
 } as const satisfies Record<string, (base: number, steps: number) => Schedule>
 
 export type ScheduleName = keyof typeof schedules
