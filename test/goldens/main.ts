@@ -1,5 +1,5 @@
 // The command that checks the library against golden values.
-//   npm run goldens -- [FOLDER] [--adapter lavapipe|swiftshader|hardware] [--only TEXT] [--json FILE]
+//   npm run goldens -- [FOLDER] [--adapter lavapipe|swiftshader|hardware] [--default-limits] [--only TEXT] [--json FILE]
 // Exit code: 0 where all cases passed, 1 where one failed, 2 where nothing could be run.
 
 import { writeFileSync } from 'node:fs'
@@ -15,6 +15,7 @@ const usage = `usage: npm run goldens -- [FOLDER] [options]
 Runs every golden case of FOLDER (default: ../shared/goldens) and compares.
 
   --adapter NAME   lavapipe, swiftshader or hardware; default: the fastest that is here
+  --default-limits as on a device with WebGPU's default limits and no optional feature
   --only TEXT      only cases whose id or operator contains TEXT
   --json FILE      also write the report there, as JSON`
 
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       adapter: { type: 'string' },
+      'default-limits': { type: 'boolean', default: false },
       only: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
@@ -38,7 +40,10 @@ async function main(): Promise<number> {
   const folder = positionals[0] ? given(positionals[0]) : resolve('../shared/goldens')
   const index = selected(readIndex(folder), values.only ?? '')
   if (!index.entries.length) throw new Error(`no case has ${values.only} in its id or operator`)
-  const device = await openDevice({ adapter: values.adapter as DeviceOptions['adapter'] })
+  const device = await openDevice({
+    adapter: values.adapter as DeviceOptions['adapter'],
+    defaultLimits: values['default-limits'],
+  })
   console.log(`device: ${device.line}\nfolder: ${folder}\n`)
   try {
     const report = reportOf(index, device.line, await runCases(index, device))
