@@ -21,6 +21,8 @@ async function main(task, rest) {
   if (task === 'test') return become('dist/test/run.js', rest)
   if (task === 'goldens') return become('dist/test/goldens/main.js', rest)
   if (task === 'fuzz') return become('dist/test/fuzz/main.js', rest)
+  if (task === 'bench:peers') return become('dist/bench/peers.js', rest)
+  if (task === 'bench') return become('dist/bench/main.js', rest)
   if (task === 'start') return become('dist/apps/cli/main.js', ['start', ...rest])
   return become('dist/apps/cli/main.js', rest)
 }

@@ -13,8 +13,9 @@ import type { AdapterChoice } from '../engine/platform.ts'
 import { compareRow } from './peers/compare.ts'
 import { installPeers } from './peers/packages.ts'
 import { EngineProcess } from './peers/process.ts'
-import { rows } from './peers/rows.ts'
-import { heading, line } from './peers/table.ts'
+import { rows, stepSpec } from './peers/rows.ts'
+import { type ColdStart, coldLine, heading, line } from './peers/table.ts'
+import type { First } from './peers/worker.ts'
 
 const { values } = parseArgs({
   options: {
@@ -25,6 +26,7 @@ const { values } = parseArgs({
   },
 })
 const adapter = (values.adapter ?? process.env['ATROUS_ADAPTER']) as AdapterChoice | undefined
+const coldTitle = 'cold start to the end of the first ResNet-18 training step, no shader cache'
 const folder = await installPeers()
 const engines = (['atrous', 'tfjs', 'jax', 'ort'] as const).map(
   (engine) => new EngineProcess({ engine, adapter, folder }),
@@ -42,5 +44,21 @@ for (const row of rows.filter((r) => r.name.includes(values.only))) {
   results.push(result)
   console.log(line(result))
 }
-if (values.json) writeFileSync(values.json, JSON.stringify(results, undefined, 1))
 for (const e of engines) e.close()
+
+const cold: ColdStart[] = []
+if (coldTitle.includes(values.only)) {
+  console.log(`\n${coldTitle} (target 5 s, 200 dispatches)`)
+  for (const { settings } of engines) {
+    const { engine } = settings
+    const fresh = new EngineProcess({ ...settings, env: { MESA_SHADER_CACHE_DISABLE: 'true' } })
+    const found = await fresh.ask<First>({ do: 'first', spec: stepSpec }, 600).then(
+      (first) => ({ engine, first }),
+      (error: Error) => ({ engine, problem: error.message }),
+    )
+    fresh.close()
+    cold.push(found)
+    console.log(coldLine(found))
+  }
+}
+if (values.json) writeFileSync(values.json, JSON.stringify({ rows: results, cold }, undefined, 1))

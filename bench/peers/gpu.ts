@@ -30,7 +30,6 @@ function shimmed(adapter: GPUAdapter): GPUAdapter {
     const device = await request({ ...descriptor, requiredFeatures })
     nodePlatform.opened(device)
     copyShared(device.queue)
-    countPipelines(device)
     return device
   }
   return adapter
@@ -54,25 +53,22 @@ function copyShared(queue: GPUQueue): void {
   }
 }
 
-function countPipelines(device: GPUDevice): void {
-  const now = device.createComputePipeline.bind(device)
-  const later = device.createComputePipelineAsync.bind(device)
-  device.createComputePipeline = (descriptor) => {
-    counts.pipelines++
-    return now(descriptor)
-  }
-  device.createComputePipelineAsync = (descriptor) => {
-    counts.pipelines++
-    return later(descriptor)
-  }
-}
-
-/** Counts the dispatches of every device from now on. */
-export function countDispatches(): void {
-  const { prototype } = GPUComputePassEncoder
-  const { dispatchWorkgroups } = prototype
-  prototype.dispatchWorkgroups = function (this: GPUComputePassEncoder, ...grid) {
+/** Counts what every device is asked for from now on. */
+export function countCalls(): void {
+  const pass = GPUComputePassEncoder.prototype
+  const { dispatchWorkgroups } = pass
+  pass.dispatchWorkgroups = function (this: GPUComputePassEncoder, ...grid) {
     counts.dispatches++
     return dispatchWorkgroups.apply(this, grid)
+  }
+  const device = GPUDevice.prototype
+  const { createComputePipeline, createComputePipelineAsync } = device
+  device.createComputePipeline = function (this: GPUDevice, descriptor) {
+    counts.pipelines++
+    return createComputePipeline.call(this, descriptor)
+  }
+  device.createComputePipelineAsync = function (this: GPUDevice, descriptor) {
+    counts.pipelines++
+    return createComputePipelineAsync.call(this, descriptor)
   }
 }

@@ -1,6 +1,7 @@
 // The comparison as text.
 
 import { isMeasured, type RowResult } from './compare.ts'
+import type { First } from './worker.ts'
 
 const engines = ['atrous', 'tfjs', 'jax', 'ort'] as const
 
@@ -31,4 +32,20 @@ export function line({ row, engines: results, ratio }: RowResult): string {
     isMeasured(r) ? [] : [`    ${r.engine}: ${r.problem.slice(0, 160)}`],
   )
   return [first, ...problems].join('\n')
+}
+
+export interface ColdStart {
+  readonly engine: string
+  readonly first?: First
+  readonly problem?: string
+}
+
+export function coldLine({ engine, first, problem }: ColdStart): string {
+  const name = `    ${engine.padEnd(8)}`
+  if (!first) return `${name} ${problem}`
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`.padStart(7)
+  return (
+    `${name} ${seconds(first.wall)}, ${seconds(first.processor)} of processors, ` +
+    `${first.pipelines} pipelines, ${first.dispatches} dispatches a step`
+  )
 }

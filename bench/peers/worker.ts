@@ -3,7 +3,7 @@
 import type { AdapterChoice } from '../../engine/platform.ts'
 import { driverTime, threads } from './driver-time.ts'
 import type { Engine, Prepared, Values } from './engine.ts'
-import { countDispatches, counts, installGpu } from './gpu.ts'
+import { countCalls, counts, installGpu } from './gpu.ts'
 import { openJax } from './jax.ts'
 import { openOrt } from './ort.ts'
 import { openOurs } from './ours.ts'
@@ -19,6 +19,8 @@ export type Task =
       readonly folder: string
     }
   | { readonly do: 'prepare'; readonly spec: Spec }
+  /** A first run, in a process that has done nothing else. */
+  | { readonly do: 'first'; readonly spec: Spec }
   | { readonly do: 'time'; readonly runs: number }
   | { readonly do: 'free' }
 
@@ -37,6 +39,14 @@ export interface Ready {
   readonly dispatches: number
   /** Made for the first run. */
   readonly pipelines: number
+}
+export interface First {
+  /** Milliseconds since the process began, and those that its threads were on a processor. */
+  readonly wall: number
+  readonly processor: number
+  readonly pipelines: number
+  /** Of the second run. */
+  readonly dispatches: number
 }
 /** Milliseconds of one run. */
 export interface Timing {
@@ -67,6 +77,8 @@ async function work(task: Task): Promise<unknown> {
       return open(task)
     case 'prepare':
       return prepare(task.spec)
+    case 'first':
+      return first(task.spec)
     case 'time':
       return time(prepared!, task.runs)
     case 'free':
@@ -82,7 +94,7 @@ async function open({
   folder,
 }: Extract<Task, { do: 'open' }>): Promise<Opened> {
   installGpu(adapter)
-  countDispatches()
+  countCalls()
   const openers = {
     atrous: () => openOurs(adapter),
     tfjs: () => openTfjs(folder),
@@ -112,6 +124,19 @@ async function prepare(spec: Spec): Promise<Ready> {
   const { wall: second } = await time(prepared, 1)
   if (problem) throw new Error(problem)
   return { results, first, second, dispatches: counts.dispatches - dispatches, pipelines: made }
+}
+
+async function first(spec: Spec): Promise<First> {
+  const { run, done } = await engine.prepare(spec)
+  await run()
+  await done()
+  const wall = performance.now()
+  const { user, system } = process.cpuUsage()
+  const { pipelines, dispatches } = counts
+  await run()
+  await done()
+  const processor = (user + system) / 1000
+  return { wall, processor, pipelines, dispatches: counts.dispatches - dispatches }
 }
 
 async function time({ run, done }: Prepared, runs: number): Promise<Timing> {
