@@ -79,14 +79,16 @@ const oddWeightTiles: WeightTile[] = [
   { schedule: 'registers', cols: 3, lanes: 8, subgroup: 0, splits: 5 },
 ]
 
-/** Each tile that some machine is offered, and the machine. */
+/** Each tile that this machine is offered and what the others take, with the machine. (test/conv-configurations.test.ts has all
+ * of the others.) */
 function offered<T extends Tile | WeightTile>(
   odd: readonly T[],
   candidates: (caps: Caps) => readonly T[],
 ): { tile: T; machine: Caps }[] {
   const all = [
     ...odd.map((tile) => ({ tile, machine: caps })),
-    ...machines.flatMap((machine) => candidates(machine).map((tile) => ({ tile, machine }))),
+    ...candidates(caps).map((tile) => ({ tile, machine: caps })),
+    ...machines.map((machine) => ({ tile: candidates(machine)[0], machine })),
   ]
   const key = (o: (typeof all)[number]) =>
     `${tileName(o.tile)} ${o.machine.maxWorkgroupsPerDimension}`

@@ -1,14 +1,17 @@
 // Which schedule and tile compute a convolution: for a problem on a machine, all that are sensible, and which of
 // them is taken where nothing was measured. Pure functions.
 
-import type { Geometry } from './conv-index.ts'
+import { blockFor, blocksIn, blocksOn } from './conv-blocks.ts'
+import { convDefaults } from './conv-defaults.ts'
+import { type Geometry, pixelsOf } from './conv-index.ts'
 import { subgroupFits } from './conv-subgroup.ts'
 import { type Block, tileFits } from './conv-tile.ts'
 import type { WeightRegisters } from './conv-weight.ts'
 import type { WeightBlock } from './conv-weight-tile.ts'
 import type { Caps } from './kernel.ts'
 
-/** A forward tile: pixels × vec4s of channels per invocation, and invocations. */
+/** A forward tile: pixels × vec4s of channels per invocation, and invocations; of a block, how many strips its taps and
+ * channels are cut into. */
 export type Tile =
   | {
       readonly schedule: 'direct' | 'subgroup'
@@ -16,7 +19,7 @@ export type Tile =
       readonly cols: number
       readonly lanes: number
     }
-  | ({ readonly schedule: 'tile' } & Block)
+  | ({ readonly schedule: 'tile'; readonly splits: number } & Block)
 
 /** A weight gradient's tile, and how many strips the pixels are cut into. */
 export type WeightTile = { readonly splits: number } & (
@@ -36,41 +39,24 @@ export function tileName(tile: Tile | WeightTile): string {
 
 const software = (caps: Caps) => caps.kind === 'lavapipe' || caps.kind === 'swiftshader'
 
-/** vec4s of output channels per invocation: 1, 2 or 4, the most that wastes no more than fewer would. */
-function colsFor(cout: number): 1 | 2 | 4 {
+/** vec4s of output channels per invocation: 1, 2 or 4, the most that computes little more than fewer would. */
+function colsFor(cout: number, idle = 1): 1 | 2 | 4 {
   const quads = Math.ceil(cout / 4)
   if (quads === 1) return 1
-  return 4 * Math.ceil(quads / 4) === 2 * Math.ceil(quads / 2) ? 4 : 2
+  return 4 * Math.ceil(quads / 4) <= idle * 2 * Math.ceil(quads / 2) ? 4 : 2
 }
 
-/** On software drivers, rows × cols by `colsFor`. More than 12 sums leave the registers of AVX-512, more than 8
- * those of SwiftShader. */
-const SOFTWARE = {
-  lavapipe: { 1: [4, 1], 2: [4, 2], 4: [3, 4] },
-  swiftshader: { 1: [4, 1], 2: [4, 2], 4: [4, 2] },
-} as const
+/** Workgroups that keep a GPU busy. */
+const ENOUGH = { discrete: 264, integrated: 48, unknown: 128 }
+const enoughOn = ({ kind }: Caps) =>
+  kind === 'lavapipe' || kind === 'swiftshader' ? 4 : ENOUGH[kind]
 
-const block = (rows: number, cols: number, across: number, lanes: number) => ({
-  schedule: 'tile' as const,
-  rows,
-  cols,
-  lanes,
-  across,
-  depth: 16,
-})
-
-/** On GPUs: the smallest block that covers the output channels, down to half of one. 48, 96, … channels have their own
- * width (FRRN's), as 64 wide tiles would waste a quarter. */
-const NARROW = block(4, 1, 4, 64) // 64 pixels × 16 channels
-const MIDDLE = block(8, 2, 4, 64) // 128 × 32
-const WIDE = block(8, 2, 8, 64) // 64 × 64
-const FORTY8 = block(8, 2, 6, 96) // 128 × 48
-const BLOCKS = [NARROW, MIDDLE, WIDE, FORTY8]
-
-function blockFor(cout: number): { readonly schedule: 'tile' } & Block {
-  if (cout <= 16) return NARROW
-  if (cout <= 32) return MIDDLE
-  return Math.ceil(cout / 48) * 48 < Math.ceil(cout / 64) * 64 ? FORTY8 : WIDE
+/** A block whose K is cut so that there are enough workgroups, where that leaves each at least 8 K blocks. */
+function strips(g: Geometry, block: Block, caps: Caps): Tile {
+  const tiles = blocksIn(block, pixelsOf(g), g.cout) * g.divY * g.divX
+  const steps = (g.kh * g.kw * Math.ceil(g.cin / block.depth)) / (g.divY * g.divX)
+  const most = Math.min(enoughOn(caps) / tiles, steps / 8, 16)
+  return { schedule: 'tile', ...block, splits: g.batch > 1 ? 1 : Math.max(1, Math.floor(most)) }
 }
 
 const direct = (rows: number, cols: number, lanes: number): Tile => ({
@@ -99,29 +85,34 @@ export function forwardCandidates(g: Geometry, caps: Caps): readonly Tile[] {
     [4, 2],
     [2, 4],
     [3, 4],
+    [6, 4],
+    [3, 8],
   ]
   const quads = Math.ceil(g.cout / 4)
   const all = [
     defaultForward(g, caps),
     ...shapes.flatMap(([r, c]) =>
-      c <= quads || c === 1 ? [direct(r, c, lanes), broadcast(r, c, lanes)] : [],
+      c > 1 && c > quads
+        ? []
+        : [...(r * c > 8 ? [] : [direct(r, c, lanes)]), broadcast(r, c, lanes)],
     ),
-    ...(software(caps) ? [] : BLOCKS),
+    ...(software(caps) ? [] : blocksOn(caps).map((b) => strips(g, b, caps))),
   ]
   return distinct(all.filter((tile) => fits(g, tile, caps)))
 }
 
 /** What is taken where nothing was measured. */
 export function defaultForward(g: Geometry, caps: Caps): Tile {
-  const cols = colsFor(g.cout)
-  const narrow = cols === 1 ? 1 : 2
-  if (caps.kind === 'lavapipe' || caps.kind === 'swiftshader') {
-    const [rows, columns] = SOFTWARE[caps.kind][cols]
-    const tile = broadcast(rows, columns, 8)
-    return fits(g, tile, caps) ? tile : direct(4, narrow, 8)
+  const { registers, lanes, idle } = convDefaults[caps.kind]
+  const cols = colsFor(g.cout, idle)
+  const plain = direct(4, cols === 1 ? 1 : 2, lanes)
+  if (software(caps)) {
+    const tile = broadcast(...registers[cols], lanes)
+    return fits(g, tile, caps) ? tile : plain
   }
-  const tile = blockFor(g.cout)
-  return g.cin >= 8 && fits(g, tile, caps) ? tile : direct(4, narrow, 64)
+  const best = blockFor(blocksOn(caps), pixelsOf(g), g.cout, enoughOn(caps))
+  const tile = best && strips(g, best, caps)
+  return tile && g.cin >= 8 && fits(g, tile, caps) ? tile : plain
 }
 
 /** What is taken: the tile that was measured to be the fastest, where one was and it can run here; else the default. */
@@ -140,10 +131,6 @@ const measured = <T extends Tile | WeightTile>(
 ): T | undefined =>
   name === undefined ? undefined : candidates().find((tile) => tileName(tile) === name)
 
-/** Workgroups that keep a machine busy, and pixels that are worth a strip of their own. */
-const FEW = { groups: 32, pixels: 128 }
-const MANY = { groups: 1024, pixels: 64 }
-
 /** Weights that one workgroup sums, as quads of channels and vec4s of outputs. */
 export const extent = (tile: WeightTile) =>
   tile.schedule === 'tile'
@@ -156,7 +143,7 @@ function split(g: Geometry, tile: WeightTile, caps: Caps): WeightTile {
   const { quads, columns } = extent(tile)
   const rows = Math.ceil((g.kh * g.kw * Math.ceil(g.cin / 4)) / quads)
   const tiles = rows * Math.ceil(g.cout / (4 * columns))
-  const want = software(caps) ? FEW : MANY
+  const want = convDefaults[caps.kind].strips
   const pixels = g.n * g.oh * g.ow
   const splits = Math.min(Math.ceil(want.groups / tiles), Math.ceil(pixels / want.pixels))
   return { ...tile, splits: Math.max(1, splits) }
@@ -171,11 +158,11 @@ const registers = (cols: number, lanes: number, subgroup: number): WeightTile =>
   splits: 1,
 })
 
-// 64 × 64, 128 × 48, 128 × 32 or 64 × 16 weights, as in the forward pass; 4 to 8 KiB.
-const weightBlock = ({ rows, ...rest }: (typeof BLOCKS)[number]): WeightTile => ({
+/** The same blocks, over rows of weights in place of pixels and pixels in place of channels. */
+const weightBlock = ({ rows, ...rest }: Block): WeightTile => ({
+  schedule: 'tile',
   ...rest,
   rows: rows / 4,
-  depth: 8,
   splits: 1,
 })
 
@@ -187,16 +174,16 @@ export function weightCandidates(g: Geometry, caps: Caps): readonly WeightTile[]
   const sizes = software(caps) && passing(caps) ? [0, passing(caps)] : [0]
   const all = [
     ...columns.flatMap((c) => sizes.map((s) => registers(c, lanes, s))),
-    ...(software(caps) ? [] : BLOCKS.map(weightBlock)),
+    ...(software(caps) ? [] : blocksOn(caps).map(weightBlock)),
   ]
   return distinct([defaultWeight(g, caps), ...all.map((tile) => split(g, tile, caps))])
 }
 
 /** What is taken where nothing was measured. */
 export function defaultWeight(g: Geometry, caps: Caps): WeightTile {
-  const tile = software(caps)
-    ? registers(colsFor(g.cout), 8, passing(caps))
-    : weightBlock(blockFor(g.cout) as (typeof BLOCKS)[number])
+  const rows = g.kh * g.kw * 4 * Math.ceil(g.cin / 4)
+  const best = software(caps) ? undefined : blockFor(blocksOn(caps), rows, g.cout, 1)
+  const tile = best ? weightBlock(best) : registers(colsFor(g.cout), 8, passing(caps))
   return split(g, tile, caps)
 }
 

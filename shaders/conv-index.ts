@@ -122,6 +122,27 @@ fn at(q: Pixel, z: u32) -> u32 { return (q.n * p.oh + outputY(q, z)) * p.ow + ou
 fn at(q: Pixel, z: u32) -> u32 { return (q.n * p.oh + q.gy) * p.ow + q.gx; }`
 }`
 
+/** How far tap number `k` of an axis shifts, as `t`, in phase `phase`. */
+const shift = (divided: boolean, axis: 'Y' | 'X', k: string, t: string, phase: string) =>
+  divided
+    ? `let ${t} = (i32(${phase}) + i32(${k}) * p.step${axis} + p.off${axis}) / p.div${axis};`
+    : `let ${t} = i32(${k}) * p.step${axis} + p.off${axis};`
+const PHASE = { Y: 'z / u32(p.divX)', X: 'z % u32(p.divX)' }
+
+const misses = (axis: 'Y' | 'X', k: string) =>
+  `(i32(${PHASE[axis]}) + i32(${k}) * p.step${axis} + p.off${axis}) % p.div${axis} != 0`
+
+/** `hits(z, ky, kx)`: whether phase z sees a tap. */
+export const tapHits = /* wgsl */ `
+fn hits(z: u32, ky: u32, kx: u32) -> bool { return !(${misses('Y', 'ky')} || ${misses('X', 'kx')}); }`
+
+const rowOf = (i: number) =>
+  `let iy${i} = u32(inputY(pixel${i}) + ty); let vy${i} = iy${i} < p.h && pixel${i}.live; let row${i} = (pixel${i}.n * p.h + iy${i}) * p.w;`
+const whereOf = (i: number, cin: string) => ({
+  valid: `vy${i} && ix${i} < p.w`,
+  base: `xBase + select(0u, (row${i} + ix${i}) * ${cin}, v${i})`,
+})
+
 /** The two loops over taps. Inside, for row i of the register tile, `b{i}` is where pixel{i} begins in x, in elements
  * over `unit`, and `v{i}` says whether it is inside; `tap` counts the taps. */
 export function overTaps(spec: {
@@ -131,21 +152,25 @@ export function overTaps(spec: {
   readonly body: string
 }): string {
   const { rows, divided, vecIn, body } = spec
-  const shift = (axis: 'Y' | 'X', k: string, t: string, phase: string) =>
-    divided
-      ? `let far${axis} = i32(${phase}) + i32(${k}) * p.step${axis} + p.off${axis};
-  if (far${axis} % p.div${axis} != 0) { continue; }
-  let ${t} = far${axis} / p.div${axis};`
-      : `let ${t} = i32(${k}) * p.step${axis} + p.off${axis};`
   const cin = vecIn ? '(p.cin >> 2u)' : 'p.cin'
+  const skip = (axis: 'Y' | 'X', k: string) =>
+    divided ? `if (${misses(axis, k)}) { continue; }` : ''
   return /* wgsl */ `
   for (var ky = 0u; ky < p.kh; ky++) {
-  ${shift('Y', 'ky', 'ty', 'z / u32(p.divX)')}
-  ${times(rows, (i) => `let iy${i} = u32(inputY(pixel${i}) + ty); let vy${i} = iy${i} < p.h && pixel${i}.live; let row${i} = (pixel${i}.n * p.h + iy${i}) * p.w;`)}
+  ${skip('Y', 'ky')}
+  ${shift(divided, 'Y', 'ky', 'ty', PHASE.Y)}
+  ${times(rows, (i) => rowOf(i))}
   for (var kx = 0u; kx < p.kw; kx++) {
-  ${shift('X', 'kx', 'tx', 'z % u32(p.divX)')}
+  ${skip('X', 'kx')}
+  ${shift(divided, 'X', 'kx', 'tx', PHASE.X)}
   let tap = ky * p.kw + kx;
-  ${times(rows, (i) => `let ix${i} = u32(inputX(pixel${i}) + tx); let v${i} = vy${i} && ix${i} < p.w; let b${i} = xBase + select(0u, (row${i} + ix${i}) * ${cin}, v${i});`)}
+  ${times(rows, (i) => `let ix${i} = u32(inputX(pixel${i}) + tx); let v${i} = ${whereOf(i, cin).valid}; let b${i} = ${whereOf(i, cin).base};`)}
   ${body}
   } }`
 }
+
+/** The same for one tap (ky, kx), which the phase sees, into variables b{i} and v{i}; x in vec4s. */
+export const oneTap = (rows: number, divided: boolean) => /* wgsl */ `
+  ${shift(divided, 'Y', 'ky', 'ty', PHASE.Y)}
+  ${shift(divided, 'X', 'kx', 'tx', PHASE.X)}
+  ${times(rows, (i) => `{ ${rowOf(i)} let ix${i} = u32(inputX(pixel${i}) + tx); v${i} = ${whereOf(i, '(p.cin >> 2u)').valid}; b${i} = ${whereOf(i, '(p.cin >> 2u)').base}; }`)}`

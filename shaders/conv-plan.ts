@@ -4,8 +4,10 @@ import { chosenForward, chosenWeight, extent, type Tile, type WeightTile } from 
 import { convDirect } from './conv-direct.ts'
 import type { ForwardSpec } from './conv-frame.ts'
 import { type Geometry, paramsOf, pixelsOf } from './conv-index.ts'
+import { splitSum } from './conv-split.ts'
+import { joinTallies, thenMoments } from './conv-statistics.ts'
 import { convSubgroup } from './conv-subgroup.ts'
-import { convTile } from './conv-tile.ts'
+import { type Block, convTile } from './conv-tile.ts'
 import { convWeightGrad, sumParts, weightGradSlots } from './conv-weight.ts'
 import { convWeightTile } from './conv-weight-tile.ts'
 import {
@@ -13,10 +15,13 @@ import {
   type Caps,
   type Dispatch,
   gridFor,
+  identityTail,
   input,
   type Kernel,
   output,
   type Recipe,
+  type Slot,
+  scratch,
   type Tail,
   words,
 } from './kernel.ts'
@@ -36,6 +41,8 @@ export interface ForwardProblem extends Geometry {
   readonly wAccess: Access
   readonly yAccess: Access
   readonly tail: Tail
+  /** Mean and variance of each channel of the tail's single output as two more outputs; it is [n, oh, ow, cout]. */
+  readonly statistics?: boolean
 }
 
 export interface WeightGradProblem extends Geometry {
@@ -55,11 +62,14 @@ function forwardWith(problem: ForwardProblem, tile: Tile, caps: Caps): Choice {
     throw new Error('a divided convolution has mul = 1 and no batch')
   const { rows, cols, lanes } = tile
   const { wAccess, yAccess, tail } = problem
+  const split = stripsOf(problem, tile)
   const spec: ForwardSpec = {
     divided,
     vecIn: cin % 4 === 0,
     vecOut: cout % 4 === 0,
     ...{ rows, cols, lanes, x: xOf(problem), wAccess, yAccess, tail },
+    split: split.count > 1,
+    ...(problem.statistics && { statistics: true }),
   }
   const across = tile.schedule === 'tile' ? tile.across : 1
   const columnTiles = Math.ceil(cout / (4 * cols * across))
@@ -67,9 +77,17 @@ function forwardWith(problem: ForwardProblem, tile: Tile, caps: Caps): Choice {
   const [x, y] = gridFor(blocks * columnTiles, 1, caps.maxWorkgroupsPerDimension)
   return {
     kernel: kernelOf(spec, tile, caps),
-    params: paramsOf(problem, columnTiles),
-    grid: [x, y, divided ? divY * divX : batch],
+    params: paramsOf(problem, columnTiles, split.strip),
+    grid: [x, y, (divided ? divY * divX : batch) * split.count],
   }
+}
+
+/** K blocks in a strip, and the strips. */
+function stripsOf({ kh, kw, cin }: Geometry, tile: Tile): { strip: number; count: number } {
+  if (tile.schedule !== 'tile' || tile.splits === 1) return { strip: 0, count: 1 }
+  const steps = kh * kw * Math.ceil(cin / tile.depth)
+  const strip = Math.ceil(steps / tile.splits)
+  return { strip, count: Math.ceil(steps / strip) }
 }
 
 const xOf = ({ x, xAccess }: ForwardProblem | WeightGradProblem): Load =>
@@ -80,6 +98,12 @@ function kernelOf(spec: ForwardSpec, tile: Tile, caps: Caps): Kernel {
   return tile.schedule === 'subgroup' ? convSubgroup(spec, caps.subgroupSize) : convDirect(spec)
 }
 
+/** The block of a kernel that can tally what it stores. */
+function tallying({ cout, divY, divX, batch }: Geometry, tile: Tile): Block | undefined {
+  const whole = cout % 4 === 0 && divY * divX * batch === 1
+  return whole && tile.schedule === 'tile' && tile.splits === 1 ? tile : undefined
+}
+
 /** How a convolution, its input gradient or a matrix product is computed: inputs what x is read from, w, the tail's
  * operands; outputs those of the tail. `tile` is one of its `forwardCandidates`. */
 export function forwardRecipe(
@@ -87,14 +111,42 @@ export function forwardRecipe(
   caps: Caps,
   tile: Tile = chosenForward(problem, caps),
 ): Recipe {
-  const { kernel, params, grid } = forwardWith(problem, tile, caps)
   const { operands, outputs } = problem.tail
   const before = xOf(problem).operands.length + 1
-  const inputs = Array.from({ length: before + operands.length }, (_, i) => input(i))
-  const buffers = [...inputs, ...outputs.map((_, i) => output(i))]
+  const inputs = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => input(from + i))
+  const ending = [...inputs(before, operands.length), ...outputs.map((_, i) => output(i))]
+  const run = (some: ForwardProblem, end: readonly Slot[]) => {
+    const { kernel, params, grid } = forwardWith(some, tile, caps)
+    const buffers = [...inputs(0, before), ...end]
+    return slabs({ kernel, buffers, params: words(...params), grid }, caps)
+  }
+  const { count } = stripsOf(problem, tile)
+  const { n, oh, ow, cout, tail, yAccess, yStart, statistics } = problem
+  const block = statistics && tallying(problem, tile)
+  if (block) {
+    const size = (block.rows * block.lanes) / block.across
+    const pixels = n * oh * ow
+    const blocks = { blocks: Math.ceil(pixels / size), size, pixels, quads: cout / 4 }
+    const rest = joinTallies(blocks, 0, outputs.length)
+    const first = run(problem, [...ending, scratch(0), scratch(1)])
+    return { scratch: rest.scratch, dispatches: [...first, ...rest.dispatches] }
+  }
+  if (statistics) {
+    const elem = outputs[0] === 'f16' ? 'f16' : 'f32'
+    const plain = forwardRecipe({ ...problem, statistics: false }, caps, tile)
+    return thenMoments(plain, { rows: n * oh * ow, channels: cout, elem }, caps)
+  }
+  if (count === 1) return { scratch: [], dispatches: run(problem, ending) }
+  const size = n * oh * ow * cout
+  const raw = { tail: identityTail, yAccess: 'read_write', yStart: 0, yBatch: size } as const
+  const sum = splitSum(tail, yAccess, { pixels: n * oh * ow, cout, strips: count, yStart })
   return {
-    scratch: [],
-    dispatches: slabs({ kernel, buffers, params: words(...params), grid }, caps),
+    scratch: [4 * size * count],
+    dispatches: [
+      ...run({ ...problem, ...raw }, [scratch(0)]),
+      { ...sum, buffers: [scratch(0), ...ending] },
+    ],
   }
 }
 

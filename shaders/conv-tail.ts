@@ -21,7 +21,7 @@ export interface Ending {
   /** The pasted tail, which may need functions of math.ts. */
   readonly work: string
   /** Declarations and `finish(base, pixel, column, value)`: column counts vec4s and is inside of y,
-   * base is y's first element. */
+   * base is y's first element. Gives the first of what it stores, before rounding. */
   readonly functions: string
   /** Names the tail with the types and accesses that it is bound with. */
   readonly key: string
@@ -37,15 +37,17 @@ export function ending(tail: Tail, vecOut: boolean, yAccess: Access, slot: numbe
   const half = [...operands.map((o) => o.elem), ...outputs].includes('f16')
   const values = operands.map((_, k) => `v${k}`)
   const { code, results } = tail.emit('value', values)
+  const returned = `vec4<${register(outputs[0])}>`
   const functions = /* wgsl */ `
 ${operands.map((o, k) => declare(slot + k, `t${k}`, o.access, o.elem, vecOut && o.mode !== 'scalar')).join('\n')}
 ${outputs.map((e, k) => declare(slot + operands.length + k, `y${k}`, yAccess, e, vecOut)).join('\n')}
-fn finish(base: u32, pixel: u32, column: u32, value: vec4f) {
+fn finish(base: u32, pixel: u32, column: u32, value: vec4f) -> ${returned} {
   let o = 4u * column;
   let e = base + pixel * p.cout + o;
   ${operands.map((o, k) => `let v${k} = ${load(o, `t${k}`, vecOut)};`).join('\n  ')}
   ${code}
   ${results.map((r, k) => store(`y${k}`, outputs[k], r, k, vecOut)).join('\n  ')}
+  return ${results[0]};
 }`
   const mark = (o: Operand) => `${o.elem}${o.mode[0]}${o.mode[1]}${o.access === 'read' ? 'r' : 'w'}`
   return {

@@ -2,24 +2,27 @@
 // mathematics.)
 //
 //   A workgroup makes BM pixels × BN vec4s of channels: across × down invocations, each rows × cols.
-//   K step: depth channels of one tap.
+//   K block: depth channels of one tap; blocks are numbered tap after tap. Number b lies in half b mod 2 of
 //     xs[k][m]   x of pixel m at channel c + k, k-major, so that a fragment of four pixels is one vec4
 //     ws[k][n]   w[tap, c + k, column + n]
 //   row i of invocation (X, Y):    pixel  4·(Y + down·⌊i/4⌋) + i mod 4        column j:  X + across·j
 //
-// Each K step is loaded once per workgroup and read from workgroup memory down or across times. A loader unit is four
-// pixels at four channels: four vec4s from x, transposed in registers, four vec4s to `xs`. An invocation's units
-// are the same pixels in every K step, so that where they read is worked out once per tap. Rows of `xs` are one vec4
-// longer than the tile: neighbouring lanes hold neighbouring channels, four rows apart, and would meet in the same banks.
-// Interleaving rows in fours and columns by `across` makes the lanes' reads neighbours as well.
+//   turn b:   registers ← block b      multiply block b − 1      half b mod 2 ← registers      barrier
 //
-// 8×8 sums are the least that balances multiply-adds with reads of workgroup memory on NVIDIA (128 bytes a clock);
-// 64 pixels × 64 channels with 64 invocations need 8.5 KiB and fit the default limits.
+// so that the loads of a block are under way while the block before is multiplied, and one barrier a block is enough: whoever
+// writes a half has passed the barrier after which nobody reads what was in it. Each element is loaded once per workgroup and
+// read down or across times. A loader unit is four pixels at four channels: four vec4s from x, transposed in registers, four
+// vec4s to `xs`. An invocation's units are the same pixels in every block, so that where they read is worked out
+// once per tap. Rows of `xs` are one vec4 longer than the tile: neighbouring lanes hold neighbouring channels, four rows apart,
+// and would meet in the same banks. Interleaving rows in fours and columns by `across` makes the lanes' reads neighbours too.
+//
+// 8×8 sums are the least that balances multiply-adds with reads of workgroup memory on NVIDIA (128 bytes a clock).
 // Channels past cin are loaded as zeros on both sides, so sums have the order and the bits of `direct`, but for the
-// sign of a zero. After the block tiling of S. Boehm's "How to optimize a CUDA matmul kernel" and tfjs's conv2d_mm.
+// sign of a zero; only where K is split are there partial sums (conv-split.ts). After the block tiling and the double
+// buffering of S. Boehm's "How to optimize a CUDA matmul kernel" and tfjs's conv2d_mm.
 
 import { columnAt, type ForwardSpec, frame, storeSums, weight, xOf } from './conv-frame.ts'
-import { overTaps, times } from './conv-index.ts'
+import { oneTap, tapHits, times } from './conv-index.ts'
 import type { Loader } from './conv-load.ts'
 import type { Kernel } from './kernel.ts'
 
@@ -30,13 +33,18 @@ export interface Block {
   readonly lanes: number
   /** Invocations along the channels. */
   readonly across: number
-  /** Channels in one K step. */
+  /** Channels in one K block. */
   readonly depth: number
 }
 
+/** vec4s in one half of `xs` and of `ws`. */
+const halves = ({ rows, cols, lanes, across, depth }: Block) => ({
+  xs: depth * ((lanes / across) * (rows / 4) + 1),
+  ws: depth * across * cols,
+})
+
 /** Bytes of workgroup memory that a block takes. */
-export const tileBytes = ({ rows, cols, lanes, across, depth }: Block) =>
-  16 * depth * ((lanes / across) * (rows / 4) + 1 + across * cols)
+export const tileBytes = (block: Block) => 2 * 16 * (halves(block).xs + halves(block).ws)
 
 /** Whether `convTile` can compute a convolution over cin channels with this block, within these limits. */
 export const tileFits = (cin: number, block: Block, storage: number, invocations: number) =>
@@ -44,59 +52,104 @@ export const tileFits = (cin: number, block: Block, storage: number, invocations
 
 /** Bindings as `convDirect`. Needs vecIn. */
 export function convTile(spec: ForwardSpec, block: Block): Kernel {
-  const { divided, vecOut } = spec
-  const x = xOf(spec)
+  const { divided, vecOut, split } = spec
   const { rows, cols, lanes, across, depth } = block
   const down = lanes / across
   const pixelQuads = (down * rows) / 4
   const channelQuads = depth / 4
-  const units = pixelQuads * channelQuads
-  const turns = Math.ceil(units / lanes)
   const width = across * cols
+  const { xs, ws } = halves(block)
+  const xLoads = turnsOf(pixelQuads * channelQuads, lanes)
+  const wLoads = turnsOf(depth * width, lanes)
+  const x = xOf(spec)
   return frame(spec, {
     name: `tile/${rows}x${cols}x${lanes}/${across}x${depth}`,
     pixels: 4 * pixelQuads,
     quads: width,
+    band: 8,
     globals: /* wgsl */ `
-var<workgroup> xs: array<vec4f, ${depth * (pixelQuads + 1)}>;
-var<workgroup> ws: array<vec4f, ${depth * width}>;`,
+var<workgroup> xs: array<vec4f, ${2 * xs}>;
+var<workgroup> ws: array<vec4f, ${2 * ws}>;
+${divided ? tapHits : ''}`,
     body: /* wgsl */ `
   let laneX = lane % ${across}u;
   let laneY = lane / ${across}u;
-  ${times(turns, (t) => unit(t, lanes, channelQuads, 4 * pixelQuads))}
-  ${times(rows, (i) => times(cols, (j) => `var a${i}_${j} = vec4f();`))}
-  ${overTaps({
-    rows: 4 * turns,
-    divided,
-    vecIn: true,
-    body: /* wgsl */ `
-  let wTap = wBase + tap * p.cin * wStep + ${columnAt(vecOut, 'column')};
-  for (var c = 0u; c < p.cin; c += ${depth}u) {
-    ${times(turns, (t) => loadX(x, t, units, pixelQuads + 1, turns * lanes > units))}
-    for (var e = lane; e < ${depth * width}u; e += ${lanes}u) {
-      let k = c + e / ${width}u;
-      let source = wTap + k * wStep + ${columnAt(vecOut, `e % ${width}u`)};
-      ws[e] = select(vec4f(), ${weight(vecOut, 'source', 0)}, k < p.cin);
-    }
-    workgroupBarrier();
-    for (var k = 0u; k < ${depth}u; k++) {
-      ${times(rows / 4, (q) => `let u${q} = xs[k * ${pixelQuads + 1}u + laneY + ${q * down}u];`)}
-      ${times(cols, (j) => `let w${j} = ws[k * ${width}u + laneX + ${j * across}u];`)}
-      ${times(rows, (i) => times(cols, (j) => `a${i}_${j} = fma(vec4f(u${i >> 2}.${'xyzw'[i & 3]}), w${j}, a${i}_${j});`))}
-    }
-    workgroupBarrier();
-  }`,
+  ${times(xLoads.turns, (t) => unit(t, lanes, channelQuads, 4 * pixelQuads))}
+  ${times(xLoads.turns, (t) => times(4, (i) => `var b${4 * t + i} = 0u; var v${4 * t + i} = false; var r${t}_${i} = vec4f();`))}
+  ${times(wLoads.turns, (t) => {
+    const e = `(lane + ${t * lanes}u)`
+    return `let wk${t} = ${e} / ${width}u; let wn${t} = ${columnAt(vecOut, `(column + ${e} % ${width}u)`)}; var q${t} = vec4f();`
   })}
+  ${times(rows, (i) => times(cols, (j) => `var a${i}_${j} = vec4f();`))}
+  let steps = (p.cin + ${depth - 1}u) / ${depth}u;
+  let taps = p.kh * p.kw;
+  ${split ? 'var number = part * p.strip; let end = min(number + p.strip, taps * steps);' : 'var number = 0u; let end = taps * steps;'}
+  var tap = ${split ? 'number / steps' : '0u'};
+  var ky = tap / p.kw;
+  var kx = tap - ky * p.kw;
+  var c = ${split ? `(number - tap * steps) * ${depth}u` : '0u'};
+  var entered = false;
+  for (var turn = 0u; ; turn++) {
+    ${divided ? skipTaps : ''}
+    let more = number < end;
+    if (more) {
+      if (!entered) {
+        ${oneTap(4 * xLoads.turns, divided)}
+        entered = true;
+      }
+      ${times(xLoads.turns, (t) => loadUnit(x, t))}
+      let row = tap * p.cin + c;
+      ${times(wLoads.turns, (t) => `q${t} = select(vec4f(), ${weight(vecOut, `(wBase + (row + wk${t}) * wStep + wn${t})`, 0)}, c + wk${t} < p.cin);`)}
+      c += ${depth}u;
+      number++;
+      if (c >= p.cin) { ${nextTap} }
+    }
+    if (turn > 0u) {
+      let xHalf = (1u - (turn & 1u)) * ${xs}u + laneY;
+      let wHalf = (1u - (turn & 1u)) * ${ws}u + laneX;
+      for (var k = 0u; k < ${depth}u; k++) {
+        ${times(rows / 4, (q) => `let u${q} = xs[xHalf + k * ${pixelQuads + 1}u + ${q * down}u];`)}
+        ${times(cols, (j) => `let w${j} = ws[wHalf + k * ${width}u + ${j * across}u];`)}
+        ${times(rows, (i) => times(cols, (j) => `a${i}_${j} = fma(vec4f(u${i >> 2}.${'xyzw'[i & 3]}), w${j}, a${i}_${j});`))}
+      }
+    }
+    if (!more) { break; }
+    let xTo = (turn & 1u) * ${xs}u;
+    let wTo = (turn & 1u) * ${ws}u;
+    ${times(xLoads.turns, (t) => storeUnit(t, pixelQuads + 1, xLoads.guard(t)))}
+    ${times(wLoads.turns, (t) => `${wLoads.guard(t)}{ ws[wTo + lane + ${t * lanes}u] = q${t}; }`)}
+    workgroupBarrier();
+  }
   ${storeSums(
     rows,
     cols,
     `let pixel = place(block * ${4 * pixelQuads}u + 4u * (laneY + ${down}u * (i >> 2u)) + (i & 3u));`,
     `column + laneX + ${across}u * j`,
+    spec.statistics ? { pixels: 4 * pixelQuads, lanes, across, memory: 'xs' } : undefined,
   )}`,
   })
 }
 
-/** What loader unit `lane + t·lanes` reads: four pixels and, of each K step, channel quad kq{t}. */
+/** How often all lanes take one of `count` things, and the test of the last time. */
+export function turnsOf(count: number, lanes: number) {
+  const turns = Math.ceil(count / lanes)
+  const partly = turns * lanes > count
+  return {
+    turns,
+    guard: (t: number) =>
+      partly && t === turns - 1 ? `if (lane + ${t * lanes}u < ${count}u) ` : '',
+  }
+}
+
+const nextTap = 'c = 0u; entered = false; tap++; kx++; if (kx == p.kw) { kx = 0u; ky++; }'
+
+/** Taps that this phase does not see have no blocks. */
+const skipTaps = /* wgsl */ `while (number < end && !hits(z, ky, kx)) {
+      number = (tap + 1u) * steps;
+      ${nextTap}
+    }`
+
+/** What loader unit `lane + t·lanes` reads: four pixels and, of each K block, channel quad kq{t}. */
 const unit = (t: number, lanes: number, channelQuads: number, pixels: number) => /* wgsl */ `
   let unit${t} = lane + ${t * lanes}u;
   let kq${t} = unit${t} % ${channelQuads}u;
@@ -104,17 +157,14 @@ const unit = (t: number, lanes: number, channelQuads: number, pixels: number) =>
   let pixel${4 * t} = place(block * ${pixels}u + 4u * mq${t});
   ${times(3, (i) => `let pixel${4 * t + i + 1} = next(pixel${4 * t + i});`)}`
 
+const loadUnit = (x: Loader, t: number) => /* wgsl */ `{
+        let quad = (c >> 2u) + kq${t};
+        let within = 4u * quad < p.cin;
+        ${times(4, (i) => `r${t}_${i} = select(vec4f(), ${x.at(`b${4 * t + i} + quad`, 'quad')}, v${4 * t + i} && within);`)}
+      }`
+
 /** Four pixels × four channels, transposed. */
-function loadX(x: Loader, t: number, units: number, stride: number, partly: boolean): string {
-  const load = (i: number) =>
-    `let v${i}_ = select(vec4f(), ${x.at(`b${4 * t + i} + quad`, 'quad')}, v${4 * t + i} && within);`
-  const row = (k: number) =>
-    `xs[to + ${k * stride}u] = vec4f(v0_.${'xyzw'[k]}, v1_.${'xyzw'[k]}, v2_.${'xyzw'[k]}, v3_.${'xyzw'[k]});`
-  return /* wgsl */ `${partly ? `if (unit${t} < ${units}u) ` : ''}{
-      let quad = (c >> 2u) + kq${t};
-      let within = 4u * quad < p.cin;
-      ${times(4, load)}
-      let to = 4u * kq${t} * ${stride}u + mq${t};
-      ${times(4, row)}
+const storeUnit = (t: number, stride: number, guard: string) => /* wgsl */ `${guard}{
+      let to = xTo + 4u * kq${t} * ${stride}u + mq${t};
+      ${times(4, (k) => `xs[to + ${k * stride}u] = vec4f(${[0, 1, 2, 3].map((i) => `r${t}_${i}.${'xyzw'[k]}`).join(', ')});`)}
     }`
-}

@@ -35,8 +35,8 @@ export interface WeightSchedule {
   readonly quadOf: string
   readonly columnOf: string
   readonly globals?: string
-  /** The pixels of a run: `run` of them in one output row, the first at `ix` and `xAt` (for the lane's quad) in x and at
-   * `dyAt` in dy. Only ix in [0, xEnd) may be used. Moves dyAt past the run. */
+  /** The sums over the strip's pixels, from number `pixel` (a variable) to before `last`; x of the lane's quad is at
+   * (n, iy, ix) = (n, oy · p.mulY + ty, ox · p.mulX + tx), xBase + ((n · p.h + iy) · p.w + ix) · xStep. */
   readonly body: string
   readonly subgroups?: boolean
 }
@@ -87,17 +87,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let xBase = ${vecIn ? '(p.xStart >> 2u) + quad' : 'p.xStart + 4u * quad'};
   let dyStep = ${vecOut ? 'p.cout >> 2u' : 'p.cout'};
   ${times(4 * rows, (c) => times(cols, (j) => `var a${c}_${j} = vec4f();`))}
-  ${walk(vecOut, schedule.body)}
+  var pixel = z * p.strip;
+  let last = min(pixel + p.strip, p.n * p.oh * p.ow);
+  ${schedule.body}
   ${store(vecOut, schedule)}
 }`
     },
   }
 }
 
-/** The pixels of the strip, a run inside of one output row at a time. */
-const walk = (vecOut: boolean, body: string) => /* wgsl */ `
-  var pixel = z * p.strip;
-  let last = min(pixel + p.strip, p.n * p.oh * p.ow);
+/** The strip a run at a time: `run` pixels of one output row, the first at `ix` and `xAt` in x and at `dyAt` in dy. `body`
+ * may use ix in [0, xEnd) only, and moves dyAt past the run. */
+export const byRuns = (vecOut: boolean, body: string) => /* wgsl */ `
   var n = pixel / (p.oh * p.ow);
   var oy = pixel / p.ow - n * p.oh;
   var ox = pixel % p.ow;
@@ -117,12 +118,12 @@ const walk = (vecOut: boolean, body: string) => /* wgsl */ `
 
 const QUAD = [0, 1, 2, 3]
 
-/** Four channels of x, those of the lane's quad, or zeros outside of it. */
-export function loadX(spec: WeightGradSpec, at = 'xAt', ix = 'ix'): string {
+/** Four channels of x, those of the lane's quad, or zeros where `valid` is false; by default those of a run. */
+export function loadX(spec: WeightGradSpec, at = 'xAt', valid = 'ix >= 0 && ix < xEnd'): string {
   const { x } = loadersOf(spec)
   const one = (c: number) => x.at(`${at} + ${c}u`, `4u * quad + ${c}u`)
   const four = spec.vecIn ? x.at(at, 'quad') : `vec4f(${QUAD.map(one).join(', ')})`
-  return `select(vec4f(), ${four}, ${ix} >= 0 && ${ix} < xEnd)`
+  return `select(vec4f(), ${four}, ${valid})`
 }
 
 /** Four outputs of dy at `at`, vec4 `column` of a pixel. */

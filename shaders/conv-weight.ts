@@ -15,7 +15,7 @@
 
 import { columnAt } from './conv-frame.ts'
 import { times } from './conv-index.ts'
-import { loadDy, loadX, type WeightGradSpec, weightFrame } from './conv-weight-frame.ts'
+import { byRuns, loadDy, loadX, type WeightGradSpec, weightFrame } from './conv-weight-frame.ts'
 import {
   type Access,
   type Dispatch,
@@ -44,7 +44,7 @@ export function convWeightGrad(spec: WeightGradSpec, tile: WeightRegisters): Ker
     quadOf: 'lane',
     columnOf: 'j',
     subgroups: subgroup > 0,
-    body: subgroup ? runBySubgroup(spec, tile) : runDirect(spec, cols),
+    body: byRuns(spec.vecOut, subgroup ? runBySubgroup(spec, tile) : runDirect(spec, cols)),
   })
 }
 
