@@ -1,9 +1,11 @@
 #!/bin/bash
-# Everything worth knowing of a machine with a GPU, in one go: is every kernel right, how fast is each, what does a
-# training step cost, and does a network learn. Works on the built files (npm run build). Results go to $OUT.
+# Everything worth knowing of a machine with a GPU: is every kernel right, how fast is each beside what the adapter can do and beside
+# PyTorch on it, what does a training step cost, and does a network learn. Works on the built files (npm run build) and prints
+# one table last. Results go to $OUT. Each of these calls takes less than ten minutes:
 #
-#   bench/visit.sh            about ten minutes on a discrete GPU
-#   bench/visit.sh networks   every network at full width and its paper's size, once; as long again
+#   bench/visit.sh            checks, the whole bench, PyTorch's times of the same convolutions, and a short training
+#   bench/visit.sh peers      other engines over WebGPU on the same shapes (they are installed from npm)
+#   bench/visit.sh networks   every network at full width and its paper's size, once
 set -u
 cd "$(dirname "$0")/.." || exit 1
 out=${OUT:-visit}
@@ -13,24 +15,30 @@ part() {
   local name=$1
   shift
   echo "== $name"
-  if timeout "${limit:-200}" "$@" >"$out/$name.txt" 2>&1; then tail -n 25 "$out/$name.txt"; else
+  if timeout "${limit:-60}" "$@" >"$out/$name.txt" 2>&1; then tail -n "${lines:-8}" "$out/$name.txt"; else
     echo "FAILED ($?): $*"
     tail -n 15 "$out/$name.txt"
   fi
 }
 
-if [ "${1:-}" = networks ]; then
-  limit=580 part networks node dist/test/run.js paper-size --slow
+case ${1:-} in
+networks)
+  limit=580 lines=40 part networks node dist/test/run.js paper-size --slow
   exit
-fi
+  ;;
+peers)
+  limit=580 lines=60 part peers node dist/bench/peers.js --json "$out/peers.json"
+  exit
+  ;;
+esac
 
 part doctor node dist/apps/cli/main.js doctor
 part conv-check node dist/bench/conv-kernels.js check
 part small-kernels node dist/bench/small-kernels.js
-part ops node dist/test/ops.test.js
-part fuse node dist/test/fuse.test.js
-part conv-time node dist/bench/conv-kernels.js time
-part step-narrow node dist/bench/step.js
-part step-a node dist/bench/step.js --base 48 --lanes 32 --size 256x512 --batch 1 --runs 20
-part step-a3 node dist/bench/step.js --base 48 --lanes 32 --size 256x512 --batch 3 --runs 10
-part learn node dist/apps/cli/main.js start --minutes 1 --out "$out/street"
+part ops node dist/test/run.js ops
+part step node dist/bench/step.js --base 48 --lanes 32 --size 256x512 --batch 3 --runs 10
+part learn node dist/apps/cli/main.js start --minutes 0.7 --out "$out/street"
+limit=180 lines=60 part bench node dist/bench/main.js --json "$out/bench.json" --html "$out/bench.html"
+if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
+  lines=40 part torch python3 bench/suite/torch.py "$out/bench.json"
+fi
