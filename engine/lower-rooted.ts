@@ -33,6 +33,7 @@ function lowerGemm(node: Node, bound: readonly Bound[], caps: Caps): Recipe {
   const op = root.op as StructuredOp
   const ways = root.args.map((arg) => wayIn(body, arg, bound))
   const { tail, inputs } = tailOf(node, bound)
+  const statistics = body.steps[body.steps.length - 1].op.name === 'moments'
   const recipe = op.lower({
     inputs: root.args.map((arg) =>
       'input' in arg ? bound[arg.input] : { ...typeOf(body, arg, bound), access: 'read_write' },
@@ -43,6 +44,7 @@ function lowerGemm(node: Node, bound: readonly Bound[], caps: Caps): Recipe {
     tail,
     prologue: loadOf(bound),
     loads: ways.map((way) => way.load),
+    ...(statistics && { statistics }),
   })
   return renumber(recipe, [...ways.flatMap((way) => way.inputs), ...inputs])
 }
@@ -70,10 +72,13 @@ function wayIn(
   return { load: { key: `${text.code}>${text.results}`, operands, emit }, inputs }
 }
 
-/** The steps after the root, and the node's inputs that they read. */
+/** The steps after the root, and the node's inputs that they read. Moments are no part of it. */
 function tailOf(node: Node, bound: readonly Bound[]): { tail: Tail; inputs: number[] } {
   const body = bodyOf(node)
-  const { steps, inputs } = behind(body, body.results)
+  const stored = body.results.filter(
+    (r) => 'input' in r || body.steps[r.step].op.name !== 'moments',
+  )
+  const { steps, inputs } = behind(body, stored)
   const y = body.steps[body.root].types[0]
   const operands = inputs.map((i): Operand => {
     const mode = tailMode(node.inputs[i], { ...node.inputs[i], shape: y.shape } as Tensor)
@@ -84,13 +89,13 @@ function tailOf(node: Node, bound: readonly Bound[]): { tail: Tail; inputs: numb
     const byInput = bound.map((_, i) => names[inputs.indexOf(i)])
     const skip = (s: number) => (s === body.root ? value : steps.has(s) ? undefined : '')
     const { code, name } = emitSteps(body, skip, byInput, bound, '')
-    return { code, results: body.results.map(name) }
+    return { code, results: stored.map(name) }
   }
   const text = emit(
     'v',
     operands.map((_, i) => `t${i}`),
   )
-  const outputs = node.types.map((t) => t.dtype)
+  const outputs = stored.map((_, k) => node.types[k].dtype)
   return { tail: { key: `${text.code}>${text.results}`, operands, outputs, emit }, inputs }
 }
 

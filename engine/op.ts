@@ -134,6 +134,8 @@ export interface LowerContext<A> {
   readonly prologue: Prologue
   /** How each input is read, for ops with `loads`; the operands of these take the place of the inputs, one after another. */
   readonly loads: readonly Prologue[]
+  /** Mean and variance of each channel of the tail's single result are wanted as two more outputs, for ops with `statistics`. */
+  readonly statistics?: boolean
 }
 
 /** Pointwise work on the way in: gives the op's inputs at element `4·i4 …` from the operands it loads there. */
@@ -154,6 +156,8 @@ export interface StructuredOp<A extends Attrs = Attrs> extends Common<A> {
   /** Inputs [n, h, w, c] that its kernels may make by pointwise work while they read them, each from operands of its own:
    * tensors of its shape, vectors of its channels and single elements. */
   readonly loads?: readonly number[]
+  /** Its kernels can give the mean and variance of each channel of what they store. */
+  readonly statistics?: boolean
   /** Which of its inputs its kernels read, and which outputs they write, in f16 as well where the graph has f32, with all
    * arithmetic in f32. `alike`: all that are f32, but only together. What is not named stays f32; prologues and tails read
    * either (see precision.ts). */

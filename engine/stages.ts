@@ -8,6 +8,7 @@ import { showType, type TensorType } from './dtype.ts'
 import { AtrousError, DeviceError, OptionError, ShapeError } from './errors.ts'
 import { fuse, fuseNothing } from './fuse.ts'
 import { worksOnLoad } from './fuse-load.ts'
+import { giveStatistics } from './fuse-statistics.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { hoistNumbers } from './hoist.ts'
 import { joinUpdates } from './joint.ts'
@@ -97,7 +98,11 @@ export function stages<R>(
   const kernels =
     options.fuse === false
       ? fuseNothing(simplified)
-      : fuse(simplified, { maxBuffers, onLoad: worksOnLoad[caps.kind] })
+      : giveStatistics(
+          fuse(simplified, { maxBuffers, onLoad: worksOnLoad[caps.kind] }),
+          caps.kind,
+          maxBuffers,
+        )
   const fused = stored(hoistNumbers(unalias(kernels), maxBuffers), caps, options)
   const { graph: recomputed, plan: apart } = recomputedPlan(
     fused,

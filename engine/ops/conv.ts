@@ -117,7 +117,8 @@ export const conv2dOp: StructuredOp<ConvAttrs> = {
   f16: { inputs: [0], outputs: [0] },
   windows: [slidingRows('y', ['x', 'w'], sliding, atRows)],
   loads: [0],
-  lower: ({ inputs: [x, w], outputs: [y], attrs, caps, tail, loads }) =>
+  statistics: true,
+  lower: ({ inputs: [x, w], outputs: [y], attrs, caps, tail, loads, statistics = false }) =>
     forwardRecipe(
       {
         ...convGeometry(problem(x, w, y, attrs)),
@@ -126,6 +127,7 @@ export const conv2dOp: StructuredOp<ConvAttrs> = {
         wAccess: w.access,
         yAccess: 'read_write',
         tail,
+        statistics,
       },
       caps,
     ),
