@@ -8,6 +8,7 @@ import { type Plan, planBytes } from './plan.ts'
 import { titleOf } from './print.ts'
 import type { Stages } from './stages.ts'
 import { type Node, type Tensor, Variable } from './tensor.ts'
+import { runsInFlight } from './uploads.ts'
 
 /** Where in a step a kernel runs: `again` makes a value of the forward pass once more, `update` overwrites a variable with what
  * depends on a derivative. */
@@ -49,7 +50,7 @@ export interface Peak extends Moment {
   readonly values: readonly LiveValue[]
 }
 
-/** Bytes of a program on its device. The first nine are the sum of `peakBytes`; nothing else is allocated for a run, as long as
+/** Bytes of a program on its device. The first eight are the sum of `peakBytes`; nothing else is allocated for a run, as long as
  * one result of it is held at a time. */
 export interface Account extends Live {
   /** Variables that the program trains; all that it only reads where it trains none. */
@@ -66,6 +67,8 @@ export interface Account extends Live {
   /** The activation memory, in which values that are not alive together share places. */
   readonly arenaBytes: number
   readonly peakBytes: number
+  /** Copies of arguments from the host that the queue may keep at a time, of the runs in flight; not part of `peakBytes`. */
+  readonly uploadBytes: number
   /** Most bytes of the activation memory that are alive at one time: no packing can do with less. */
   readonly lowerBound: number
   /** Most bytes of each kind at one time; not all kinds have their most at the same time. */
@@ -98,6 +101,7 @@ export function account({ traced, fused, plan }: Omit<Stages<unknown>, 'result'>
     uniformBytes: plan.uniformBytes + plan.paddingBytes,
     arenaBytes: plan.activationBytes,
     peakBytes: planBytes(plan),
+    uploadBytes: runsInFlight * plan.inputBytes,
     lowerBound: plan.lowerBound,
     ...most,
     peak,

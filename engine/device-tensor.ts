@@ -22,6 +22,7 @@ export class DeviceTensor implements TensorType {
   readonly #buffer: Buffer
   readonly #release: () => void
   #alive = true
+  #donated = false
 
   /** `release` is called once, and must not hold the tensor. */
   constructor(device: Device, type: TensorType, buffer: Buffer, release: () => void) {
@@ -38,6 +39,27 @@ export class DeviceTensor implements TensorType {
     if (!this.#alive)
       throw new DeviceError('a disposed device tensor was used', 'read it before disposing it')
     return this.#buffer
+  }
+
+  /** Whether `donate` was called. */
+  get donated(): boolean {
+    return this.#donated
+  }
+
+  /** Gives the tensor to the next run that takes it as an argument, `program.run(x.donate())`, which disposes it: a result of the
+   * same size may then take its memory, if it is written after the last kernel that reads x. A run that throws may have taken
+   * it. */
+  donate(): this {
+    this.#donated = true
+    return this
+  }
+
+  /** Takes the memory from the tensor, which is disposed, for whoever frees it instead. */
+  take(): Buffer {
+    const { buffer } = this
+    this.#alive = false
+    dropped.unregister(this)
+    return buffer
   }
 
   /** The elements in row-major order. Waits for the device. */

@@ -16,6 +16,7 @@ import { adapterId, Tuning } from './tuning.ts'
 import { tunedFirst } from './tuning-first.ts'
 import { type OpenTuning, openTuning, type TuningOption } from './tuning-open.ts'
 import { type TuneOptions, type TuningReport, tune } from './tuning-run.ts'
+import { Uploads } from './uploads.ts'
 import { type Move, Variables } from './variables.ts'
 
 export interface DeviceOptions extends Omit<AdapterOptions, 'onError'> {
@@ -48,6 +49,9 @@ export interface DeviceStats {
   readonly allocatedBytes: number
   readonly peakBytes: number
   readonly variableBytes: number
+  /** Copies of host arguments that the queue keeps until their runs are over, beside all else; and the most so far. */
+  readonly uploadBytes: number
+  readonly peakUploadBytes: number
   /** The activation memory that all programs share. */
   readonly arenaBytes: number
   readonly pipelines: number
@@ -63,6 +67,7 @@ export class Device {
   readonly warnings: readonly string[]
   readonly buffers: Buffers
   readonly pipelines: Pipelines
+  readonly uploads = new Uploads()
   #caps: Caps
   #tuned: Pick<OpenTuning, 'tuning' | 'from'>
   readonly #problems: Problem[]
@@ -325,6 +330,8 @@ export class Device {
       allocatedBytes: this.buffers.bytes,
       peakBytes: this.buffers.peak,
       variableBytes: this.#variables.bytes,
+      uploadBytes: this.uploads.bytes,
+      peakUploadBytes: this.uploads.peak,
       arenaBytes: this.arenaBytes,
       pipelines: this.pipelines.count,
       buffersMade: this.buffers.made,

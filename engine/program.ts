@@ -3,6 +3,7 @@
 import { type Buffer, usage, writePadded } from './buffers.ts'
 import type { Device } from './device.ts'
 import { DeviceTensor } from './device-tensor.ts'
+import { heirsOf, type Uses, usesOf } from './donate.ts'
 import { storageBytes } from './dtype.ts'
 import { DeviceError, OutOfMemoryError } from './errors.ts'
 import { needsOf } from './needs.ts'
@@ -11,12 +12,18 @@ import { Replay, type RunBuffers } from './replay.ts'
 import { submit, timed } from './submit.ts'
 import type { HostTensor, Variable } from './tensor.ts'
 import { layoutUniforms } from './uniforms.ts'
+import { runsInFlight } from './uploads.ts'
 import type { Move } from './variables.ts'
 
 /** How many outputs of a program may be held before a run makes new buffers. */
 const outputDepth = 3
-/** Submissions that may wait for the adapter. */
-const inFlight = 2
+/** Runs that may wait for the adapter. */
+const inFlight = runsInFlight - 1
+
+type Heirs = ReturnType<typeof heirsOf>
+
+const hostBytes = (args: readonly (HostTensor | DeviceTensor)[]): number =>
+  args.reduce((n, a) => n + (a instanceof DeviceTensor ? 0 : a.data.byteLength), 0)
 
 /** How far the pipelines of a program are. */
 export interface CompileProgress {
@@ -34,6 +41,7 @@ export class CompiledPlan {
   readonly #uniforms: Buffer
   readonly #inputs: readonly Buffer[]
   readonly #constants: readonly Buffer[]
+  readonly #uses: Uses
   readonly #spare: Buffer[][]
   readonly #pending: Promise<unknown>[] = []
   #ran = false
@@ -53,6 +61,7 @@ export class CompiledPlan {
     this.#uniforms = uniforms
     this.#inputs = inputs
     this.#constants = constants
+    this.#uses = usesOf(plan)
     this.#spare = plan.graph.outputs.map(() => [])
   }
 
@@ -111,18 +120,21 @@ export class CompiledPlan {
     const { variables } = this.plan
     const fresh = variables.filter((v) => !device.holds(v))
     const apart = this.plan.pools.some((pool) => !device.areTogether(pool))
+    const heirs = heirsOf(args, this.plan, this.#uses)
     let outputs: DeviceTensor[] = []
     let move: Move | undefined
     const work = () => {
       device.check()
       if (apart) move = device.together(this.plan.pools)
-      const { buffers, results } = this.#prepare(args)
+      const { buffers, results } = this.#prepare(args, heirs)
       outputs = results
       submit(device.gpu, this.#replay.bind(buffers))
       for (const v of this.plan.assigned) v.version++
+      // The queue is in order: what is written there next comes after this run.
+      for (const a of args) if (a instanceof DeviceTensor && a.donated) a.dispose()
     }
     // Only the first run, and those that make buffers, can fail: to ask costs a round trip.
-    if (this.#ran && !fresh.length && !apart && !this.#grows()) work()
+    if (this.#ran && !fresh.length && !apart && !this.#grows(heirs)) work()
     else
       try {
         await device.guarded(work, () => needsOf(this.plan))
@@ -134,15 +146,17 @@ export class CompiledPlan {
         throw error
       }
     this.#ran = true
-    this.#pending.push(device.gpu.queue.onSubmittedWorkDone())
+    const done = device.gpu.queue.onSubmittedWorkDone()
+    device.uploads.add(hostBytes(args), done)
+    this.#pending.push(done)
     if (this.#pending.length > inFlight) await device.settle(this.#pending.shift()!)
     return outputs
   }
 
   /** Whether the next run makes buffers. */
-  #grows(): boolean {
+  #grows(heirs: Heirs): boolean {
     const small = this.#device.arenaBytes < this.plan.activationBytes
-    return small || this.#spare.some((list) => !list.length)
+    return small || this.#spare.some((list, output) => !list.length && !heirs.has(output))
   }
 
   /** Lets go of all buffers that may have been made in a run for which there was no memory. */
@@ -155,10 +169,10 @@ export class CompiledPlan {
   }
 
   /** Buffers for one run: arguments written, results fresh. */
-  #prepare(args: readonly (HostTensor | DeviceTensor)[]): {
-    buffers: RunBuffers
-    results: DeviceTensor[]
-  } {
+  #prepare(
+    args: readonly (HostTensor | DeviceTensor)[],
+    heirs: Heirs = new Map(),
+  ): { buffers: RunBuffers; results: DeviceTensor[] } {
     const device = this.#device
     device.check()
     const { plan } = this
@@ -167,7 +181,7 @@ export class CompiledPlan {
     const variables = plan.variables.map((v) => device.place(v))
     const results: DeviceTensor[] = []
     try {
-      for (const i of plan.graph.outputs.keys()) results.push(this.#result(i))
+      for (const i of plan.graph.outputs.keys()) results.push(this.#result(i, heirs.get(i)?.take()))
     } catch (error) {
       for (const r of results) r.dispose()
       throw error
@@ -177,10 +191,11 @@ export class CompiledPlan {
   }
 
   // Apart from the rest of a run: what gives a buffer back must not lead to the results.
-  #result(output: number): DeviceTensor {
+  #result(output: number, inherited: Buffer | undefined): DeviceTensor {
     const device = this.#device
     const { dtype, shape } = this.plan.graph.outputs[output]
     const buffer =
+      inherited ??
       this.#spare[output].pop() ??
       device.buffers.make(storageBytes({ dtype, shape }), `output ${output}`)
     return new DeviceTensor(device, { dtype, shape }, buffer, () => this.#giveBack(output, buffer))

@@ -52,7 +52,8 @@ export interface StageOptions {
   /** The most memory that the program may take, variables, arguments and results included: bytes, or a text such as '8GiB'. Of
    * the ways to run it, from everything kept but what is inside a `checkpoint` to the forward pass run again in parts, it is
    * the one that takes the least time and fits. Compiling throws OptionError for what is no size, OutOfMemoryError, with what
-   * would fit, where no plan does. */
+   * would fit, where no plan does. Results count once: those that are held while later runs make others come on top, and so do
+   * copies of arguments in the queue (`uploadBytes` of `account`). */
   readonly memoryBudget?: number | string
   /** `mixed`: activations and their gradients are stored as f16, in half the memory, and everything is computed in f32;
    * arguments, variables, statistics, losses, gradients of parameters and results are f32 (see precision.ts). Gradients below
