@@ -39,7 +39,7 @@ export function tileName(tile: Tile | WeightTile): string {
 
 const software = (caps: Caps) => caps.kind === 'lavapipe' || caps.kind === 'swiftshader'
 
-/** vec4s of output channels per invocation: 1, 2 or 4, the most that computes little more than fewer would. */
+/** vec4s of output channels per invocation: 1, 2 or 4, which may compute at most `idle` times as much as 2 would. */
 function colsFor(cout: number, idle = 1): 1 | 2 | 4 {
   const quads = Math.ceil(cout / 4)
   if (quads === 1) return 1
@@ -103,11 +103,11 @@ export function forwardCandidates(g: Geometry, caps: Caps): readonly Tile[] {
 
 /** What is taken where nothing was measured. */
 export function defaultForward(g: Geometry, caps: Caps): Tile {
-  const { registers, lanes, idle } = convDefaults[caps.kind]
+  const { rows, lanes, idle } = convDefaults[caps.kind]
   const cols = colsFor(g.cout, idle)
   const plain = direct(4, cols === 1 ? 1 : 2, lanes)
   if (software(caps)) {
-    const tile = broadcast(...registers[cols], lanes)
+    const tile = broadcast(rows[cols], cols, lanes)
     return fits(g, tile, caps) ? tile : plain
   }
   const best = blockFor(blocksOn(caps), pixelsOf(g), g.cout, enoughOn(caps))
