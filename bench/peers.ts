@@ -2,8 +2,9 @@
 // takes of the device, and our share of the fastest peer that gives the same result.
 //
 //   npm run bench:peers -- [--only PART OF A ROW'S NAME] [--rounds 5] [--adapter lavapipe|swiftshader|hardware]
-//                          [--json FILE]
+//                          [--seconds 600] [--json FILE]
 //
+// An engine that has not answered within --seconds goes without the row.
 // Device time is how long the driver's threads were on a processor, where the system tells; on a GPU read the wall time.
 // Each engine has a process, since their WebAssembly, their pools and what they leave behind would otherwise meet.
 
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '5' },
     adapter: { type: 'string' },
+    seconds: { type: 'string', default: '600' },
     json: { type: 'string' },
   },
 })
@@ -38,9 +40,10 @@ for (const e of engines) {
   console.log(`${opened.name}: ${opened.adapter}`)
 }
 console.log(`\n${heading()}`)
+const limits = { rounds: Number(values.rounds), seconds: Number(values.seconds) }
 const results = []
 for (const row of rows.filter((r) => r.name.includes(values.only))) {
-  const result = await compareRow(row, engines, Number(values.rounds))
+  const result = await compareRow(row, engines, limits)
   results.push(result)
   console.log(line(result))
 }
@@ -52,7 +55,7 @@ if (coldTitle.includes(values.only)) {
   for (const { settings } of engines) {
     const { engine } = settings
     const fresh = new EngineProcess({ ...settings, env: { MESA_SHADER_CACHE_DISABLE: 'true' } })
-    const found = await fresh.ask<First>({ do: 'first', spec: stepSpec }, 600).then(
+    const found = await fresh.ask<First>({ do: 'first', spec: stepSpec }, limits.seconds).then(
       (first) => ({ engine, first }),
       (error: Error) => ({ engine, problem: error.message }),
     )

@@ -37,32 +37,39 @@ export const isMeasured = (m: Measured | Failed): m is Measured => !('problem' i
 
 export async function compareRow(
   row: Row,
-  [ours, ...others]: readonly EngineProcess[],
-  rounds: number,
+  engines: readonly EngineProcess[],
+  { rounds, seconds }: { rounds: number; seconds: number },
 ): Promise<RowResult> {
-  const expected = await ours.ask<Ready>({ do: 'prepare', spec: row.spec })
+  // At once, since compiling takes longest and is not what is timed here.
+  const answers = await Promise.all(
+    engines.map((e) =>
+      e
+        .ask<Ready>({ do: 'prepare', spec: row.spec }, seconds)
+        .catch((error: Error) => error.message),
+    ),
+  )
+  const [expected] = answers
+  if (typeof expected === 'string') throw new Error(`${row.name}: ours failed: ${expected}`)
   const failed: Failed[] = []
-  const ready = new Map<EngineProcess, Ready & { error: number }>([
-    [ours, { ...expected, error: 0 }],
-  ])
-  for (const peer of others) {
-    const { engine } = peer.settings
-    try {
-      const got = await peer.ask<Ready>({ do: 'prepare', spec: row.spec })
-      const error = difference(got.results, expected.results)
-      if (error <= tolerance) ready.set(peer, { ...got, error })
-      else failed.push({ engine, problem: `wrong: ${error.toPrecision(2)} off` })
-    } catch (error) {
-      failed.push({ engine, problem: (error as Error).message })
+  const ready = new Map<EngineProcess, Ready & { error: number }>()
+  for (const [i, e] of engines.entries()) {
+    const { engine } = e.settings
+    const got = answers[i]
+    if (typeof got === 'string') {
+      failed.push({ engine, problem: got })
+      continue
     }
+    const error = difference(got.results, expected.results)
+    if (error <= tolerance) ready.set(e, { ...got, error })
+    else failed.push({ engine, problem: `wrong: ${error.toPrecision(2)} off` })
   }
   const times = new Map<EngineProcess, Timing[]>([...ready.keys()].map((p) => [p, []]))
   for (let i = 0; i < rounds; i++)
     for (const [p, list] of times) {
       const runs = Math.max(1, Math.min(100, Math.round(share / ready.get(p)!.second)))
-      list.push(await p.ask<Timing>({ do: 'time', runs }))
+      list.push(await p.ask<Timing>({ do: 'time', runs }, seconds))
     }
-  for (const p of [ours, ...others]) await p.ask({ do: 'free' }).catch(() => undefined)
+  for (const p of engines) await p.ask({ do: 'free' }).catch(() => undefined)
   const measured = [...times].map(([p, list]): Measured => {
     const { first, dispatches, pipelines, error } = ready.get(p)!
     const of = (key: keyof Timing) => median(list.map((t) => t[key]))

@@ -12,7 +12,7 @@ import type { Depth } from './network.ts'
 import type { SpecOf } from './rows.ts'
 
 function model(device: Device, depth: Depth, classes: number): ResNet {
-  const network = resNet(depth, { classes })
+  const network = resNet(depth, { classes, input: 'none' })
   const start = startOf(depth, classes)
   for (const [name, variable] of network.stateDict())
     device.write(variable, start.get(name)!.values)
