@@ -71,6 +71,7 @@ const learnsAlike = (network: (seed: number) => Network) => async () => {
 test(
   'mixed: two convolutions learn as in f32',
   learnsAlike(() => new Thumb()),
+  { timeout: 300 },
 )
 
 const narrow = (seed: number) =>
