@@ -1,7 +1,7 @@
 // What the host does while a compiled step is replayed: the time to encode and submit it, per dispatch, beside that of as many
 // dispatches of nothing in the same device; what it leaves on the heap; and what waiting for the step takes, politely and not.
 //
-//   node dist/bench/host.js [--runs 30] [--only frrn-a]
+//   node dist/bench/host.js [--runs 30] [--only frrn-a] [--adapter swiftshader]
 //
 // Times of runs are those of the main thread on a processor where the system tells them (Linux), else of the clock.
 
@@ -9,8 +9,10 @@ import { parseArgs } from 'node:util'
 import koffi from 'koffi'
 import { Bench } from 'tinybench'
 import { trainingStep } from '../apps/cli/step.ts'
+import { usage } from '../engine/buffers.ts'
 import {
   type Device,
+  type DeviceOptions,
   type DeviceTensor,
   hostTensor,
   openDevice,
@@ -21,7 +23,11 @@ import { submissionEnds } from '../engine/submit.ts'
 import { buildModel, type ImageSize } from '../models/index.ts'
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '30' }, only: { type: 'string' } },
+  options: {
+    runs: { type: 'string', default: '30' },
+    only: { type: 'string' },
+    adapter: { type: 'string' },
+  },
 })
 const runs = Number(values.runs)
 
@@ -35,7 +41,8 @@ const cases: readonly (readonly [name: string, options: object, size: ImageSize]
 const now = threadClock()
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
-const device = await openDevice()
+const adapter = values.adapter as DeviceOptions['adapter']
+const device = await openDevice({ ...(adapter && { adapter }) })
 console.log(`${device.line}\nmedians of ${runs} runs`)
 for (const [name, options, size] of cases)
   if (!values.only || values.only === name) await measure(name, options, size)
@@ -89,8 +96,8 @@ async function measure(name: string, options: object, size: ImageSize): Promise<
   for (const { name, result } of bench.tasks) {
     if (!('latency' in result)) throw new Error('the benchmark did not finish')
     const { p50, min } = result.latency
-    const each = (ms: number) =>
-      ((1000 * ms) / dispatches / (name.startsWith('three') ? 3 : 1)).toFixed(2)
+    const count = name.startsWith('three') ? 3 * dispatches : dispatches
+    const each = (ms: number) => ((1000 * ms) / count).toFixed(2)
     console.log(
       `  ${name.padEnd(24)} ${p50.toFixed(2)} ms, ${each(p50)} µs a dispatch (least ${each(min)})`,
     )
@@ -132,30 +139,48 @@ function threadClock(): () => number {
   }
 }
 
-/** Encodes and submits dispatches of two kernels by turns, which do nothing, with bind groups that are there. */
+/** Encodes and submits dispatches of two kernels by turns, which do nothing, with bind groups that are there: as many as dispatches,
+ * each of a uniform block and four ranges, about what a step has. What a run takes beyond this is the engine's. */
 function empty({ gpu, buffers }: Device, dispatches: number): () => void {
-  const buffer = buffers.make(256, 'nothing')
-  const pipes = ['1u', '2u'].map((value) => {
-    const pipeline = gpu.createComputePipeline({
-      layout: 'auto',
+  const bindings = [1, 2, 3, 4]
+  const layout = gpu.createBindGroupLayout({
+    entries: [0, ...bindings].map((binding) => ({
+      binding,
+      visibility: 4,
+      buffer: { type: binding ? 'storage' : 'uniform' },
+    })),
+  })
+  const pipelines = ['1u', '2u'].map((value) =>
+    gpu.createComputePipeline({
+      layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: {
         module: gpu.createShaderModule({
-          code: `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+          code: `@group(0) @binding(1) var<storage, read_write> x: array<u32>;
 @compute @workgroup_size(1) fn main(@builtin(workgroup_id) g: vec3u) { if (g.x == 7u) { x[0] = ${value}; } }`,
         }),
       },
-    })
-    const layout = pipeline.getBindGroupLayout(0)
-    const entries = [{ binding: 0, resource: { buffer: buffer.gpu } }]
-    return { pipeline, group: gpu.createBindGroup({ layout, entries }) }
-  })
+    }),
+  )
+  const words = buffers.make(256, 'words', usage.uniform).gpu
+  const slabs = bindings.map(() => buffers.make(1024 * dispatches, 'nothing').gpu)
+  const groups = Array.from({ length: dispatches }, (_, i) =>
+    gpu.createBindGroup({
+      layout,
+      entries: [
+        { binding: 0, resource: { buffer: words, size: 64 } },
+        ...slabs.map((buffer, k) => ({
+          binding: k + 1,
+          resource: { buffer, offset: 256 * ((i * (2 * k + 1)) % (4 * dispatches)), size: 256 },
+        })),
+      ],
+    }),
+  )
   return () => {
     const encoder = gpu.createCommandEncoder()
     const pass = encoder.beginComputePass()
     for (let i = 0; i < dispatches; i++) {
-      const { pipeline, group } = pipes[i % 2]
-      pass.setPipeline(pipeline)
-      pass.setBindGroup(0, group)
+      pass.setPipeline(pipelines[i % 2])
+      pass.setBindGroup(0, groups[i])
       pass.dispatchWorkgroups(1)
     }
     pass.end()

@@ -207,6 +207,11 @@ export class Device {
     return this.#variables.areTogether(variables)
   }
 
+  /** Another number after any variable got, changed or lost its memory here. */
+  get placements(): number {
+    return this.#variables.changes
+  }
+
   /** Whether a variable has memory here. */
   holds(variable: Variable): boolean {
     return this.#variables.has(variable)

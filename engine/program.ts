@@ -42,6 +42,7 @@ export class CompiledPlan {
   readonly #inputs: readonly Buffer[]
   readonly #constants: readonly Buffer[]
   readonly #uses: Uses
+  #placed: { readonly at: number; readonly buffers: readonly Buffer[] } | undefined
   readonly #spare: Buffer[][]
   readonly #pending: Promise<unknown>[] = []
   #ran = false
@@ -118,8 +119,9 @@ export class CompiledPlan {
   async run(args: readonly (HostTensor | DeviceTensor)[]): Promise<DeviceTensor[]> {
     const device = this.#device
     const { variables } = this.plan
-    const fresh = variables.filter((v) => !device.holds(v))
-    const apart = this.plan.pools.some((pool) => !device.areTogether(pool))
+    const known = this.#placed?.at === device.placements
+    const fresh = known ? [] : variables.filter((v) => !device.holds(v))
+    const apart = !known && this.plan.pools.some((pool) => !device.areTogether(pool))
     const heirs = heirsOf(args, this.plan, this.#uses)
     let outputs: DeviceTensor[] = []
     let move: Move | undefined
@@ -178,7 +180,7 @@ export class CompiledPlan {
     const { plan } = this
     const slabs = device.arena(plan.activationBytes, plan.slabBytes)
     const inputs = args.map((arg, i) => this.#bindInput(arg, i))
-    const variables = plan.variables.map((v) => device.place(v))
+    const variables = this.#variables()
     const results: DeviceTensor[] = []
     try {
       for (const i of plan.graph.outputs.keys()) results.push(this.#result(i, heirs.get(i)?.take()))
@@ -188,6 +190,16 @@ export class CompiledPlan {
     }
     const outputs = results.map((r) => r.buffer)
     return { results, buffers: { inputs, outputs, slabs, variables, constants: this.#constants } }
+  }
+
+  /** Buffers of the variables; asked for only when some variable's has changed. */
+  #variables(): readonly Buffer[] {
+    const device = this.#device
+    if (this.#placed?.at !== device.placements) {
+      const buffers = this.plan.variables.map((v) => device.place(v))
+      this.#placed = { at: device.placements, buffers }
+    }
+    return this.#placed.buffers
   }
 
   // Apart from the rest of a run: what gives a buffer back must not lead to the results.

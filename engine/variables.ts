@@ -28,6 +28,8 @@ export interface Move {
 }
 
 export class Variables {
+  /** Grows whenever a variable gets, changes or loses its buffer. */
+  changes = 0
   readonly #device: Device
   readonly #buffers = new WeakMap<Variable, Buffer>()
   /** Buffers of the variables that live, for the count; a buffer does not know its variable. */
@@ -142,6 +144,7 @@ export class Variables {
   }
 
   #hold(variable: Variable, buffer: Buffer): void {
+    this.changes++
     const old = this.#buffers.get(variable)
     if (old) this.#collected.unregister(old)
     this.#buffers.set(variable, buffer)
@@ -161,6 +164,7 @@ export class Variables {
   }
 
   #free(buffer: Buffer): void {
+    this.changes++
     const pool = this.#pools.get(buffer)
     if (pool) {
       this.#pools.delete(buffer)
