@@ -3,17 +3,33 @@
 import type { Caps } from './adapter.ts'
 import type { TensorType } from './dtype.ts'
 import { OptionError } from './errors.ts'
-import { type PlanSummary, printGraph, printKernels, printPlan, summarizePlan } from './print.ts'
+import {
+  type PlanSummary,
+  printGraph,
+  printKernels,
+  printKinds,
+  printPlan,
+  summarizePlan,
+} from './print.ts'
 import { type StageOptions, type Stages, stages } from './stages.ts'
 import type { Tensor } from './tensor.ts'
 
-export const stageNames = ['traced', 'simplified', 'fused', 'recomputed', 'plan', 'wgsl'] as const
+export const stageNames = [
+  'traced',
+  'simplified',
+  'fused',
+  'recomputed',
+  'plan',
+  'kinds',
+  'wgsl',
+] as const
 export type StageName = (typeof stageNames)[number]
 
 export interface Explanation<R> {
   readonly stages: Stages<R>
   readonly summary: PlanSummary
-  /** The stage as text: a graph one node a line, the plan as a timeline of live bytes, or every kernel's WGSL. */
+  /** The stage as text: a graph one node a line, the plan as a timeline of live bytes, its dispatches and pipelines by kind of
+   * kernel, or every kernel's WGSL. */
   text(stage: StageName): string
 }
 
@@ -49,6 +65,7 @@ export function explain<R>(
     summary: summarizePlan(made.plan),
     text(stage) {
       if (stage === 'plan') return printPlan(made.plan)
+      if (stage === 'kinds') return printKinds(made.plan)
       if (stage === 'wgsl') return printKernels(made.plan)
       const graph = made[stage]
       if (!graph)

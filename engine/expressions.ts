@@ -17,7 +17,7 @@ export function emitSteps(
   types: readonly TensorType[],
   index: string,
   constant: (value: number) => string = literal,
-): { code: string; name: (ref: Ref) => string } {
+): { code: string; lines: readonly string[]; name: (ref: Ref) => string } {
   const lines: string[] = []
   const names: string[] = []
   const name = (ref: Ref) => ('input' in ref ? inputs[ref.input] : names[ref.step])
@@ -30,8 +30,10 @@ export function emitSteps(
     names[i] = `s${i}`
     lines.push(`let s${i} = ${expression(step, body, name, types, index, constant)};`)
   })
-  return { code: lines.join('\n    '), name }
+  return { code: joined(lines), lines, name }
 }
+
+const joined = (lines: readonly string[]) => lines.join('\n    ')
 
 function expression(
   step: Step,
@@ -55,28 +57,40 @@ function expression(
   return out === 'u8' ? `(${value} & vec4u(255u))` : value
 }
 
-/** A body without a structured step as a kernel pastes it in. */
+/** WGSL of a body. */
 export interface Pasted {
+  /** Statements on what is the same wherever the kernel is: before its loop. */
+  readonly once: string
+  readonly code: string
+  readonly results: readonly string[]
+}
+
+/** A body without a structured step as a kernel pastes it in. */
+export interface Pasteable {
   /** Names the structure of the code: equal keys, equal code. */
   readonly key: string
   /** Numbers that are words of the kernel, not text. */
   readonly constants: readonly number[]
-  /** Statements and one result per output, from the names of loaded inputs and constants. */
+  /** Statements and one result per output, from the names of loaded inputs and constants. `isFixed` says which inputs are loaded
+   * once for several elements; default: none. */
   emit(
     inputs: readonly string[],
     constants: readonly string[],
     index: string,
-  ): { code: string; results: readonly string[] }
+    isFixed?: (input: number) => boolean,
+  ): Pasted
 }
 
+/** The numbers of steps, in the order in which their code takes them. */
+export const constantsOf = (steps: readonly Step[]): number[] =>
+  steps.flatMap(({ op, attrs }) => (op.kind === 'pointwise' ? op.constants(attrs) : []))
+
 /** The whole body, on inputs of the given types. */
-export function pasted(body: Body, types: readonly TensorType[]): Pasted {
-  const constants = body.steps.flatMap(({ op, attrs }) =>
-    op.kind === 'pointwise' ? op.constants(attrs) : [],
-  )
-  const emit: Pasted['emit'] = (inputs, given, index) => {
+export function pasted(body: Body, types: readonly TensorType[]): Pasteable {
+  const constants = constantsOf(body.steps)
+  const emit: Pasteable['emit'] = (inputs, given, index, isFixed) => {
     let next = 0
-    const { code, name } = emitSteps(
+    const { lines, name } = emitSteps(
       body,
       () => undefined,
       inputs,
@@ -84,7 +98,12 @@ export function pasted(body: Body, types: readonly TensorType[]): Pasted {
       index,
       () => given[next++],
     )
-    return { code, results: body.results.map(name) }
+    const fixed = isFixed ? fixedSteps(body, isFixed) : new Set()
+    return {
+      once: joined(lines.filter((_, i) => fixed.has(i))),
+      code: joined(lines.filter((_, i) => !fixed.has(i))),
+      results: body.results.map(name),
+    }
   }
   const { code, results } = emit(
     types.map((_, i) => `a${i}`),
@@ -92,4 +111,14 @@ export function pasted(body: Body, types: readonly TensorType[]): Pasted {
     'e',
   )
   return { key: `${code}>${results} ${constants.length}`, constants, emit }
+}
+
+/** Steps on fixed inputs alone. */
+function fixedSteps({ steps }: Body, isFixed: (input: number) => boolean): Set<number> {
+  const fixed = new Set<number>()
+  steps.forEach(({ op, args }, i) => {
+    if (op.kind === 'pointwise' && op.indexed) return
+    if (args.every((a) => ('input' in a ? isFixed(a.input) : fixed.has(a.step)))) fixed.add(i)
+  })
+  return fixed
 }

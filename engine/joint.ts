@@ -20,7 +20,7 @@ import { Node, type Tensor, type Variable } from './tensor.ts'
 const LARGEST = 2 ** 22
 /** What waiting updates may bring the most that is alive at once to, tried in this order: fewer wait where the values could not be
  * packed as well. */
-const TRIES = [1 + 1 / 128, 15 / 16]
+const TRIES = [1 + 1 / 128, 15 / 16, 7 / 8, 3 / 4]
 /** What the activation memory may take beyond the most that is alive at once without joint updates, unless it took more. */
 const SLACK = 1 / 64
 
@@ -58,7 +58,7 @@ function candidates(graph: Graph, caps: Caps): Map<Node, string> {
 }
 
 /** Which node overwrites each version of a variable. */
-function overwriters({ nodes, assigns }: Graph): Map<Tensor, Node> {
+export function overwriters({ nodes, assigns }: Graph): Map<Tensor, Node> {
   const current = new Map<Variable, Tensor>()
   for (const node of nodes)
     if (node.op.name === 'variable') current.set(node.attrs.variable as Variable, node.output())
@@ -114,8 +114,8 @@ function keyOf(node: Node, outputs: ReadonlySet<Tensor>, caps: Caps): string | u
   const count = (space: Space) => spaces.filter((s) => s === space).length
   const bindings = count('own') + 1 + count('activations') + 1
   if (operands.includes('') || bindings > caps.maxStorageBuffers) return undefined
-  const { key, constants } = pasted(body, node.inputs)
-  return [key, constants, operands, inPlace(node), size === 1].join(' | ')
+  const { key } = pasted(body, node.inputs)
+  return [key, operands, inPlace(node), size === 1].join(' | ')
 }
 
 /** The input that holds the old value of the variable that each result is stored in; −1 where the node reads none. */

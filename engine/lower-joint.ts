@@ -3,8 +3,8 @@
 import { type JointOperand, joint } from '../shaders/joint.ts'
 import { type Dispatch, input, output } from '../shaders/kernel.ts'
 import { sizeOf } from './dtype.ts'
-import { pasted } from './expressions.ts'
-import { assignedBy, type Joint } from './fused.ts'
+import { constantsOf, pasted } from './expressions.ts'
+import { assignedBy, bodyOf, type Joint } from './fused.ts'
 import type { LowerInfo } from './lower.ts'
 import type { Node, Tensor } from './tensor.ts'
 
@@ -25,13 +25,18 @@ export function lowerJoint(node: Node, { each, members }: Joint, info: LowerInfo
     return old >= 0 ? old : operands.push({ space: 'variables', scalar: false, fresh: true }) - 1
   })
   const fresh = [...each.results.keys()].filter((r) => writes[r] >= inputs.length)
+  const { key, emit } = pasted(each, inputs)
+  const { steps } = bodyOf(node)
+  const length = each.steps.length
   return joint({
+    key,
+    emit,
     operands,
     writes,
     members: members.map((numbers, m) => ({
       count: sizeOf(node.types[m * results].shape),
+      constants: constantsOf(steps.slice(m * length, (m + 1) * length)),
       slots: [...numbers.map(input), ...fresh.map((r) => output(m * results + r))],
     })),
-    ...pasted(each, inputs),
   })
 }

@@ -44,9 +44,22 @@ export function titleOf(node: Node): string {
   const joint = jointOf(node)
   const { steps } = joint?.each ?? bodyOf(node)
   const names = steps.map((s) => s.op.name).filter((n) => n !== 'scalar' && n !== 'broadcastTo')
-  const shown = names.length > 4 ? [...names.slice(0, 3), `${names.length - 3} more`] : names
-  const title = shown.join('+') || 'fill'
+  const title = fewOf(names, convolutionIn(node)).join('+') || 'fill'
   return joint ? `${joint.members.length}×(${title})` : title
+}
+
+/** The first names, or the first and `among`, and how many more there are. */
+function fewOf(names: readonly string[], among: string | undefined): readonly string[] {
+  if (names.length <= 4) return names
+  const hides = among !== undefined && names.indexOf(among) > 2
+  return [...names.slice(0, hides ? 2 : 3), ...(hides ? [among] : []), `${names.length - 3} more`]
+}
+
+/** The name of the convolution that a kernel is. */
+function convolutionIn(node: Node): string | undefined {
+  const { steps, root } = bodyOf(node)
+  const op = root < 0 ? undefined : steps[root].op
+  return op?.kind === 'structured' && op.loads ? op.name : undefined
 }
 
 const hidden = new Set(['body', 'type', 'position', 'as', 'size', 'kernel', 'shape', 'version'])
@@ -133,6 +146,8 @@ export interface PlanSummary {
   readonly lowerBound: number
   /** Step at which most bytes are alive. */
   readonly peakStep: number
+  /** Dispatches and pipelines by kind of kernel. */
+  readonly kinds: readonly Kind[]
 }
 
 export function summarizePlan(plan: Plan): PlanSummary {
@@ -150,6 +165,7 @@ export function summarizePlan(plan: Plan): PlanSummary {
     constantBytes: plan.constantBytes,
     activationBytes: plan.activationBytes,
     lowerBound: plan.lowerBound,
+    kinds: kindsOf(plan),
     peakStep: plan.steps.reduce((best, s, i) => (s.live > plan.steps[best].live ? i : best), 0),
   }
 }

@@ -22,6 +22,7 @@ import { separate, simplify, unalias } from './simplify.ts'
 import { spare } from './spare.ts'
 import { Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
+import { inlineVectors } from './vectors.ts'
 import { cutLarge } from './windows.ts'
 import { bytesOfBudget, planWithin, type Replan } from './within.ts'
 import { witness } from './witness.ts'
@@ -104,7 +105,8 @@ export function stages<R>(
           caps.kind,
           maxBuffers,
         )
-  const fused = stored(hoistNumbers(unalias(kernels), maxBuffers), caps, options)
+  const joined = options.fuse === false ? kernels : inlineVectors(kernels, maxBuffers)
+  const fused = stored(hoistNumbers(unalias(joined), maxBuffers), caps, options)
   const { graph: recomputed, plan: apart } = recomputedPlan(
     fused,
     caps,

@@ -6,11 +6,11 @@
 // The members' tensors lie in few buffers, each bound once from the first of them to the last. A table says where: first one word for
 // each block of 1,024 elements, the place of its member's row; then the rows,
 //
-//   first block of the member · groups of four elements · where each operand begins in its binding, in vec4s
+//   first block of the member · groups of four elements · where each operand begins in its binding, in vec4s · the member's numbers
 //
 // so that a workgroup finds its range with two loads and no division, and an element's index is a sum.
 
-import { type Access, type Dispatch, gridFor, type Slot } from './kernel.ts'
+import { type Access, type Dispatch, gridFor, type Slot, words } from './kernel.ts'
 import { mathFor } from './math.ts'
 import { helpersFor } from './random.ts'
 
@@ -29,6 +29,8 @@ export interface JointMember {
   readonly count: number
   /** Where each operand is. */
   readonly slots: readonly Slot[]
+  /** Numbers in the code, as many for each. */
+  readonly constants: readonly number[]
 }
 
 export interface JointKernel {
@@ -36,7 +38,6 @@ export interface JointKernel {
   readonly members: readonly JointMember[]
   /** The operand that each result overwrites. */
   readonly writes: readonly number[]
-  readonly constants: readonly number[]
   /** Names the structure of the pasted code. */
   readonly key: string
   emit(
@@ -72,17 +73,14 @@ export function joint(k: JointKernel): Dispatch {
 /** With the operands of each list behind one binding. */
 function dispatchOf(k: JointKernel, spans: readonly (readonly number[])[]): Dispatch {
   const own = [...k.operands.keys()].filter((j) => !isSpanned(k.operands[j]))
-  const rowWords = 2 + spans.flat().length
+  const rowWords = 2 + spans.flat().length + k.members[0].constants.length
   const blocks = k.members.map(({ count }) => Math.ceil(count / (4 * BLOCK)))
   const total = blocks.reduce((a, b) => a + b, 0)
-  const params = new Uint32Array(4 * Math.ceil((1 + k.constants.length) / 4))
-  params[0] = total
-  new Float32Array(params.buffer).set(k.constants, 1)
   return {
     kernel: {
       key: `joint ${k.operands.map(mark).join()} ${spans.map((s) => s.join('.')).join()} >${k.writes} ${k.key}`,
       get code() {
-        return source(k, own, spans, params.length)
+        return source(k, own, spans)
       },
       access: [
         ...own.map((j) => k.operands[j].space as Access),
@@ -94,21 +92,23 @@ function dispatchOf(k: JointKernel, spans: readonly (readonly number[])[]): Disp
     spans: spans.map((list) => k.members.flatMap(({ slots }) => list.map((j) => slots[j]))),
     table: {
       words: total + rowWords * k.members.length,
-      fill: (words, offsetOf) => {
+      fill: (table, offsetOf) => {
         let [block, row] = [0, total]
-        k.members.forEach(({ count }, m) => {
-          words.fill(row, block, block + blocks[m])
-          words.set([block, Math.ceil(count / 4)], row)
+        const floats = new Float32Array(table.buffer, table.byteOffset, table.length)
+        k.members.forEach(({ count, constants }, m) => {
+          table.fill(row, block, block + blocks[m])
+          table.set([block, Math.ceil(count / 4)], row)
           let at = row + 2
           spans.forEach((list, s) => {
-            for (const i of list.keys()) words[at++] = offsetOf(s, m * list.length + i) / 16
+            for (const i of list.keys()) table[at++] = offsetOf(s, m * list.length + i) / 16
           })
+          floats.set(constants, at)
           block += blocks[m]
           row += rowWords
         })
       },
     },
-    params,
+    params: words(total),
     grid: gridFor(total, 1),
   }
 }
@@ -116,25 +116,27 @@ function dispatchOf(k: JointKernel, spans: readonly (readonly number[])[]): Disp
 const mark = ({ space, scalar, fresh }: JointOperand) =>
   `${space === 'variables' ? 'v' : space === 'activations' ? 'a' : space}${scalar ? '1' : ''}${fresh ? '!' : ''}`
 
-const word = (i: number) => `p[${i >> 2}].${'xyzw'[i & 3]}`
-
 function source(
   k: JointKernel,
   own: readonly number[],
   spans: readonly (readonly number[])[],
-  paramWords: number,
 ): string {
   const at = new Map(spans.flat().map((j, i) => [j, i]))
   const spanOf = (j: number) => spans.findIndex((list) => list.includes(j))
   const element = (j: number) => `b${spanOf(j)}[o${j}${k.operands[j].scalar ? '' : ' + i'}]`
-  const bases = [...at].map(([j, i]) => `let o${j} = t[row + ${2 + i}u];`)
+  const bases = [
+    ...[...at].map(([j, i]) => `let o${j} = t[row + ${2 + i}u];`),
+    ...k.members[0].constants.map(
+      (_, i) => `let n${i} = vec4f(bitcast<f32>(t[row + ${2 + at.size + i}u]));`,
+    ),
+  ]
   const loads = k.operands.flatMap(({ scalar, fresh }, j) => {
     if (fresh) return []
     if (!at.has(j)) return [`let a${j} = vec4f(x${j}[0]);`]
     return [`let a${j} = ${scalar ? `vec4f(${element(j)}.x)` : element(j)};`]
   })
   const names = k.operands.flatMap(({ fresh }, j) => (fresh ? [] : [`a${j}`]))
-  const constants = k.constants.map((_, i) => `vec4f(bitcast<f32>(${word(1 + i)}))`)
+  const constants = k.members[0].constants.map((_, i) => `n${i}`)
   const { code, results } = k.emit(names, constants, '')
   const stores = k.writes.map((j, r) => `${element(j)} = ${results[r]};`)
   const helpers = helpersFor(code)
@@ -146,14 +148,14 @@ function source(
     ...spans.map((_, s) => storage('read_write', `b${s}`, 'vec4f')),
     storage('read', 't', 'u32'),
   ]
-  return /* wgsl */ `@group(0) @binding(0) var<uniform> p: array<vec4u, ${paramWords / 4}>;
+  return /* wgsl */ `@group(0) @binding(0) var<uniform> p: vec4u;
 ${decls.join('\n')}
 ${helpers}${mathFor(helpers + code)}
 @compute @workgroup_size(${WORKGROUP})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let block = group.y * groups.x + group.x;
-  if (block >= ${word(0)}) { return; }
+  if (block >= p.x) { return; }
   let row = t[block];
   let first = (block - t[row]) * ${BLOCK}u;
   let end = min(first + ${BLOCK}u, t[row + 1u]);

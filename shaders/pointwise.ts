@@ -57,12 +57,14 @@ export interface PointwiseKernel {
   readonly constants: readonly number[]
   /** Names the structure of the pasted code. */
   readonly key: string
-  /** Statements and one result per output, from the names of loaded inputs and constants. */
+  /** Statements and one result per output, from the names of loaded inputs and constants; those in `once` come from inputs for
+   * which `isFixed` holds alone. */
   emit(
     inputs: readonly string[],
     constants: readonly string[],
     index: string,
-  ): { code: string; results: readonly string[] }
+    isFixed?: (input: number) => boolean,
+  ): { once: string; code: string; results: readonly string[] }
 }
 
 const workgroup = 64
@@ -184,7 +186,12 @@ function source(
     )
     return `let ${names[i]} = vec4<${register(input.elem)}>(${lanes.join(', ')});`
   })
-  const { code, results } = k.emit(names, constants, 'e')
+  const { once, code, results } = k.emit(
+    names,
+    constants,
+    'e',
+    (i) => repeats && !moves(k.inputs[i]),
+  )
   let binding = 0
   const decls = k.inputs.map((input, i) =>
     declare(
@@ -201,18 +208,20 @@ function source(
     return storeVec(inPlace < 0 ? `y${n}` : `x${inPlace}`, o.elem, 'i', results[n])
   })
   const f16 = decls.some((d) => d.includes('f16')) ? 'enable f16;\n' : ''
-  const helpers = helpersFor(code)
+  const helpers = helpersFor(once + code)
   return `${f16}@group(0) @binding(0) var<uniform> p: array<vec4u, ${paramWords / 4}>;
 ${decls.join('\n')}
-${rank ? coordinates(rank, shapeAt) : ''}${helpers}${mathFor(helpers + code)}
+${rank ? coordinates(rank, shapeAt) : ''}${helpers}${mathFor(helpers + once + code)}
 @compute @workgroup_size(${workgroup})
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let first = id.y * groups.x * ${workgroup}u + id.x;
   if (first >= ${word(1)}) { return; }
   ${repeats ? loads.filter((_, i) => !moves(k.inputs[i])).join('\n  ') : ''}
+  ${repeats ? once : ''}
   ${repeats ? `for (var i = first; i * 4u < ${word(0)}; i += ${word(1)}) {` : 'let i = first;'}
   let e = min(vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(${word(0)} - 1u));
   ${loads.filter((_, i) => !repeats || moves(k.inputs[i])).join('\n  ')}
+  ${repeats ? '' : once}
   ${code}
   ${stores.join('\n  ')}
   ${repeats ? '}' : ''}

@@ -1,8 +1,11 @@
 import * as assert from 'uvu/assert'
+import { trainingStep } from '../apps/cli/step.ts'
+import type { Caps } from '../engine/adapter.ts'
 import {
   add,
   assign,
   conv2d,
+  defaultCaps,
   explain,
   grad,
   mean,
@@ -15,6 +18,7 @@ import {
   sub,
   Variable,
 } from '../engine/index.ts'
+import { resNet } from '../models/index.ts'
 import { test } from './harness.ts'
 
 const variable = (name: string, ...shape: number[]) =>
@@ -109,4 +113,49 @@ test('explain: every kernel is there as WGSL', () => {
   const text = explained('wgsl')
   assert.is(text.match(/@compute/g)?.length, 5)
   assert.match(text, /struct Params/)
+})
+
+test('explain: dispatches and pipelines by kind, which add up to those of the plan', () => {
+  assert.equal(
+    lines(explained('kinds')).map((line) => line.trim().split(/\s+/)),
+    [
+      ['dispatches', 'pipelines', 'kernel'],
+      ['2', '2', 'pointwise'],
+      ['1', '1', 'conv'],
+      ['1', '1', 'reduce'],
+      ['1', '1', 'convWeightGrad'],
+      ['5', '5', 'in', 'all'],
+    ],
+  )
+})
+
+test('explain: a training step of ResNet-18 is 200 dispatches and 60 pipelines at most, none of them new at another size', () => {
+  // What lavapipe has, or says that it has.
+  const caps: Caps = {
+    ...defaultCaps,
+    ...{ kind: 'lavapipe', software: true, subgroupSize: 8, alignment: 16 },
+    ...{ maxStorageBuffers: 16, maxBufferBytes: 2 ** 31 },
+  }
+  const model = resNet(18)
+  const planned = (size: number) => {
+    const { fn, types } = trainingStep(model, [4, size, size], 'sgd')
+    return explain(fn, types, caps)
+  }
+  const [small, large] = [planned(64), planned(96)]
+  const { dispatches, pipelines, kinds } = small.summary
+  assert.ok(dispatches <= 200, `${dispatches} dispatches`)
+  assert.ok(pipelines <= 60, `${pipelines} pipelines`)
+  assert.is(
+    kinds.reduce((n, k) => n + k.dispatches, 0),
+    dispatches,
+  )
+  assert.is(
+    kinds.reduce((n, k) => n + k.pipelines, 0),
+    pipelines,
+  )
+  const { kernels } = small.stages.plan
+  assert.equal(
+    [...large.stages.plan.kernels].filter((key) => !kernels.has(key)),
+    [],
+  )
 })
