@@ -67,7 +67,13 @@ export async function compareRow(
   for (let i = 0; i < rounds; i++)
     for (const [p, list] of times) {
       const runs = Math.max(1, Math.min(100, Math.round(share / ready.get(p)!.second)))
-      list.push(await p.ask<Timing>({ do: 'time', runs }, seconds))
+      try {
+        list.push(await p.ask<Timing>({ do: 'time', runs }, seconds))
+      } catch (error) {
+        if (p === engines[0]) throw error
+        times.delete(p)
+        failed.push({ engine: p.settings.engine, problem: (error as Error).message })
+      }
     }
   for (const p of engines) await p.ask({ do: 'free' }).catch(() => undefined)
   const measured = [...times].map(([p, list]): Measured => {
