@@ -63,10 +63,11 @@ interface Gain {
   readonly of: 'processors' | 'clock'
   /** After to before, the median of pairs. */
   readonly ratio: number
+  readonly pairs: number
 }
 
-/** Pairs of runs, seconds that they may take, and how many there are at least. */
-const PAIRS = { most: 15, seconds: 20, least: 3 }
+/** Pairs of runs at most, and seconds after which no more begin. */
+const PAIRS = { most: 21, seconds: 20 }
 
 /** A step with the table as it was and as it is, by turns. */
 async function gainOf(
@@ -97,7 +98,7 @@ async function gainOf(
   const pairs: (readonly [number, number])[] = []
   const begun = performance.now()
   while (pairs.length < PAIRS.most) {
-    if (pairs.length >= PAIRS.least && performance.now() - begun > 1000 * PAIRS.seconds) break
+    if (pairs.length && performance.now() - begun > 1000 * PAIRS.seconds) break
     const first = pairs.length % 2
     const one = await timed(made[first])
     const other = await timed(made[1 - first])
@@ -109,6 +110,7 @@ async function gainOf(
     after: median(pairs.map(([, a]) => a)),
     of: processors ? 'processors' : 'clock',
     ratio: median(pairs.map(([b, a]) => a / b)),
+    pairs: pairs.length,
   }
 }
 
@@ -157,8 +159,8 @@ function lines(
   ]
 }
 
-const gainText = ({ before, after, of, ratio }: Gain): string =>
-  `${ms(before)} ms before, ${ms(after)} ms after (${of}), ratio ${ratio.toFixed(2)}`
+const gainText = ({ before, after, of, ratio, pairs }: Gain): string =>
+  `${ms(before)} ms before, ${ms(after)} ms after (${of}, ${pairs} by turns), ratio ${ratio.toFixed(2)}`
 
 const ms = (n: number): string => n.toPrecision(3)
 
