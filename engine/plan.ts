@@ -6,12 +6,13 @@ import type { Caps } from './adapter.ts'
 import { showType, sizeOf, storageBytes, storedBytes, type TensorType } from './dtype.ts'
 import { OutOfMemoryError } from './errors.ts'
 import { assignedBy } from './fused.ts'
-import { baseOf, type Graph } from './graph.ts'
+import { baseOf, type Graph, outputsOf } from './graph.ts'
 import { lifetimesOf } from './lifetimes.ts'
 import { lower } from './lower.ts'
 import { type Lifetime, liveBytes, pack } from './memory.ts'
 import { settled } from './neighbours.ts'
 import { showBytes } from './print.ts'
+import { recipeOf } from './recipes.ts'
 import { schedule } from './schedule.ts'
 import { placed, poolBytes, poolsOf, type Span, type TablePlace } from './spans.ts'
 import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
@@ -134,11 +135,13 @@ export function plan(graph: Graph, caps: Caps): Plan {
   for (const [t] of homes) checkSize(t, t.node, caps.maxBufferBytes, caps)
   const recipes = new Map<Node, Recipe>()
   for (const node of kernels) {
-    // What is empty needs no kernel.
-    const empty = node.types.every((t) => !sizeOf(t.shape))
-    const recipe = empty
-      ? { scratch: [], dispatches: [] }
-      : lower(node, { caps, access: accessBy(node), variableOf, isActivation })
+    const kinds = [...node.inputs, ...outputsOf(node)].map((x) => homes.get(baseOf(x))?.kind)
+    const recipe = recipeOf(node, caps, kinds.join(), () =>
+      // What is empty needs no kernel.
+      node.types.every((t) => !sizeOf(t.shape))
+        ? { scratch: [], dispatches: [] }
+        : lower(node, { caps, access: accessBy(node), variableOf, isActivation }),
+    )
     recipes.set(node, recipe)
     for (const bytes of recipe.scratch)
       checkBytes('its scratch memory', bytes, node, caps.maxBindingBytes, caps)

@@ -60,9 +60,9 @@ const RUNS = 24
 
 /** The best of several runs of each. */
 export async function measureCeilings({ gpu, caps }: Device): Promise<Ceilings> {
-  // On a GPU about 1 ms each, on two cores about 50.
+  // About 1 ms each, so that on a shared machine some runs are not interrupted.
   const [count, rounds, vectors] = caps.software
-    ? [2 ** 13, 2 ** 9, 2 ** 20]
+    ? [2 ** 13, 2 ** 7, 2 ** 18]
     : [2 ** 18, 2 ** 12, Math.min(2 ** 24, caps.maxBindingBytes / 16)]
   const multiply = await best(
     gpu,
