@@ -146,6 +146,8 @@ export interface PlanSummary {
   readonly lowerBound: number
   /** Step at which most bytes are alive. */
   readonly peakStep: number
+  /** Dispatches and pipelines by kind of kernel. */
+  readonly kinds: readonly Kind[]
 }
 
 export function summarizePlan(plan: Plan): PlanSummary {
@@ -163,6 +165,7 @@ export function summarizePlan(plan: Plan): PlanSummary {
     constantBytes: plan.constantBytes,
     activationBytes: plan.activationBytes,
     lowerBound: plan.lowerBound,
+    kinds: kindsOf(plan),
     peakStep: plan.steps.reduce((best, s, i) => (s.live > plan.steps[best].live ? i : best), 0),
   }
 }
