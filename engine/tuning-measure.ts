@@ -84,7 +84,7 @@ export async function measure(
       expected ??= got
       if (got.some((v, i) => v !== expected![i]))
         warn(`${name} gives another result than the default, and is not used`)
-      else ready.push({ name, steps, groups: product(recipe.dispatches[0].grid), ms: [] })
+      else ready.push({ name, steps, groups: groupsOf(recipe), ms: [] })
     }
     await timeByTurns(device, ready, deadline)
     return summed(ready)
@@ -93,7 +93,9 @@ export async function measure(
   }
 }
 
-const product = (grid: readonly number[]) => grid.reduce((n, k) => n * k, 1)
+/** Workgroups of the largest dispatch. */
+const groupsOf = ({ dispatches }: Recipe) =>
+  Math.max(...dispatches.map(({ grid: [x, y, z] }) => x * y * z))
 
 /** Words of −2, −1, 1 and 2 in no order, as f32 or as pairs of f16. */
 function integers(n: number, half: boolean): Uint32Array<ArrayBuffer> {
