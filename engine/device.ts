@@ -1,6 +1,6 @@
 // A device: memory, pipelines, the values of variables, and the door through which graphs come to run.
 
-import { type AdapterOptions, type Caps, openAdapter, type Problem } from './adapter.ts'
+import type { Caps, Problem } from './adapter.ts'
 import { checkData, type Parameter } from './arguments.ts'
 import { type Buffer, Buffers, Pipelines, usage, writePadded } from './buffers.ts'
 import { type CompileOptions, compileProgram, type Program, refuseStale } from './compile.ts'
@@ -12,36 +12,12 @@ import type { TensorLike } from './op.ts'
 import { platform } from './platform.ts'
 import { showBytes } from './print.ts'
 import { type Tensor, Variable } from './tensor.ts'
-import { adapterId, Tuning } from './tuning.ts'
+import { Tuning } from './tuning.ts'
 import { tunedFirst } from './tuning-first.ts'
-import { type OpenTuning, openTuning, type TuningOption } from './tuning-open.ts'
+import type { OpenTuning } from './tuning-open.ts'
 import { type TuneOptions, type TuningReport, tune } from './tuning-run.ts'
 import { Uploads } from './uploads.ts'
 import { type Move, Variables } from './variables.ts'
-
-export interface DeviceOptions extends Omit<AdapterOptions, 'onError'> {
-  /** Which measured choices of kernels to use. They change how fast a program is, and the last bits of some sums. Default: what
-   * `Device.tune` or `atrous tune` has kept for this adapter, else the shipped defaults; nothing is measured unasked. */
-  readonly tuning?: TuningOption
-}
-
-/** Opens the fastest adapter that is here (GPU, else a software driver). Throws DeviceError with what to do, and DataError
- * for a tuning table that is damaged or of another adapter. */
-export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  const problems: Problem[] = []
-  const { adapter, device, caps, line, warnings } = await openAdapter({
-    ...options,
-    onError: (problem) => problems.push(problem),
-  })
-  const say = options.say ?? ((sentence) => console.warn(sentence))
-  try {
-    const tuned = await openTuning(options.tuning, adapterId(adapter.info), caps)
-    return new Device(device, caps, line, [...warnings, ...tuned.warnings], problems, say, tuned)
-  } catch (error) {
-    device.destroy()
-    throw error
-  }
-}
 
 /** Memory in use, by kind, in bytes. */
 export interface DeviceStats {

@@ -4,7 +4,7 @@ export { type Account, account, type LiveValue, type Moment, type Peak } from '.
 export { type AdapterCandidate, type Caps, listAdapters } from './adapter.ts'
 export { checkpoint } from './checkpoint.ts'
 export type { Argument, CompileOptions, CompileProgress, Program } from './compile.ts'
-export { Device, type DeviceOptions, type DeviceStats, openDevice } from './device.ts'
+export { Device, type DeviceStats } from './device.ts'
 export { DeviceTensor } from './device-tensor.ts'
 export {
   type DType,
@@ -38,6 +38,7 @@ export {
   type TensorLike,
   type Windows,
 } from './op.ts'
+export { type DeviceOptions, openDevice } from './open-device.ts'
 export { argmax, argmin } from './ops/arg.ts'
 export {
   abs,
