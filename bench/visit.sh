@@ -32,13 +32,13 @@ peers)
   ;;
 esac
 
-part doctor node dist/apps/cli/main.js doctor
+limit=20 part doctor node dist/apps/cli/main.js doctor
 part conv-check node dist/bench/conv-kernels.js check
 part small-kernels node dist/bench/small-kernels.js
-part ops node dist/test/run.js ops
+limit=100 part ops node dist/test/run.js ops.test fuse.test
 part step node dist/bench/step.js --base 48 --lanes 32 --size 256x512 --batch 3 --runs 10
 part learn node dist/apps/cli/main.js start --minutes 0.7 --out "$out/street"
-limit=180 lines=60 part bench node dist/bench/main.js --json "$out/bench.json" --html "$out/bench.html"
+limit=150 lines=60 part bench node dist/bench/main.js --seconds 0.3 --json "$out/bench.json" --html "$out/bench.html"
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
   lines=40 part torch python3 bench/suite/torch.py "$out/bench.json"
 fi
