@@ -128,7 +128,7 @@ type Role = 'parameters' | 'optimizer' | 'state'
 
 /** What variables are for, told from how the function uses them. */
 function rolesOf(traced: Graph): Map<Variable, Role> {
-  const late = lateNodes(traced)
+  const late = lateUpdates(traced)
   const differentiated = new Set(traced.nodes.flatMap(({ source }) => source ?? []))
   const behindLoss = behind(traced, differentiated)
   const behindUpdates = behind(traced, late)
@@ -150,6 +150,24 @@ function rolesOf(traced: Graph): Map<Variable, Role> {
   for (const v of [...read.keys(), ...assigned.keys()])
     roles.set(v, isParameter(v) ? 'parameters' : serves(v) ? 'optimizer' : 'state')
   return roles
+}
+
+/** As `lateNodes`, but an update under a condition (see condition.ts) depends on what depends on a derivative only if the value
+ * does that it would store. */
+function lateUpdates(traced: Graph): Set<Node> {
+  const conditional = new Set<Node>()
+  for (const { op, inputs, attrs } of traced.nodes) {
+    if (op.name !== 'assign') continue
+    const { node } = inputs[0]
+    const kept = node.op.name === 'where' && node.inputs[2].node.attrs
+    if (kept && kept.variable === attrs.variable) conditional.add(node)
+  }
+  const late = new Set<Node>()
+  for (const node of traced.nodes) {
+    const told = conditional.has(node) ? [node.inputs[1]] : node.inputs
+    if (node.source || told.some((x) => late.has(x.node))) late.add(node)
+  }
+  return late
 }
 
 /** The nodes that `of` are computed from, they themselves included. */

@@ -140,6 +140,7 @@ test('mixed: plan shows half the activation memory, and another precision is ref
   )
   assert.equal(mixed.precision, 'mixed')
   assert.equal(mixed.parameterBytes, full.parameterBytes)
+  assert.equal(mixed.stateBytes, full.stateBytes)
   const share = mixed.activationBytes / full.activationBytes
   assert.ok(share >= 0.5 && share < 0.52, `${share}`)
   const { code, err } = await atrous([...args, '--precision', 'half'])
