@@ -4,6 +4,7 @@
 import { blockFor, blocksIn, blocksOn } from './conv-blocks.ts'
 import { convDefaults } from './conv-defaults.ts'
 import { type Geometry, pixelsOf } from './conv-index.ts'
+import { inFoursOf } from './conv-pad.ts'
 import { subgroupFits } from './conv-subgroup.ts'
 import { type Block, tileFits } from './conv-tile.ts'
 import type { WeightRegisters } from './conv-weight.ts'
@@ -77,7 +78,8 @@ function fits({ cin }: Geometry, tile: Tile, caps: Caps): boolean {
 }
 
 /** All forward tiles that are worth trying, the default first. */
-export function forwardCandidates(g: Geometry, caps: Caps): readonly Tile[] {
+export function forwardCandidates(given: Geometry, caps: Caps): readonly Tile[] {
+  const g = inFoursOf(given)
   const lanes = software(caps) ? 8 : 64
   const shapes = [
     [4, 1],
@@ -102,7 +104,8 @@ export function forwardCandidates(g: Geometry, caps: Caps): readonly Tile[] {
 }
 
 /** What is taken where nothing was measured. */
-export function defaultForward(g: Geometry, caps: Caps): Tile {
+export function defaultForward(given: Geometry, caps: Caps): Tile {
+  const g = inFoursOf(given)
   const { rows, lanes, idle } = convDefaults[caps.kind]
   const cols = colsFor(g.cout, idle)
   const plain = direct(4, cols === 1 ? 1 : 2, lanes)

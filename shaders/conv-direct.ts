@@ -14,16 +14,16 @@ import { overTaps, times } from './conv-index.ts'
 import type { Kernel } from './kernel.ts'
 
 export function convDirect(spec: ForwardSpec): Kernel {
-  const { rows, cols, vecIn, vecOut } = spec
+  const { rows, cols, vecIn, vecW } = spec
   const x = xOf(spec)
   const multiply = (k: string) => /* wgsl */ `{
-    ${times(cols, (j) => `let w${j} = ${weight(vecOut, 'at', j)};`)}
+    ${times(cols, (j) => `let w${j} = ${weight(vecW, 'at', j)};`)}
     at += wStep;
     ${times(rows, (i) => times(cols, (j) => `a${i}_${j} = fma(vec4f(u${i}${k}), w${j}, a${i}_${j});`))}
   }`
   return registerTile('direct', spec, {
     body: /* wgsl */ `
-  var at = wBase + tap * p.cin * wStep + ${columnAt(vecOut, 'column')};
+  var at = wBase + tap * p.cin * wStep + ${columnAt(vecW, 'column')};
   for (var c = 0u; c < ${vecIn ? '(p.cin >> 2u)' : 'p.cin'}; c++) {
     ${times(rows, (i) => `let u${i} = select(${vecIn ? 'vec4f()' : '0.0'}, ${x.at(`b${i} + c`, 'c')}, v${i});`)}
     ${vecIn ? ['.x', '.y', '.z', '.w'].map(multiply).join('\n') : multiply('')}

@@ -17,6 +17,8 @@ export interface ForwardSpec {
   readonly vecIn: boolean
   /** cout % 4 == 0 */
   readonly vecOut: boolean
+  /** Whether the outputs of w come in fours: those of y, or of a copy with zeros after the last. */
+  readonly vecW: boolean
   /** Pixels per invocation. */
   readonly rows: number
   /** vec4s of output channels per invocation. */
@@ -59,7 +61,7 @@ export const xOf = ({ x, vecIn }: ForwardSpec): Loader => loader('x', x, vecIn, 
 
 /** Bindings: what x is read from, w, the tail's operands, the tail's outputs. */
 export function frame(spec: ForwardSpec, schedule: Schedule): Kernel {
-  const { divided, vecIn, vecOut, lanes, wAccess, split } = spec
+  const { divided, vecIn, vecOut, vecW, lanes, wAccess, split } = spec
   const { name, pixels, quads, band, globals = '', body, subgroups = false } = schedule
   const x = xOf(spec)
   const slot = x.access.length + 1
@@ -67,7 +69,8 @@ export function frame(spec: ForwardSpec, schedule: Schedule): Kernel {
   const half = x.half || end.half
   const after = slot + 1 + end.access.length
   const tallies = spec.statistics ? ['means', 'squares'] : []
-  const marks = [divided && 'divided', vecIn && 'vecIn', vecOut && 'vecOut', split && 'split']
+  const shape = [vecIn && 'vecIn', vecOut && 'vecOut', vecW && 'vecW']
+  const marks = [divided && 'divided', ...shape, split && 'split']
   const flags = marks.filter(Boolean)
   return {
     key: ['conv', name, ...flags, x.key, wAccess, end.key, ...tallies].join('/'),
@@ -77,7 +80,7 @@ export function frame(spec: ForwardSpec, schedule: Schedule): Kernel {
       return /* wgsl */ `${half ? 'enable f16;' : ''}${subgroups ? 'enable subgroups;' : ''}
 ${PARAMS}
 ${x.functions}
-${declare(slot, 'w', wAccess, 'f32', vecOut)}
+${declare(slot, 'w', wAccess, 'f32', vecW)}
 ${end.functions}
 ${tallies.map((name, k) => declare(after + k, name, 'read_write', 'f32', true)).join('\n')}
 ${mathFor(x.work + end.work)}
@@ -96,9 +99,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let outer = batch / p.period;
   let inner = batch - outer * p.period;
   let xBase = (p.xStart + outer * p.xOuter + inner * p.xBatch)${vecIn ? ' >> 2u' : ''};
-  let wBase = (outer * p.wOuter + inner * p.wBatch)${vecOut ? ' >> 2u' : ''};
+  let wBase = (outer * p.wOuter + inner * p.wBatch)${vecW ? ' >> 2u' : ''};
   let yBase = p.yStart + ${split ? 'part' : 'batch'} * p.yBatch;
-  let wStep = ${vecOut ? 'p.cout >> 2u' : 'p.cout'};
+  let wStep = ${vecW ? '(p.cout + 3u) >> 2u' : 'p.cout'};
   ${body}
 }`
     },

@@ -4,6 +4,7 @@ import { chosenForward, chosenWeight, extent, type Tile, type WeightTile } from 
 import { convDirect } from './conv-direct.ts'
 import type { ForwardSpec } from './conv-frame.ts'
 import { type Geometry, paramsOf, pixelsOf } from './conv-index.ts'
+import { inFours, inFoursOf, padded, padsW, padsX } from './conv-pad.ts'
 import { splitSum } from './conv-split.ts'
 import { joinTallies, thenMoments } from './conv-statistics.ts'
 import { convSubgroup } from './conv-subgroup.ts'
@@ -39,6 +40,8 @@ export interface ForwardProblem extends Geometry {
   /** Pointwise work while x is read; default: x is read as it is. Its operands take the place of x among the inputs. */
   readonly x?: Load
   readonly wAccess: Access
+  /** Whether w is [kh, kw, cin, 4⌈cout/4⌉], where cout is no multiple of 4; only `forwardRecipe` says so, of its own copies. */
+  readonly wInFours?: boolean
   readonly yAccess: Access
   readonly tail: Tail
   /** Mean and variance of each channel of the tail's single output as two more outputs; it is [n, oh, ow, cout]. */
@@ -67,6 +70,7 @@ function forwardWith(problem: ForwardProblem, tile: Tile, caps: Caps): Choice {
     divided,
     vecIn: cin % 4 === 0,
     vecOut: cout % 4 === 0,
+    vecW: cout % 4 === 0 || !!problem.wInFours,
     ...{ rows, cols, lanes, x: xOf(problem), wAccess, yAccess, tail },
     split: split.count > 1,
     ...(problem.statistics && { statistics: true }),
@@ -111,6 +115,7 @@ export function forwardRecipe(
   caps: Caps,
   tile: Tile = chosenForward(problem, caps),
 ): Recipe {
+  if (padsW(problem) && !problem.wInFours) return onFours(problem, caps, tile)
   const { operands, outputs } = problem.tail
   const before = xOf(problem).operands.length + 1
   const inputs = (from: number, count: number) =>
@@ -146,6 +151,44 @@ export function forwardRecipe(
     dispatches: [
       ...run({ ...problem, ...raw }, [scratch(0)]),
       { ...sum, buffers: [scratch(0), ...ending] },
+    ],
+  }
+}
+
+/** The same on copies of w, and of x, whose channels come in fours (see conv-pad.ts). */
+function onFours(problem: ForwardProblem, caps: Caps, tile: Tile): Recipe {
+  const { n, h, w, cin, kh, kw, cout, xStart, wAccess } = problem
+  const both = padsX(problem)
+  const load = xOf(problem)
+  const wIn = input(load.operands.length)
+  const { x: _, ...rest } = problem
+  const onCopies = { ...inFoursOf(rest), xAccess: 'read_write' } as const
+  const copied = both ? onCopies : problem
+  const inner = forwardRecipe({ ...copied, wAccess: 'read_write', wInFours: true }, caps, tile)
+  const outRows = copied.cin
+  const wSize = { blocks: kh * kw, rows: cin, outRows, channels: cout, start: 0 }
+  const xSize = { blocks: 1, rows: n * h * w, outRows: n * h * w, channels: cin, start: xStart }
+  const k = inner.scratch.length
+  const first = padded(plainLoad(['f32'], wAccess), wSize, [wIn, scratch(k)])
+  const xSlots = [...load.operands.map((_, i) => input(i)), scratch(k + 1)]
+  // Inputs of the recipe on copies: what x is read from, w, the tail's.
+  const wAt = both ? 1 : load.operands.length
+  const outer = (slot: Slot): Slot => {
+    if (slot.kind !== 'input') return slot
+    if (slot.index === wAt) return scratch(k)
+    if (slot.index > wAt) return input(slot.index - wAt + wIn.index)
+    return both ? scratch(k + 1) : slot
+  }
+  return {
+    scratch: [
+      ...inner.scratch,
+      4 * kh * kw * outRows * inFours(cout),
+      ...(both ? [4 * n * h * w * copied.cin] : []),
+    ],
+    dispatches: [
+      first,
+      ...(both ? [padded(load, xSize, xSlots)] : []),
+      ...inner.dispatches.map((d) => ({ ...d, buffers: d.buffers.map(outer) })),
     ],
   }
 }

@@ -21,7 +21,7 @@ export const subgroupFits = (cin: number, subgroup: number, lanes: number) =>
 
 /** Bindings as `convDirect`. */
 export function convSubgroup(spec: ForwardSpec, subgroup: number): Kernel {
-  const { rows, cols, vecOut } = spec
+  const { rows, cols, vecW } = spec
   const x = xOf(spec)
   const loads = Math.ceil((4 * cols) / subgroup)
   const xyzw = ['x', 'y', 'z', 'w']
@@ -37,10 +37,10 @@ export function convSubgroup(spec: ForwardSpec, subgroup: number): Kernel {
   ${times(loads, (q) => {
     // Lanes past the last number repeat it.
     const e = `min(member + ${q * subgroup}u, ${4 * cols - 1}u)`
-    return `var at${q} = wBase + (tap * p.cin + ${e} / ${cols}u) * wStep + ${columnAt(vecOut, `column + ${e} % ${cols}u`)};`
+    return `var at${q} = wBase + (tap * p.cin + ${e} / ${cols}u) * wStep + ${columnAt(vecW, `column + ${e} % ${cols}u`)};`
   })}
   for (var c = 0u; c < (p.cin >> 2u); c++) {
-    ${times(loads, (q) => `let l${q} = ${weight(vecOut, `at${q}`, 0)}; at${q} += 4u * wStep;`)}
+    ${times(loads, (q) => `let l${q} = ${weight(vecW, `at${q}`, 0)}; at${q} += 4u * wStep;`)}
     ${times(rows, (i) => `let u${i} = select(vec4f(), ${x.at(`b${i} + c`, 'c')}, v${i});`)}
     ${times(4, (k) => times(cols, (j) => products(k, j)))}
   }`,

@@ -52,7 +52,7 @@ export const tileFits = (cin: number, block: Block, storage: number, invocations
 
 /** Bindings as `convDirect`. Needs vecIn. */
 export function convTile(spec: ForwardSpec, block: Block): Kernel {
-  const { divided, vecOut, split } = spec
+  const { divided, vecW, split } = spec
   const { rows, cols, lanes, across, depth } = block
   const down = lanes / across
   const pixelQuads = (down * rows) / 4
@@ -78,7 +78,7 @@ ${divided ? tapHits : ''}`,
   ${times(xLoads.turns, (t) => times(4, (i) => `var b${4 * t + i} = 0u; var v${4 * t + i} = false; var r${t}_${i} = vec4f();`))}
   ${times(wLoads.turns, (t) => {
     const e = `(lane + ${t * lanes}u)`
-    return `let wk${t} = ${e} / ${width}u; let wn${t} = ${columnAt(vecOut, `(column + ${e} % ${width}u)`)}; var q${t} = vec4f();`
+    return `let wk${t} = ${e} / ${width}u; let wn${t} = ${columnAt(vecW, `(column + ${e} % ${width}u)`)}; var q${t} = vec4f();`
   })}
   ${times(rows, (i) => times(cols, (j) => `var a${i}_${j} = vec4f();`))}
   let steps = (p.cin + ${depth - 1}u) / ${depth}u;
@@ -99,7 +99,7 @@ ${divided ? tapHits : ''}`,
       }
       ${times(xLoads.turns, (t) => loadUnit(x, t))}
       let row = tap * p.cin + c;
-      ${times(wLoads.turns, (t) => `q${t} = select(vec4f(), ${weight(vecOut, `(wBase + (row + wk${t}) * wStep + wn${t})`, 0)}, c + wk${t} < p.cin);`)}
+      ${times(wLoads.turns, (t) => `q${t} = select(vec4f(), ${weight(vecW, `(wBase + (row + wk${t}) * wStep + wn${t})`, 0)}, c + wk${t} < p.cin);`)}
       c += ${depth}u;
       number++;
       if (c >= p.cin) { ${nextTap} }
