@@ -36,6 +36,8 @@ export interface Jax {
   numpy: {
     array(values: ArrayLike<number>, options: { shape: readonly number[]; dtype?: string }): Tensor
     matmul(a: Tensor, b: Tensor): Tensor
+    /** Of the last two axes. */
+    matrixTranspose(x: Tensor): Tensor
     mean(x: Tensor, axes: readonly number[], options?: { keepdims: boolean }): Tensor
     sum(x: Tensor, axes?: readonly number[]): Tensor
     square(x: Tensor): Tensor

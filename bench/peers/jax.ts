@@ -147,13 +147,12 @@ function planOf(
       )
     case 'bilinear': {
       const [, h, w] = spec.x
-      const matrix = (n: number) => interpolation(n, spec.factor)
-      const down = jax.numpy.array(matrix(h), { shape: [h * spec.factor, h] })
-      const turned = permuted(matrix(w), [w * spec.factor, w], [1, 0])
-      const across = jax.numpy.array(turned, { shape: [w, w * spec.factor] })
-      return linear(spec.grads, ['planes', 'planes'], (x) =>
-        jax.numpy.matmul(down.ref, jax.numpy.matmul(x, across.ref)),
-      )
+      const [down, across] = [h, w].map((n) => {
+        const to = n * spec.factor
+        const turned = permuted(interpolation(n, spec.factor), [to, n], [1, 0])
+        return jax.numpy.array(turned, { shape: [n, to] })
+      })
+      return linear(spec.grads, ['planes', 'planes'], (x) => resized(jax, x, down, across))
     }
     case 'crossEntropy': {
       const loss = (logits: Tensor, labels: Tensor) =>
@@ -209,6 +208,17 @@ export function maxPool(
       padded = jax.numpy.concatenate([border.ref, padded, border], axis)
     }
   return jax.lax.reduceWindow(padded, (w) => jax.numpy.max(w), [kernel, kernel], [2, 2])
+}
+
+/** Planes by interpolation matrices, [from, to] of each axis. (Its matmul of operands of different ranks is wrong.) */
+function resized(jax: Jax, x: Tensor, down: Tensor, across: Tensor): Tensor {
+  const { numpy: np } = jax
+  const [n, c, h, w] = x.shape
+  const [oh, ow] = [down.shape[1], across.shape[1]]
+  const wide = np.matmul(x.reshape([n * c * h, w]), across.ref).reshape([n * c, h, ow])
+  const columns = np.matrixTranspose(wide).reshape([n * c * ow, h])
+  const turned = np.matmul(columns, down.ref).reshape([n * c, ow, oh])
+  return np.matrixTranspose(turned).reshape([n, c, oh, ow])
 }
 
 /** The mean over rows of logits [n, classes]. */
