@@ -55,6 +55,11 @@ function fewOf(names: readonly string[], among: string | undefined): readonly st
   return [...names.slice(0, hides ? 2 : 3), ...(hides ? [among] : []), `${names.length - 3} more`]
 }
 
+/** What stands in one cell of a table: all of up to `most`, else the first and how many more there are, since an update of many
+ * variables has dozens of results. */
+const listOf = (items: readonly string[], most = 2): string =>
+  items.length > most ? `${items[0]} +${items.length - 1} more` : items.join(' ')
+
 /** The name of the convolution that a kernel is. */
 function convolutionIn(node: Node): string | undefined {
   const { steps, root } = bodyOf(node)
@@ -66,12 +71,8 @@ const hidden = new Set(['body', 'type', 'position', 'as', 'size', 'kernel', 'sha
 
 function showAttrs(node: Node): string {
   if (node.op.kind === 'fused') {
-    const names = node.types
-      .flatMap((_, i) => assignedBy(node, i) ?? [])
-      .map((s) => `→${(s.attrs.variable as Variable).name}`)
-    return names.length > 8
-      ? `${names.slice(0, 4).join(' ')} and ${names.length - 4} more`
-      : names.join(' ')
+    const assigned = node.types.flatMap((_, i) => assignedBy(node, i) ?? [])
+    return listOf(assigned.map((s) => `→${(s.attrs.variable as Variable).name}`))
   }
   return Object.entries(node.attrs)
     .filter(([k]) => !hidden.has(k))
@@ -116,12 +117,15 @@ export function printGraph(graph: Graph): string {
   const rows = graph.nodes.map((node) => {
     const { flops } = node.op.cost(node.inputs, node.types, node.attrs)
     const bytes = node.types.reduce((n, t) => n + bytesOf(t), 0)
+    const read = node.inputs.map((x) => names.tensor(x))
     const owner = node.source ? `∂${names.node(node.source)} ${node.source.path}` : ''
     return [
       names.node(node),
       titleOf(node),
-      node.types.map(showType).join(' '),
-      [...node.inputs.map((x) => names.tensor(x)), showAttrs(node)].filter(Boolean).join(' '),
+      listOf(node.types.map(showType)),
+      [listOf(read, jointOf(node) ? undefined : read.length), showAttrs(node)]
+        .filter(Boolean)
+        .join(' '),
       node.op.kind === 'source' || node.op.kind === 'view' ? '' : showFlops(flops),
       node.op.kind === 'view' ? '' : showBytes(bytes),
       [node.path, owner].filter(Boolean).join(' ').trim(),
@@ -177,9 +181,9 @@ export function printPlan(plan: Plan): string {
   const rows = plan.steps.map((s, i) => [
     String(i),
     titleOf(s.node),
-    s.node.types.map(showType).join(' '),
+    listOf(s.node.types.map(showType)),
     String(s.dispatches.length),
-    s.dispatches.map((d) => d.dispatch.grid.join('·')).join(' '),
+    listOf(s.dispatches.map((d) => d.dispatch.grid.join('·'))),
     showBytes(s.live),
     '▇'.repeat(Math.round((20 * s.live) / most)).padEnd(20),
     [s.node.path, s.node.source && `∂${titleOf(s.node.source)} ${s.node.source.path}`]

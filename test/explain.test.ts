@@ -158,4 +158,6 @@ test('explain: a training step of ResNet-18 is 200 dispatches and 60 pipelines a
     [...large.stages.plan.kernels].filter((key) => !kernels.has(key)),
     [],
   )
+  // Updates of dozens of variables are one line too.
+  for (const line of small.text('plan').split('\n')) assert.ok(line.length <= 180, line)
 })
