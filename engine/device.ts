@@ -167,14 +167,24 @@ export class Device {
 
   /** Gives each list of variables one buffer together; those that have memory elsewhere move. */
   together(lists: readonly (readonly Variable[])[]): Move {
-    const moves = lists.flatMap((variables) => this.#variables.together(variables) ?? [])
+    const moves: Move[] = []
+    const undo = () => {
+      for (const m of moves.reverse()) m.undo()
+    }
+    try {
+      for (const variables of lists) {
+        const move = this.#variables.together(variables)
+        if (move) moves.push(move)
+      }
+    } catch (error) {
+      undo()
+      throw error
+    }
     return {
       done: () => {
         for (const m of moves) m.done()
       },
-      undo: () => {
-        for (const m of moves.reverse()) m.undo()
-      },
+      undo,
     }
   }
 

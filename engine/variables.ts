@@ -8,7 +8,7 @@ import { storageBytes } from './dtype.ts'
 import { DeviceError } from './errors.ts'
 import { hostTensor } from './ops/source.ts'
 import { poolBytes } from './spans.ts'
-import type { Variable } from './tensor.ts'
+import type { HostTensor, Variable } from './tensor.ts'
 import { partOf } from './trace.ts'
 
 const owners = new WeakMap<Variable, Device>()
@@ -56,9 +56,9 @@ export class Variables {
   place(variable: Variable): Buffer {
     const known = this.#buffers.get(variable)
     if (known) return known
-    const buffer = this.#fill(variable, () =>
-      this.#device.buffers.make(storageBytes(variable), variable.name),
-    )
+    const value = this.#initial(variable)
+    const buffer = this.#device.buffers.make(storageBytes(variable), variable.name)
+    this.#fill(variable, buffer, value)
     this.#live.add(buffer)
     return buffer
   }
@@ -89,6 +89,9 @@ export class Variables {
 
   #gather(variables: ReadonlySet<Variable>): Move {
     const { buffers, gpu, caps } = this.#device
+    // What can be refused is refused before anything moves.
+    const values = new Map<Variable, HostTensor>()
+    for (const v of variables) if (!this.has(v)) values.set(v, this.#initial(v))
     const whole = buffers.make(poolBytes(variables, caps.alignment), 'variables')
     const pool: Pool = { buffer: whole, members: new Map() }
     this.#live.add(whole)
@@ -103,7 +106,7 @@ export class Variables {
       this.#pools.set(to, pool)
       const from = this.#buffers.get(variable)
       if (!from) {
-        this.#fill(variable, () => to)
+        this.#fill(variable, to, values.get(variable)!)
         continue
       }
       encoder.copyBufferToBuffer(from.gpu, from.offset, to.gpu, to.offset, bytes)
@@ -117,15 +120,17 @@ export class Variables {
       },
       undo: () => {
         for (const { variable, from, to } of moved) {
-          this.#hold(variable, from)
-          this.#free(to)
+          // It may have been released, or have moved on.
+          const isThere = this.#buffers.get(variable) === to
+          if (isThere) this.#hold(variable, from)
+          this.#free(isThere ? to : from)
         }
       },
     }
   }
 
-  /** Writes the initial value into memory that `make` gives. */
-  #fill(variable: Variable, make: () => Buffer): Buffer {
+  /** The value that a variable has at first. Throws DeviceError for one that lives on another device. */
+  #initial(variable: Variable): HostTensor {
     const owner = owners.get(variable)
     if (owner && owner !== this.#device && !owner.closed)
       throw new DeviceError(
@@ -133,14 +138,15 @@ export class Variables {
         'a model belongs to the device that first ran it: read its state there and load it into a new model',
       )
     const data = variable.initial()
-    const value = partOf(`variable ${variable.name}`, () =>
+    return partOf(`variable ${variable.name}`, () =>
       hostTensor(data, variable.shape, variable.dtype),
     )
-    const buffer = make()
+  }
+
+  #fill(variable: Variable, buffer: Buffer, value: HostTensor): void {
     writePadded(this.#device.gpu, buffer, value)
     owners.set(variable, this.#device)
     this.#hold(variable, buffer)
-    return buffer
   }
 
   #hold(variable: Variable, buffer: Buffer): void {
