@@ -42,6 +42,7 @@ export async function openConvRunner() {
     maxWorkgroupStorage: device.limits.maxComputeWorkgroupStorageSize,
     maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    maxBindingBytes: device.limits.maxStorageBufferBindingSize,
   }
   let errors = 0
   device.onuncapturederror = (e) => {

@@ -52,11 +52,16 @@ const ENOUGH = { discrete: 264, integrated: 48, unknown: 128 }
 const enoughOn = ({ kind }: Caps) =>
   kind === 'lavapipe' || kind === 'swiftshader' ? 4 : ENOUGH[kind]
 
+/** Most strips whose partial results, of so many elements each, can be bound at once. */
+const bindable = (elements: number, { maxBindingBytes }: Caps) =>
+  Math.max(1, Math.floor(maxBindingBytes / (4 * elements)))
+
 /** A block whose K is cut so that there are enough workgroups, where that leaves each at least 8 K blocks. */
 function strips(g: Geometry, block: Block, caps: Caps): Tile {
   const tiles = blocksIn(block, pixelsOf(g), g.cout) * g.divY * g.divX
   const steps = (g.kh * g.kw * Math.ceil(g.cin / block.depth)) / (g.divY * g.divX)
-  const most = Math.min(enoughOn(caps) / tiles, steps / 8, 16)
+  const parts = bindable(g.n * g.oh * g.ow * g.cout, caps)
+  const most = Math.min(enoughOn(caps) / tiles, steps / 8, 16, parts)
   return { schedule: 'tile', ...block, splits: g.batch > 1 ? 1 : Math.max(1, Math.floor(most)) }
 }
 
@@ -79,7 +84,7 @@ function fits({ cin }: Geometry, tile: Tile, caps: Caps): boolean {
 
 /** All forward tiles that are worth trying, the default first. */
 export function forwardCandidates(given: Geometry, caps: Caps): readonly Tile[] {
-  const g = inFoursOf(given)
+  const g = inFoursOf(given, caps)
   const lanes = software(caps) ? 8 : 64
   const shapes = [
     [4, 1],
@@ -105,7 +110,7 @@ export function forwardCandidates(given: Geometry, caps: Caps): readonly Tile[] 
 
 /** What is taken where nothing was measured. */
 export function defaultForward(given: Geometry, caps: Caps): Tile {
-  const g = inFoursOf(given)
+  const g = inFoursOf(given, caps)
   const { rows, lanes, idle } = convDefaults[caps.kind]
   const cols = colsFor(g.cout, idle)
   const plain = direct(4, cols === 1 ? 1 : 2, lanes)
@@ -148,7 +153,8 @@ function split(g: Geometry, tile: WeightTile, caps: Caps): WeightTile {
   const tiles = rows * Math.ceil(g.cout / (4 * columns))
   const want = convDefaults[caps.kind].strips
   const pixels = g.n * g.oh * g.ow
-  const splits = Math.min(Math.ceil(want.groups / tiles), Math.ceil(pixels / want.pixels))
+  const most = bindable(g.kh * g.kw * g.cin * g.cout, caps)
+  const splits = Math.min(Math.ceil(want.groups / tiles), Math.ceil(pixels / want.pixels), most)
   return { ...tile, splits: Math.max(1, splits) }
 }
 

@@ -7,7 +7,7 @@
 
 import type { Geometry } from './conv-index.ts'
 import { loader } from './conv-load.ts'
-import { type Dispatch, gridFor, type Kernel, type Slot, words } from './kernel.ts'
+import { type Caps, type Dispatch, gridFor, type Kernel, type Slot, words } from './kernel.ts'
 import { mathFor } from './math.ts'
 import type { Load } from './reduce.ts'
 
@@ -16,37 +16,34 @@ export const inFours = (channels: number) => 4 * Math.ceil(channels / 4)
 /** Multiply-adds of one element of x that pay for its copy; terms of a sum that pay for one of w, used at as many pixels. */
 const WORTH = 256
 const TERMS = 64
-/** No copy is larger than any machine can bind. */
+/** No copy of x takes more: scores are copied where memory is scarcest. */
 const MOST_BYTES = 2 ** 27
 
+type Binding = Pick<Caps, 'maxBindingBytes'>
+
+/** Whether a copy of w can be bound. */
+const fitsW = ({ kh, kw, cout }: Geometry, cin: number, { maxBindingBytes }: Binding) =>
+  4 * kh * kw * cin * inFours(cout) <= maxBindingBytes
+
 /** Whether x of a convolution, and with it w, is copied into fours. */
-export function padsX({
-  n,
-  h,
-  w,
-  cin,
-  cout,
-  oh,
-  ow,
-  kh,
-  kw,
-  batch,
-  divY,
-  divX,
-}: Geometry): boolean {
+export function padsX(g: Geometry, caps: Binding): boolean {
+  const { n, h, w, cin, cout, oh, ow, kh, kw, batch, divY, divX } = g
   if (batch > 1 || cin % 4 === 0 || inFours(cin) > 1.5 * cin) return false
   const uses = (kh * kw * cout * oh * ow) / (h * w * divY * divX)
-  return uses >= WORTH && 4 * n * h * w * inFours(cin) <= MOST_BYTES
+  const most = Math.min(MOST_BYTES, caps.maxBindingBytes)
+  return uses >= WORTH && 4 * n * h * w * inFours(cin) <= most && fitsW(g, inFours(cin), caps)
 }
 
 /** Whether w of a convolution is copied into fours. */
-export const padsW = (g: Geometry) =>
-  padsX(g) ||
-  (g.batch === 1 && g.cout % 4 !== 0 && g.kh * g.kw * g.cin >= TERMS && g.n * g.oh * g.ow >= TERMS)
+export function padsW(g: Geometry, caps: Binding): boolean {
+  const { n, oh, ow, cin, cout, kh, kw, batch } = g
+  const pays = kh * kw * cin >= TERMS && n * oh * ow >= TERMS
+  return padsX(g, caps) || (batch === 1 && cout % 4 !== 0 && pays && fitsW(g, cin, caps))
+}
 
 /** The geometry over the copies. */
-export const inFoursOf = <G extends Geometry>(g: G): G =>
-  padsX(g) ? { ...g, cin: inFours(g.cin), xStart: 0 } : g
+export const inFoursOf = <G extends Geometry>(g: G, caps: Binding): G =>
+  padsX(g, caps) ? { ...g, cin: inFours(g.cin), xStart: 0 } : g
 
 const GROUP = 64
 

@@ -115,7 +115,7 @@ export function forwardRecipe(
   caps: Caps,
   tile: Tile = chosenForward(problem, caps),
 ): Recipe {
-  if (padsW(problem) && !problem.wInFours) return onFours(problem, caps, tile)
+  if (padsW(problem, caps) && !problem.wInFours) return onFours(problem, caps, tile)
   const { operands, outputs } = problem.tail
   const before = xOf(problem).operands.length + 1
   const inputs = (from: number, count: number) =>
@@ -158,11 +158,11 @@ export function forwardRecipe(
 /** The same on copies of w, and of x, whose channels come in fours (see conv-pad.ts). */
 function onFours(problem: ForwardProblem, caps: Caps, tile: Tile): Recipe {
   const { n, h, w, cin, kh, kw, cout, xStart, wAccess } = problem
-  const both = padsX(problem)
+  const both = padsX(problem, caps)
   const load = xOf(problem)
   const wIn = input(load.operands.length)
   const { x: _, ...rest } = problem
-  const onCopies = { ...inFoursOf(rest), xAccess: 'read_write' } as const
+  const onCopies = { ...inFoursOf(rest, caps), xAccess: 'read_write' } as const
   const copied = both ? onCopies : problem
   const inner = forwardRecipe({ ...copied, wAccess: 'read_write', wInFours: true }, caps, tile)
   const outRows = copied.cin

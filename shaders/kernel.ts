@@ -111,6 +111,8 @@ export interface Caps {
   readonly maxWorkgroupStorage: number
   readonly maxInvocations: number
   readonly maxWorkgroupsPerDimension: number
+  /** No buffer of a dispatch is larger, scratch memory included. */
+  readonly maxBindingBytes: number
   /** Choices that were measured here; without them everything has its default. */
   readonly tuning?: Tuned
 }

@@ -50,7 +50,7 @@ const mark = (tile: Tile | WeightTile) =>
 
 const ofGpu = (maxWorkgroupStorage: number): Caps => ({
   ...{ kind: 'discrete', subgroupSize: 0, maxWorkgroupStorage, maxInvocations: 256 },
-  maxWorkgroupsPerDimension: 65535,
+  ...{ maxWorkgroupsPerDimension: 65535, maxBindingBytes: 2 ** 27 },
 })
 
 /** Runs a case and its gradients with a forward and a weight tile, where the problem at hand can use them, and gives the keys
