@@ -4,12 +4,14 @@ import type { Caps } from '../../engine/adapter.ts'
 import { budgetChoices } from '../../engine/budget.ts'
 import { type DeviceProfile, secondsOf } from '../../engine/device-profile.ts'
 import type { Graph } from '../../engine/graph.ts'
-import { plan, planBytes } from '../../engine/plan.ts'
+import { joinUpdates } from '../../engine/joint.ts'
+import { type Plan, plan, planBytes } from '../../engine/plan.ts'
 
 /** One way to run a step. */
 export interface Trade {
   readonly what: string
-  /** All that is allocated, and of that the memory of activations. */
+  /** All that is allocated, and of that the memory of activations: with no budget, or where parts run again with the smallest that
+   * lets it run. */
   readonly peakBytes: number
   readonly arenaBytes: number
   /** What it takes beside a step that makes nothing again, as a part of that: multiply-adds, and time as the profile has it. */
@@ -20,8 +22,7 @@ export interface Trade {
 /** Keeping everything, and then what a budget chooses from, each smaller than all before it. */
 export function sweep(fused: Graph, caps: Caps, profile: DeviceProfile): Trade[] {
   const [macs, seconds] = costOf(fused, profile)
-  const tradeOf = (what: string, graph: Graph): Trade => {
-    const made = plan(graph, caps)
+  const tradeOf = (what: string, graph: Graph, made: Plan): Trade => {
     const [ownMacs, ownSeconds] = costOf(graph, profile)
     return {
       what,
@@ -31,7 +32,9 @@ export function sweep(fused: Graph, caps: Caps, profile: DeviceProfile): Trade[]
       extraTime: ownSeconds / seconds - 1,
     }
   }
-  const trades = [tradeOf('everything kept', fused)]
+  // Updates that wait for each other take a little more, which the smallest budget has no room for.
+  const free = (graph: Graph) => joinUpdates(plan(graph, caps), caps)
+  const trades = [tradeOf('everything kept', fused, free(fused))]
   for (const { how, segments, graph } of budgetChoices(fused, profile)) {
     const { length } = segments
     const what = {
@@ -39,7 +42,7 @@ export function sweep(fused: Graph, caps: Caps, profile: DeviceProfile): Trade[]
       cheap: 'cheap values again',
       again: `${length} part${length === 1 ? '' : 's'} again`,
     }
-    const made = tradeOf(what[how], graph)
+    const made = tradeOf(what[how], graph, how === 'again' ? plan(graph, caps) : free(graph))
     if (trades.every((t) => made.peakBytes < t.peakBytes)) trades.push(made)
   }
   return trades
