@@ -1,7 +1,8 @@
 // Pooling and unpooling against plain loops.
 
 import { avgPool, avgPoolGrad } from '../shaders/avgpool.ts'
-import { maxPool, maxPoolGather, maxPoolGrad, type PoolSpec } from '../shaders/pool.ts'
+import { maxPool } from '../shaders/max-pool.ts'
+import { maxPoolGather, maxPoolGrad, type PoolSpec } from '../shaders/pool.ts'
 import { repeat, repeatGrad } from '../shaders/unpool.ts'
 import { type Runner, randomOf } from './small-runner.ts'
 

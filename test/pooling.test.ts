@@ -40,6 +40,7 @@ const geometries: PoolOptions[] = [
   { kernel: 2, ceil: true },
   { kernel: 3, stride: 2, ceil: true },
   { kernel: 3, stride: 2, padding: 1 },
+  { kernel: 3, stride: 1, padding: 1 },
   { kernel: 3, stride: 2, padding: 1, ceil: true },
   { kernel: 3, stride: 1, padding: 2, dilation: 2 },
   { kernel: [1, 5], stride: [3, 1], padding: [0, 2] },
@@ -86,11 +87,15 @@ test('pooling of maps that are larger than a binding', () =>
       drawn([f32(3, 7, 5, 6)], 5),
       { device },
     )
-    await agree(
-      (x) => [maxPool2dWithIndices(x, { kernel: [2, 1], stride: [3, 1] }).index],
-      drawn([f32(1, 100, 7, 3)], 6),
-      { device },
-    )
+    for (const channels of [3, 4])
+      await agree(
+        (x) => [
+          maxPool2dWithIndices(x, { kernel: [2, 1], stride: [3, 1] }).index,
+          maxPool2dWithIndices(x, { kernel: 3, stride: 2, padding: 1 }).index,
+        ],
+        drawn([f32(1, 100, 7, channels)], 6),
+        { device },
+      )
   }))
 
 function fits(build: () => Tensor): Tensor | undefined {

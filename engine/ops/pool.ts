@@ -1,18 +1,17 @@
 // Max pooling: the largest of each window, and where it was.
 
-import { maxPool, maxPoolGather, maxPoolGrad, maxPoolPositions } from '../../shaders/pool.ts'
+import { maxPool } from '../../shaders/max-pool.ts'
+import { maxPoolGather, maxPoolGrad } from '../../shaders/pool.ts'
 import { type Shape, sameShape } from '../dtype.ts'
 import {
   apply,
   noCost,
-  none,
   type SampleInput,
   type StructuredOp,
   sample,
   type TensorLike,
 } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { partOf } from '../trace.ts'
 import {
   checkLast,
   checkMap,
@@ -105,36 +104,38 @@ const maxPoolGatherOp: StructuredOp<PoolWindow> = {
   samples: windowSamples.map(({ x, index, attrs }) => ({ inputs: [x, index], attrs })),
 }
 
-const maxPoolPositionsOp: StructuredOp<PoolWindow> = {
+/** `corner`: the row of the whole map at which the padding of x begins. */
+export type PositionAttrs = PoolWindow & { readonly corner: number }
+const positioned = (w: PoolWindow): PositionAttrs => ({ ...w, corner: 0 - w.padding[0] })
+
+const maxPoolWithIndicesOp: StructuredOp<PositionAttrs> = {
   ...plain,
-  name: 'maxPool2dPositions',
-  source: 'positions h·w + w as in PyTorch',
+  name: 'maxPool2dWithIndices',
   error: 'exact',
-  infer: ([index]) => [{ dtype: 'i32', shape: index.shape }],
-  vjp: none('positions are whole numbers'),
-  windows: [
-    {
-      cut: 'output',
-      axes: () => 2,
-      // The rows of the whole map are counted, so the padding is that of its first row.
-      part: (box, attrs) => {
-        const [top, ...rest] = attrs.padding
-        const [from, to] = box[1]
-        const padding = [top - from * attrs.stride[0], ...rest] as const
-        return { inputs: [box], attrs: { ...attrs, padding, out: [to - from, attrs.out[1]] } }
-      },
-    },
+  source: 'positions h·w + w as in PyTorch',
+  infer: ([x], attrs, refuse) => {
+    const [y, tap] = maxPoolOp.infer([x], attrs, refuse)
+    return [y, tap, { dtype: 'i32', shape: y.shape }]
+  },
+  vjp: ({ outputs: [, index], attrs: { corner: _, ...attrs } }, [dy]) => [
+    dy && apply(maxPoolGradOp, [dy, index], attrs)[0],
   ],
-  lower: ({ inputs, attrs }) => maxPoolPositions(poolSpec(inputs[0], inputs, attrs)),
-  samples: windowSamples.map(({ index, attrs }) => ({ inputs: [index], attrs })),
+  windows: poolRows('y', ['x'], (a, rows) => ({ ...a, corner: a.corner + rows })),
+  lower: ({ inputs, attrs }) => {
+    const spec = poolSpec(inputs[0], inputs, attrs)
+    return maxPool({ ...spec, firstRow: attrs.corner + attrs.padding[0] })
+  },
+  samples: windowSamples.map(({ x, attrs }) => ({ inputs: [x], attrs: positioned(attrs) })),
 }
 
 /** Largest value of each window of x [n, h, w, c], of any dtype: [n, oh, ow, c]. Padding counts as −∞ and NaN as larger
  * than every number. Of equal values the first in row-major order of the window takes the gradient. With `ceil` the last
  * window may reach beyond the padding but must start inside x or before it.
  * Throws ShapeError where a window would have no cell inside x, and OptionError. */
-export const maxPool2d = (x: TensorLike, options: PoolOptions): Tensor =>
-  pool('maxPool2d', x, options).y
+export const maxPool2d = (x: TensorLike, options: PoolOptions): Tensor => {
+  const { t, attrs } = windowed('maxPool2d', x, options)
+  return apply(maxPoolOp, [t], attrs)[0]
+}
 
 /** As `maxPool2d`, with the place of each maximum: `index` is i32 [n, oh, ow, c] and counts h·w + w in the image of x,
  * without its padding. `maxUnpool2d` takes it. */
@@ -142,15 +143,14 @@ export function maxPool2dWithIndices(
   x: TensorLike,
   options: PoolOptions,
 ): { y: Tensor; index: Tensor } {
-  const { y, tap, attrs } = pool('maxPool2dWithIndices', x, options)
-  return { y, index: apply(maxPoolPositionsOp, [tap], attrs)[0] }
+  const { t, attrs } = windowed('maxPool2dWithIndices', x, options)
+  const [y, , index] = apply(maxPoolWithIndicesOp, [t], positioned(attrs))
+  return { y, index }
 }
 
-function pool(name: string, x: TensorLike, options: PoolOptions) {
+function windowed(name: string, x: TensorLike, options: PoolOptions) {
   const t = toTensor(x, name)
-  const attrs = windowOf(name, t, options)
-  const [y, tap] = partOf(name, () => apply(maxPoolOp, [t], attrs))
-  return { y, tap, attrs }
+  return { t, attrs: windowOf(name, t, options) }
 }
 
-export const poolOps = [maxPoolOp, maxPoolGradOp, maxPoolGatherOp, maxPoolPositionsOp] as const
+export const poolOps = [maxPoolOp, maxPoolWithIndicesOp, maxPoolGradOp, maxPoolGatherOp] as const

@@ -1,5 +1,6 @@
 // Pooling and its way back, by windows as lists of cells.
 
+import type { PositionAttrs } from '../ops/pool.ts'
 import type { PoolWindow } from '../ops/pool-window.ts'
 import { reference, type Value } from './value.ts'
 
@@ -93,26 +94,37 @@ function eachWindow(
   }
 }
 
+/** The first largest tap wins, and the first NaN wins over every number. */
+function largest(x: Value, attrs: PoolWindow, type: { readonly shape: readonly number[] }) {
+  const y = zeros(type)
+  const index = zeros(type)
+  y.forEach((_, o) => {
+    let best = -1
+    for (const tap of allTaps(attrs)) {
+      const i = inputAt(o, tap, channelsOf(type), attrs)
+      if (i < 0) continue
+      const v = x.data[i]
+      const first = best < 0
+      if (!first && !(v > x.data[best]) && !(Number.isNaN(v) && !Number.isNaN(x.data[best])))
+        continue
+      best = i
+      index[o] = tap
+    }
+    y[o] = x.data[best]
+  })
+  return [y, index] as const
+}
+
 export const poolReferences = {
-  /** The first largest tap wins, and the first NaN wins over every number. */
-  maxPool2d: reference<PoolWindow>(([x], attrs, [type]) => {
-    const y = zeros(type)
-    const index = zeros(type)
-    y.forEach((_, o) => {
-      let best = -1
-      for (const tap of allTaps(attrs)) {
-        const i = inputAt(o, tap, channelsOf(type), attrs)
-        if (i < 0) continue
-        const v = x.data[i]
-        const first = best < 0
-        if (!first && !(v > x.data[best]) && !(Number.isNaN(v) && !Number.isNaN(x.data[best])))
-          continue
-        best = i
-        index[o] = tap
-      }
-      y[o] = x.data[best]
+  maxPool2d: reference<PoolWindow>(([x], attrs, [type]) => [...largest(x, attrs, type)]),
+
+  maxPool2dWithIndices: reference<PositionAttrs>(([x], attrs, [type]) => {
+    const [y, index] = largest(x, attrs, type)
+    const positions = index.map((tap, o) => {
+      const [iy, ix] = tapAt(o, tap, channelsOf(type), attrs)
+      return (iy + attrs.padding[0] + attrs.corner) * attrs.size[1] + ix
     })
-    return [y, index]
+    return [y, index, positions]
   }),
 
   maxPool2dGrad: reference<PoolWindow>(([dy, index], attrs, [type]) => {
@@ -132,13 +144,6 @@ export const poolReferences = {
     })
     return [y]
   }),
-
-  maxPool2dPositions: reference<PoolWindow>(([index], attrs) => [
-    index.data.map((tap, o) => {
-      const [iy, ix] = tapAt(o, tap, channelsOf(index), attrs)
-      return iy * attrs.size[1] + ix
-    }),
-  ]),
 
   maxUnpool2d: reference<UnpoolAttrs>(([x, at], attrs, [type]) => {
     const y = zeros(type)
