@@ -46,3 +46,15 @@ test('cli: VOC is known by its folder, and its classes are the network’s', asy
   await refused(['train', '--format', 'voc', ...size], /--format voc is of a folder/, cwd)
   await refused(['train', '--data', cwd, ...size], /laid out as none of the data sets/, cwd)
 })
+
+test('cli: data looks through the splits that are there, and names the one that is not', async () => {
+  const root = await ownFolder(3)
+  writeFileSync(join(root, 'train.txt'), '0\n1\n')
+  const { code, out, err } = await atrous(['data', root])
+  assert.deepEqual([code, err], [1, ''])
+  assert.match(
+    out,
+    /\nfolder, train: 2 images[\s\S]*\n\n.*val\.txt: does not exist, but .* train is/,
+  )
+  await refused(['data', root, '--split', 'val'], /val\.txt: does not exist/)
+})

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import type { Device } from '../engine/device.ts'
-import { DataError, OptionError } from '../engine/errors.ts'
+import { DataError, NonFiniteError, OptionError } from '../engine/errors.ts'
 import type { Precision } from '../engine/stages.ts'
 import type { Variable } from '../engine/tensor.ts'
 import { buildModel, type Network } from '../models/index.ts'
@@ -127,6 +127,25 @@ test('mixed: the watch is refused, since gradients may overflow', async () => {
     eventsOf(smallRun(device, { steps: 1, watch: true, precision: 'mixed' })),
     OptionError,
   )
+})
+
+test('mixed: activations that overflow end the run, and the error says what f16 has to do with it', async () => {
+  const device = await halfDevice()
+  // What f32 holds and f16 does not.
+  const run = (precision: Precision) => {
+    const small = smallRun(device, { steps: 4, precision })
+    const batch = async (step: number) => {
+      const made = await small.batch(step)
+      return step < 2 ? made : { ...made, image: made.image.map((x) => 1e6 * (x + 1)) }
+    }
+    return eventsOf({ ...small, batch })
+  }
+  await run('full')
+  await assert.rejects(run('mixed'), (error: Error) => {
+    assert.ok(error instanceof NonFiniteError)
+    assert.match(error.message, /^the loss of step 3 is \w+\n {2}hint: .*65504.*full precision/)
+    return true
+  })
 })
 
 test('mixed: plan shows half the activation memory, and another precision is refused', async () => {

@@ -2,6 +2,7 @@
 
 import type { Device } from '../engine/device.ts'
 import { NonFiniteError } from '../engine/errors.ts'
+import type { Precision } from '../engine/stages.ts'
 import type { Clock } from './clock.ts'
 import type { StepEvent } from './events.ts'
 import { type History, type Recorded, RING } from './history.ts'
@@ -10,6 +11,7 @@ export interface MeterOptions {
   readonly device: Device
   readonly steps?: number | undefined
   readonly readEvery?: number | undefined
+  readonly precision?: Precision | undefined
 }
 
 /** Reads the ring of losses every so often, one reading in flight, and makes step events of it. */
@@ -86,7 +88,7 @@ export class Meter {
   #event(from: number, to: number, recorded: Recorded[], lr: number): StepEvent {
     const losses = recorded.map(({ loss }, i) => ({ step: from + i + 1, value: loss }))
     const bad = losses.find(({ value }) => !Number.isFinite(value))
-    if (bad) throw diverged(bad.step, bad.value)
+    if (bad) throw diverged(bad.step, bad.value, this.#options.precision)
     const ms = (performance.now() - this.#arrivedAt) / Math.max(1, to - this.#arrived)
     this.#arrived = to
     this.#arrivedAt = performance.now()
@@ -107,8 +109,10 @@ export class Meter {
   }
 }
 
-const diverged = (step: number, loss: number): NonFiniteError =>
+const diverged = (step: number, loss: number, precision?: Precision): NonFiniteError =>
   new NonFiniteError(
     `the loss of step ${step} is ${loss}`,
-    'lower the learning rate; with --watch-nan the first value that broke is named',
+    precision === 'mixed'
+      ? 'activations beyond 65504 are infinite in f16: lower the learning rate, or train in full precision'
+      : 'lower the learning rate; with --watch-nan the first value that broke is named',
   )

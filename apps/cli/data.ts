@@ -1,5 +1,6 @@
 // `data`: looks through a folder of images and labels before anything is trained on it; needs no GPU.
 
+import { DataError } from '../../engine/errors.ts'
 import { formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
 import { type Preflight, preflight, preflightText } from '../../train/data/preflight.ts'
 import { SPLITS } from '../../train/dataset.ts'
@@ -12,8 +13,10 @@ async function run(args: Args): Promise<number> {
   const chosen = args.choice('split', SPLITS)
   const progress = new TerminalProgress()
   const found: Preflight[] = []
+  const missing: DataError[] = []
   for (const split of chosen ? [chosen] : (['train', 'val'] as const)) {
-    const dataset = await openFiles(format, root, split, { cacheBytes: 0 })
+    const dataset = await openFiles(format, root, split, { cacheBytes: 0 }).catch(caught(missing))
+    if (!dataset) continue
     found.push(
       await preflight(dataset, {
         onProgress: (done, of) => progress.passing(`${split}: ${done} of ${of} images`),
@@ -21,12 +24,20 @@ async function run(args: Args): Promise<number> {
     )
     progress.clear()
   }
+  // What is there is looked through all the same.
+  if (!found.length) throw missing[0]
+  const absent = missing.map(({ message }) => message.split('\n')[0])
   console.log(
     args.has('json')
-      ? JSON.stringify({ format, splits: found }, null, 2)
-      : [`laid out as ${format}`, ...found.map(preflightText)].join('\n\n'),
+      ? JSON.stringify({ format, splits: found, missing: absent }, null, 2)
+      : [`laid out as ${format}`, ...found.map(preflightText), ...absent].join('\n\n'),
   )
-  return found.some(({ problems }) => problems.length) ? 1 : 0
+  return absent.length || found.some(({ problems }) => problems.length) ? 1 : 0
+}
+
+const caught = (missing: DataError[]) => (error: unknown) => {
+  if (!(error instanceof DataError)) throw error
+  missing.push(error)
 }
 
 export const dataCommand: Command = {

@@ -124,7 +124,7 @@ export async function findFolder(
     const there = await stat(join(root, part)).catch(() => undefined)
     if (there?.isDirectory()) return join(root, part)
   }
-  throw new DataError(root, `has no folder ${inside[0]}`, layout)
+  throw new DataError(root, `has no folder ${inside[0].replace(/^\.\//, '')}`, layout)
 }
 
 /** Names of a folder in the order of their characters. Throws DataError. */
