@@ -81,18 +81,18 @@ export async function tune(
   const all = problemsOf(device, fn, types, options.stages)
   const fresh = again ? all : all.filter((p) => !device.tuning.knows(p.family, p.geometry))
   const measured: TunedClass[] = []
+  const entryOf = ({ problemClass, tile, defaultTile }: TunedClass) =>
+    [problemClass, tile === defaultTile ? DEFAULT : tile] as const
   for (const [i, problem] of fresh.entries()) {
     if (performance.now() > deadline) break
     onProgress?.(i, fresh.length, problem.problemClass)
     const found = await tuneOne(device, problem, deadline)
-    if (found) measured.push(found)
+    if (!found) continue
+    measured.push(found)
+    // One by one: what ends the process loses no class but the one that is being measured.
+    if (keep) await keepTuning(device.tuning.adapter, [entryOf(found)])
   }
-  const entries = measured.map(
-    ({ problemClass, tile, defaultTile }) =>
-      [problemClass, tile === defaultTile ? DEFAULT : tile] as const,
-  )
-  device.useTuning(device.tuning.with(entries))
-  if (keep && entries.length) await keepTuning(device.tuning.adapter, entries)
+  device.useTuning(device.tuning.with(measured.map(entryOf)))
   return {
     measured,
     known: all.length - fresh.length,

@@ -5,7 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDevice } from '../engine/node.ts'
 import { atrous, refused, scratch } from './cli.ts'
-import { test } from './harness.ts'
+import { testDevice } from './device.ts'
+import { skip, test } from './harness.ts'
 
 /** With ATROUS_TUNING. */
 async function withTuning<T>(tuning: string, work: () => Promise<T>): Promise<T> {
@@ -26,7 +27,7 @@ test('cli: tune measures a network, prints what it found and writes a table that
   assert.equal(code, 0, err)
   assert.match(err, /tuning: shipped defaults, [0-9a-f]{16}/)
   assert.match(out, /^class of problems +default +ms +best +ms +ratio\n(conv|product) f32 p\d+ c/)
-  assert.match(out, /\n {2}measured +\d+ classes, \d+ of them better than the default\n/)
+  assert.match(out, /\n {2}measured +\d+ class(?:es)?, \d+ of them better than the default\n/)
   assert.match(out, /\n {2}whole step +(unchanged|[\d.e+]+ ms before, .* ratio \d\.\d\d)\n/)
   const table = JSON.parse(readFileSync(file, 'utf8'))
   assert.equal(table.format, 1)
@@ -34,10 +35,30 @@ test('cli: tune measures a network, prints what it found and writes a table that
   try {
     assert.deepEqual(device.tuning.toJSON(), table)
     const { size, hash } = device.tuning
-    assert.match(out, new RegExp(`\\n {2}table +${size} classes, ${hash}, in .*table\\.json\\n$`))
+    assert.match(
+      out,
+      new RegExp(`\\n {2}table +${size} class(?:es)?, ${hash}, in .*table\\.json\\n$`),
+    )
   } finally {
     device.close()
   }
+})
+
+test('cli: tune measures what mixed precision runs, which is of other classes', async () => {
+  const opened = await testDevice()
+  if (!opened.caps.f16) skip('the adapter has no shader-f16')
+  const file = join(scratch(), 'table.json')
+  const model = ['frrn-a', '--base', '8', '--lanes', '8', '--input', '32x32']
+  const mixed = ['--precision', 'mixed', '--seconds', '4', '--out', file, '--json']
+  const { code, out, err } = await atrous(['tune', ...model, ...mixed])
+  assert.equal(code, 0, err)
+  const { measured, precision } = JSON.parse(out)
+  assert.equal(precision, 'mixed')
+  assert.match(measured[0].problemClass, / f16 /)
+  assert.deepEqual(
+    Object.keys(JSON.parse(readFileSync(file, 'utf8')).entries),
+    measured.map((m: { problemClass: string }) => m.problemClass),
+  )
 })
 
 test('cli: a run keeps its table, and goes on with it whatever was tuned since', async () => {
@@ -80,4 +101,6 @@ test('cli: tune refuses what it cannot do before it opens a device', async () =>
   await refused(['tune'], /MODEL is missing/)
   await refused(['tune', 'resnet-18', '--seconds', '0'], /--seconds cannot be '0'/)
   await refused(['tune', 'resnet-180'], /resnet-180/)
+  await refused(['tune', ...narrow, '--out', scratch()], /--out cannot be .*\n.*end in \.json/)
+  await refused(['tune', ...narrow, '--precision', 'half'], /--precision cannot be 'half'/)
 })

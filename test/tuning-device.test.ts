@@ -20,9 +20,11 @@ import {
 } from '../engine/node.ts'
 import type { Tuning } from '../engine/tuning.ts'
 import { measure } from '../engine/tuning-measure.ts'
+import { openTuning } from '../engine/tuning-open.ts'
 import { candidatesOf, chosenName, defaultName } from '../engine/tuning-problem.ts'
 import { problemsOf } from '../engine/tuning-run.ts'
 import { agree, drawn, f32 } from './agree.ts'
+import { scratch } from './cli.ts'
 import { test } from './harness.ts'
 import { vector, withDevice } from './own-device.ts'
 
@@ -99,6 +101,26 @@ test(
     const again = await device.tune(product, few, options)
     assert.is(again.measured.length, 0)
     assert.is(again.known, report.measured.length)
+  }),
+)
+
+test(
+  'tuning: what ends it loses no class that was measured before',
+  withDevice(async (device) => {
+    const was = process.env['XDG_CACHE_HOME']
+    process.env['XDG_CACHE_HOME'] = scratch()
+    const stop = (done: number) => {
+      if (done === 1) throw new Error('stopped')
+    }
+    try {
+      await device.tune(product, few, { onProgress: stop }).catch(() => {})
+      const kept = await openTuning('cached', device.tuning.adapter, device.caps)
+      assert.is(kept.tuning.size, 1)
+      assert.is(device.tuning.size, 0)
+    } finally {
+      if (was === undefined) delete process.env['XDG_CACHE_HOME']
+      else process.env['XDG_CACHE_HOME'] = was
+    }
   }),
 )
 

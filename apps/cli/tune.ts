@@ -9,27 +9,38 @@ import {
   type TensorType,
 } from '../../engine/node.ts'
 import { platform } from '../../engine/platform.ts'
+import type { Precision } from '../../engine/stages.ts'
 import type { TunedClass, TuningReport } from '../../engine/tuning-run.ts'
 import { buildModel, type ImageSize } from '../../models/index.ts'
 import { writeAtomic } from '../../train/files.ts'
 import { type Args, aligned, type Command, helpOption, jsonOption } from './command.ts'
-import { chosenModel, classesOption, modelOptions, modelUsage } from './model.ts'
+import {
+  chosenModel,
+  classesOption,
+  modelOptions,
+  modelUsage,
+  precisionOf,
+  precisionOption,
+} from './model.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
 import { forwardPass, type StepProgram, trainingStep } from './step.ts'
+import { outFile } from './subject.ts'
 import { table } from './table.ts'
 
 async function run(args: Args): Promise<number> {
   const [text] = args.expect('MODEL')
   const { name, options, input } = chosenModel(args, text)
   const seconds = args.positive('seconds') ?? 120
-  const out = args.text('out')
   const size: ImageSize = [args.whole('batch') ?? 1, ...(args.size('input') ?? input)]
   const train = args.has('train')
   const model = buildModel({ name, options })
+  const { precision = 'full' } = precisionOf(args)
   const program = train
-    ? trainingStep(model, size, name.startsWith('frrn') ? 'adam' : 'sgd')
+    ? trainingStep(model, size, name.startsWith('frrn') ? 'adam' : 'sgd', 1, precision)
     : forwardPass(model, size)
+  // Refused before anything is measured rather than after.
+  const out = await outFile(args, ['.json'])
 
   const progress = new TerminalProgress()
   using device = await openSaying((line) => progress.say(line))
@@ -39,13 +50,22 @@ async function run(args: Args): Promise<number> {
     seconds,
     again: args.has('again'),
     keep: out === undefined,
+    stages: { precision },
     onProgress: (done, of, what) => progress.passing(`class ${done + 1} of ${of}: ${what}`),
   })
   progress.passing('the whole step, before and after')
-  const step = before.hash === found.tuning.hash ? undefined : await gainOf(device, program, before)
+  const step =
+    before.hash === found.tuning.hash ? undefined : await gainOf(device, program, before, precision)
   progress.clear()
   if (out !== undefined) await writeAtomic(out, found.tuning.text)
-  const about = { model: name, options, input: [...size, 3], train, adapter: device.line }
+  const about = {
+    model: name,
+    options,
+    input: [...size, 3],
+    train,
+    precision,
+    adapter: device.line,
+  }
   console.log(
     args.has('json')
       ? JSON.stringify({ ...about, hash: found.tuning.hash, ...found, step }, null, 1)
@@ -74,6 +94,7 @@ async function gainOf(
   device: Device,
   { fn, types }: StepProgram,
   was: Device['tuning'],
+  precision: Precision,
 ): Promise<Gain> {
   const { tuning: is, tuningFrom } = device
   const args = types.map(dataOf)
@@ -81,7 +102,7 @@ async function gainOf(
   const programs = []
   for (const tuning of [was, is]) {
     device.useTuning(tuning, tuningFrom)
-    const program = device.compile(fn)
+    const program = device.compile(fn, { precision })
     programs.push(program)
     made.push(async () => release(await program.run(...args)))
     await made[made.length - 1]()
@@ -150,14 +171,16 @@ function lines(
   return [
     ...(rows.length ? [...table([heading, ...rows], new Set([1, 3, 5, 6])), ''] : []),
     ...aligned([
-      ['measured', `${measured.length} classes, ${better} of them better than the default`],
-      ...(known ? [['known before', `${known} classes; --again measures them too`]] : []),
-      ...(left ? [['no time for', `${left} classes; --seconds gives more`]] : []),
+      ['measured', `${classes(measured.length)}, ${better} of them better than the default`],
+      ...(known ? [['known before', `${classes(known)}; --again measures them too`]] : []),
+      ...(left ? [['no time for', `${classes(left)}; --seconds gives more`]] : []),
       ['whole step', step ? gainText(step) : 'unchanged'],
-      ['table', `${tuning.size} classes, ${tuning.hash}${out === undefined ? '' : `, in ${out}`}`],
+      ['table', `${classes(tuning.size)}, ${tuning.hash}${out === undefined ? '' : `, in ${out}`}`],
     ]),
   ]
 }
+
+const classes = (n: number): string => `${n} ${n === 1 ? 'class' : 'classes'}`
 
 const gainText = ({ before, after, of, ratio, pairs }: Gain): string =>
   `${ms(before)} ms before, ${ms(after)} ms after (${of}, ${pairs} by turns), ratio ${ratio.toFixed(2)}`
@@ -174,6 +197,7 @@ export const tuneCommand: Command = {
     batch: { value: 'N', help: 'images at a time; default 1' },
     train: { help: 'for a step of training, gradients included; default the forward pass' },
     seconds: { value: 'S', help: 'time that it may take; default 120' },
+    precision: precisionOption,
     again: { help: 'measure what the table has already, too' },
     classes: classesOption,
     ...modelOptions,
