@@ -5,22 +5,24 @@
 //
 // An update that waits for others keeps its gradient in memory meanwhile. So those of large tensors stay alone, and of the rest as
 // many wait as hardly change the most that is alive at once. Nothing in the program comes after such an update: then any of them
-// may run together, and no cycle can arise.
+// may run together, and no cycle can arise. How many that are depends on the size of the image; one that is left by itself runs
+// in the same kernel as those that are not, so that the kernels do not.
 
 import type { Caps } from './adapter.ts'
-import { sameShape, sizeOf, storageBytes } from './dtype.ts'
+import { sameShape, sizeOf } from './dtype.ts'
 import { pasted } from './expressions.ts'
 import { assignedBy, type Body, bodyOf, fusedOp, type Ref } from './fused.ts'
 import { baseOf, type Graph, identity, outputsOf } from './graph.ts'
 import type { Op } from './op.ts'
 import { type Plan, plan, planBytes } from './plan.ts'
+import { Pools, poolBytes } from './spans.ts'
 import { Node, type Tensor, type Variable } from './tensor.ts'
 
 /** Largest update, in bytes of one of its tensors, that waits for others: a larger one fills an adapter by itself. */
 const LARGEST = 2 ** 22
 /** What waiting updates may bring the most that is alive at once to, tried in this order: fewer wait where the values could not be
- * packed as well. */
-const TRIES = [1 + 1 / 128, 15 / 16, 7 / 8, 3 / 4]
+ * packed as well, and in the end none. */
+const TRIES = [1 + 1 / 128, 15 / 16, 7 / 8, 3 / 4, 0]
 /** What the activation memory may take beyond the most that is alive at once without joint updates, unless it took more. */
 const SLACK = 1 / 64
 
@@ -29,9 +31,8 @@ const SLACK = 1 / 64
 export function joinUpdates(apart: Plan, caps: Caps, budget = Number.POSITIVE_INFINITY): Plan {
   const keys = candidates(apart.graph, caps)
   const most = Math.max(apart.activationBytes, (1 + SLACK) * apart.lowerBound)
-  for (const share of keys.size > 1 ? TRIES : []) {
+  for (const share of keys.size ? TRIES : []) {
     const groups = waiting(apart, keys, share * apart.lowerBound, caps)
-    if (!groups.length) continue
     const made = plan(withGroups(apart.graph, groups), caps)
     if (planBytes(made) <= budget && made.activationBytes <= most) return made
   }
@@ -40,7 +41,7 @@ export function joinUpdates(apart: Plan, caps: Caps, budget = Number.POSITIVE_IN
 
 // ---- which
 
-/** Updates that may wait, with a key that is the same for those that one kernel can run. */
+/** Updates that may wait, with a key that is the same for those that one kernel can run; only keys that several have. */
 function candidates(graph: Graph, caps: Caps): Map<Node, string> {
   const outputs = new Set(graph.outputs.map(baseOf))
   const read = new Set(graph.nodes.flatMap((n) => n.inputs.map(baseOf)))
@@ -54,7 +55,9 @@ function candidates(graph: Graph, caps: Caps): Map<Node, string> {
     const key = keyOf(node, outputs, caps)
     if (key) keys.set(node, key)
   }
-  return keys
+  const count = new Map<string, number>()
+  for (const key of keys.values()) count.set(key, (count.get(key) ?? 0) + 1)
+  return new Map([...keys].filter(([, key]) => count.get(key)! > 1))
 }
 
 /** Which node overwrites each version of a variable. */
@@ -125,24 +128,33 @@ export const inPlace = (node: Node): number[] =>
     return node.inputs.findIndex((x) => variableOf(x) === variable)
   })
 
-const variableOf = (x: Tensor): unknown => {
+const variableOf = (x: Tensor): Variable | undefined => {
   const { node, index } = baseOf(x)
-  return node.op.name === 'variable' ? node.attrs.variable : assignedBy(node, index)?.attrs.variable
+  return variableIn(node.op.name === 'variable' ? node : assignedBy(node, index))
 }
+
+const variableIn = (by: { readonly attrs: object } | undefined): Variable | undefined =>
+  (by?.attrs as { variable?: Variable } | undefined)?.variable
 
 // ---- how many
 
-/** Groups of two and more, such that no more than `limit` bytes are alive where an update waits. */
+/** Groups such that no more than `limit` bytes are alive where an update waits, and that variables which share a buffer can be bound
+ * at once. */
 function waiting(
   { steps, values }: Plan,
   keys: ReadonlyMap<Node, string>,
   limit: number,
-  caps: Caps,
+  { alignment, maxBindingBytes, maxBufferBytes }: Caps,
 ): Node[][] {
   const now = steps.map((s) => s.live)
   const lives = new Map(values.flatMap((v) => (v.tensor ? [[v.tensor, v] as const] : [])))
+  const most = Math.min(maxBindingBytes, maxBufferBytes)
+  const pools = new Pools()
+  // What several groups read, such as a number of steps, brings them into one buffer.
+  const canShare = (...nodes: Node[]) =>
+    pools.join(nodes.flatMap(variablesOf), (all) => poolBytes(all, alignment) <= most)
   const groups: Node[][] = []
-  const open = new Map<string, { members: Node[]; held: number; variables: number; at: number }>()
+  const open = new Map<string, { members: Node[]; held: number; at: number }>()
   steps.forEach(({ node }, at) => {
     const key = keys.get(node)
     if (key === undefined) return
@@ -150,26 +162,31 @@ function waiting(
     const own = new Set(node.inputs.map(baseOf))
     let held = 0
     for (const x of own) if (lives.get(x)?.to === at) held += lives.get(x)!.bytes
-    const variables = node.inputs.length * storageBytes(node.types[0])
     const group = open.get(key)
     const fits =
       group &&
-      group.variables + variables <= Math.min(caps.maxBindingBytes, caps.maxBufferBytes) / 2 &&
-      now.slice(group.at + 1, at + 1).every((bytes) => bytes + group.held <= limit)
+      now.slice(group.at + 1, at + 1).every((bytes) => bytes + group.held <= limit) &&
+      canShare(group.members[0], node)
     if (!fits) {
+      if (!canShare(node)) return
       const members = [node]
       groups.push(members)
-      open.set(key, { members, held, variables, at })
+      open.set(key, { members, held, at })
       return
     }
     for (let i = group.at + 1; i <= at; i++) now[i] += group.held
     group.members.push(node)
     group.held += held
-    group.variables += variables
     group.at = at
   })
-  return groups.filter((members) => members.length > 1)
+  return groups
 }
+
+/** The variables that an update reads or overwrites. */
+const variablesOf = (node: Node): Variable[] => [
+  ...node.inputs.flatMap((x) => variableOf(x) ?? []),
+  ...node.types.flatMap((_, r) => variableIn(assignedBy(node, r)) ?? []),
+]
 
 function withGroups(graph: Graph, groups: readonly (readonly Node[])[]): Graph {
   const position = new Map(graph.nodes.map((node, i) => [node, i]))

@@ -45,7 +45,7 @@ export function titleOf(node: Node): string {
   const { steps } = joint?.each ?? bodyOf(node)
   const names = steps.map((s) => s.op.name).filter((n) => n !== 'scalar' && n !== 'broadcastTo')
   const title = fewOf(names, convolutionIn(node)).join('+') || 'fill'
-  return joint ? `${joint.members.length}×(${title})` : title
+  return joint && joint.members.length > 1 ? `${joint.members.length}×(${title})` : title
 }
 
 /** The first names, or the first and `among`, and how many more there are. */

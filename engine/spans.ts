@@ -62,16 +62,31 @@ function fits({ places, bytes }: Span, { slabBytes, maxBindingBytes }: BindingLi
 
 /** Variables that must share a buffer; no variable is in two lists. */
 export function poolsOf(dispatches: readonly PlannedDispatch[]): Variable[][] {
-  let pools: Set<Variable>[] = []
+  const pools = new Pools()
   for (const place of dispatches.flatMap((d) => d.places)) {
     if (place.kind !== 'span') continue
-    const own = new Set(place.places.flatMap((p) => (p.kind === 'variable' ? [p.variable] : [])))
-    if (!own.size) continue
-    const [apart, near] = [[], []] as [Set<Variable>[], Set<Variable>[]]
-    for (const pool of pools) ([...own].some((v) => pool.has(v)) ? near : apart).push(pool)
-    pools = [...apart, new Set([...near.flatMap((pool) => [...pool]), ...own])]
+    const own = place.places.flatMap((p) => (p.kind === 'variable' ? [p.variable] : []))
+    if (own.length) pools.join(own)
   }
-  return pools.map((pool) => [...pool])
+  return pools.lists()
+}
+
+/** Lists of variables that share a buffer. */
+export class Pools {
+  readonly #listOf = new Map<Variable, Variable[]>()
+
+  /** Puts variables into one list, with all that share one with any of them, unless `fits` says no to it. */
+  join(variables: readonly Variable[], fits = (_: readonly Variable[]) => true): boolean {
+    const near = new Set(variables.flatMap((v) => [this.#listOf.get(v) ?? []]))
+    const all = [...new Set([...[...near].flat(), ...variables])]
+    if (!fits(all)) return false
+    for (const v of all) this.#listOf.set(v, all)
+    return true
+  }
+
+  lists(): Variable[][] {
+    return [...new Set(this.#listOf.values())]
+  }
 }
 
 /** Bytes of variables that share a buffer, each where a binding may begin. */

@@ -2,6 +2,7 @@
 // however they came there.
 
 import * as assert from 'uvu/assert'
+import type { Caps } from '../engine/adapter.ts'
 import type { Device } from '../engine/device.ts'
 import { sizeOf } from '../engine/dtype.ts'
 import { jointOf } from '../engine/fused.ts'
@@ -21,7 +22,7 @@ import {
 import { type Plan, planBytes } from '../engine/plan.ts'
 import { CompiledPlan } from '../engine/program.ts'
 import { randomFrom } from '../engine/reference/index.ts'
-import { placed } from '../engine/spans.ts'
+import { placed, poolBytes } from '../engine/spans.ts'
 import { stages } from '../engine/stages.ts'
 import type { Slot } from '../shaders/kernel.ts'
 import { Adam, AdamW, type Optimizer, Sgd } from '../train/optimizers.ts'
@@ -196,6 +197,47 @@ test('fuse: a program may read one variable of a buffer while it updates another
     for (const p of [both, mix]) p.dispose()
   })
 })
+
+test('fuse: what several joint updates read brings their variables into one buffer, which is no larger than a device can have and bind', async () => {
+  await withDevice({ alignment: 256 }, async (device) => {
+    // Each update of Adam reads the number of steps.
+    const list = [...new Array<number[]>(20).fill([8, 16]), [5], [9]]
+    const want = await afterAdam(device, list, device.caps)
+    for (const [maxBindingBytes, maxBufferBytes] of [
+      [16384, 16384],
+      [8192, 65536],
+      [16384, 8192],
+    ]) {
+      const caps = { ...device.caps, maxBindingBytes, maxBufferBytes }
+      const { plan, left } = await afterAdam(device, list, caps)
+      const most = Math.min(maxBindingBytes, maxBufferBytes)
+      for (const pool of plan.pools) assert.ok(poolBytes(pool, 256) <= most, `${most}`)
+      assert.ok(plan.pools.length > 0)
+      assert.equal(left, want.left)
+    }
+    // All that has its place in one buffer is more than the limit.
+    const [pool] = want.plan.pools
+    assert.ok(poolBytes(pool, 256) > 16384)
+  })
+})
+
+async function afterAdam(device: Device, list: readonly (readonly number[])[], caps: Caps) {
+  const ps = list.map(variable)
+  const data = dataFor(list)
+  const optimizer = new Adam(ps)
+  const fn = training(optimizer)
+  const types = [scalar, ...data.map(({ dtype, shape }) => ({ dtype, shape }))]
+  const { plan } = stages(fn, types, caps)
+  checkPlan(plan, caps)
+  const compiled = await CompiledPlan.make(device, plan)
+  for (const result of await compiled.run([hostTensor(Float32Array.of(0.1), []), ...data]))
+    result.dispose()
+  const left: number[][] = []
+  for (const p of ps) left.push([...(await device.read(p))])
+  compiled.dispose()
+  for (const v of [...ps, ...optimizer.stateDict().values()]) device.release(v)
+  return { plan, left }
+}
 
 /** The plan with every joint update in as many dispatches as it has members, as if nothing could be bound together. */
 const apartAsCan = (plan: Plan): Plan => ({

@@ -69,9 +69,7 @@ test('plan: a second image size compiles no new pipeline', async () => {
 // A sum that is long enough to be split has a second pass, whose kernel a shorter one does not have.
 test('plan: from tiny to large images only second passes of sums are new', () => {
   const { step } = network()
-  // Which updates run together depends on what is alive, and so on the image.
-  const kernels = (h: number, w: number) =>
-    stages(step, types(h, w), defaultCaps, { fuse: 'apart' }).plan.kernels
+  const kernels = (h: number, w: number) => stages(step, types(h, w), defaultCaps).plan.kernels
   const added = (from: Set<string>, to: Set<string>) => [...to].filter((key) => !from.has(key))
   const [tiny, middle, large] = [kernels(8, 8), kernels(48, 64), kernels(96, 160)].map(
     (keys) => new Set(keys),
