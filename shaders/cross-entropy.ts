@@ -3,9 +3,9 @@
 //   y[r] = log s − (x[r, label] − m)                     m = max_j x[r, j],  s = Σ_j exp(x[r, j] − m)
 //   dx[r, j] = (exp(x[r, j] − m) / s − [j = label]) · dy[r]
 //
-// No probability is stored: the gradient finds m and s again, which costs less than writing and reading a row. A row
-// whose label is no class gives 0 and has gradient 0, whatever its numbers are; so has one with dy = 0, and most rows of
-// a bootstrapped loss are such. Rows without a softmax are NaN otherwise (softmax.ts).
+// No probability is stored: the gradient finds m and s again in one pass, which costs less than writing and reading a
+// row. A row whose label is no class gives 0 and has gradient 0, whatever its numbers are; so has one with dy = 0, and
+// most rows of a bootstrapped loss are such. Rows without a softmax are NaN otherwise (softmax.ts).
 //
 // Where the label is the likeliest class of a short row, s − 1 is summed by itself and y = log(1 + (s − 1)): a loss of a
 // millionth keeps its digits.

@@ -14,7 +14,7 @@ import { test } from './harness.ts'
 const { NEGATIVE_INFINITY: low, POSITIVE_INFINITY: high, NaN: nan } = Number
 /** What the first elements of the columns are. */
 const columns = [
-  { begin: [low], kept: true },
+  { begin: [low, low, low, low], kept: true },
   { begin: [1, low, 2, low], kept: true },
   { begin: [nan], kept: false },
   { begin: [3, nan, 4], kept: false },
