@@ -66,7 +66,8 @@ export class CompiledPlan {
     this.#spare = plan.graph.outputs.map(() => [])
   }
 
-  /** Makes pipelines (all at once), uniforms and buffers. */
+  /** Makes pipelines (all at once), uniforms and buffers. Variables move together here, so that what they leave is gone before the
+   * first run makes activation memory. */
   static async make(
     device: Device,
     plan: Plan,
@@ -90,9 +91,11 @@ export class CompiledPlan {
       all.push(buffer)
       return buffer
     }
+    let move: Move | undefined
     try {
       await device.guarded(
         () => {
+          move = device.together(plan.pools)
           const flags = usage.uniform | usage.storage | usage.copyDst
           const uniforms = make(words.byteLength, 'uniforms', flags)
           device.gpu.queue.writeBuffer(uniforms.gpu, 0, words)
@@ -104,8 +107,10 @@ export class CompiledPlan {
         },
         () => needsOf(plan),
       )
+      move?.done()
     } catch (error) {
       for (const b of all) device.buffers.free(b)
+      move?.undo()
       throw error
     }
     const [uniforms, ...rest] = all

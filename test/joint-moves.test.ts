@@ -6,12 +6,16 @@ import {
   assign,
   type Device,
   DeviceError,
+  hostTensor,
+  matmul,
   mul,
   OutOfMemoryError,
   sub,
+  sum,
   type Tensor,
   type Variable,
 } from '../engine/node.ts'
+import { planBytes } from '../engine/plan.ts'
 import { withDevice as onDevice } from './checks.ts'
 import { test } from './harness.ts'
 import { refusal, vector, withDevice } from './own-device.ts'
@@ -123,5 +127,25 @@ test(
     for (const v of vs) device.release(v)
     assert.is(device.stats().variableBytes, 0)
     for (const p of programs) p.dispose()
+  }),
+)
+
+test(
+  'joint: variables that had memory before take it twice only until a program is ready, not beside its activations',
+  withDevice(async (device) => {
+    const vs = Array.from({ length: 8 }, (_, i) => vector(`v${i}`, ...new Array(4096).fill(i)))
+    for (const v of vs) device.write(v, v.initial())
+    const fn = (x: Tensor) => {
+      const y = matmul(matmul(x, x), x)
+      for (const v of vs) assign(v, mul(v, 0.5))
+      return sum(y)
+    }
+    using step = device.compile(fn)
+    const x = hostTensor(new Float32Array(512 * 512), [512, 512])
+    const { plan } = step.stages(x)
+    assert.ok(plan.pools.length > 0 && plan.activationBytes > 2 ** 20)
+    ;(await step.run(x)).dispose()
+    assert.is(device.stats().peakBytes, planBytes(plan))
+    assert.equal(await valuesOf(device, vs.slice(0, 3)), [0, 0.5, 1])
   }),
 )
