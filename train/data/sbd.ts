@@ -117,7 +117,10 @@ async function namesOf(
   if (part === 'instances-train' || part === 'instances-val') {
     const list = part.slice('instances-'.length)
     if (!voc)
-      return readNames(join(folder, `sds_${list}.txt`), `name the VOC devkit, or add the list`)
+      return readNames(
+        join(folder, `sds_${list}.txt`),
+        'add the list, an image a line, or name the VOC 2012 devkit as voc to openSbd',
+      )
     const wanted = new Set(await vocNames(voc, `Main/${list}`))
     return some(
       (await imagesOf(folder)).filter((name) => wanted.has(name)),
