@@ -33,6 +33,7 @@ import {
   words,
 } from './kernel.ts'
 import { mathFor } from './math.ts'
+import { walkAdding, walkRows } from './reduce-walk.ts'
 
 /** Pointwise work while loading; `operands` replace the op's inputs. */
 export interface Load {
@@ -57,9 +58,10 @@ export interface ReduceProblem {
 
 const workgroup = 64
 
+const isGpu = ({ kind }: Caps) => kind === 'discrete' || kind === 'integrated'
+
 /** Rows per strip: few on a GPU, which needs many invocations; more where a dispatch is dear. */
-const rowsPerStrip = (caps: Caps) =>
-  caps.kind === 'discrete' || caps.kind === 'integrated' ? 32 : 128
+const rowsPerStrip = (caps: Caps) => (isGpu(caps) ? 32 : 128)
 
 /** The dispatches of a reduction. Inputs: the load's operands; outputs: one buffer per value. */
 export function reduce(problem: ReduceProblem, caps: Caps): Recipe {
@@ -80,7 +82,12 @@ export function reduce(problem: ReduceProblem, caps: Caps): Recipe {
         scratchBytes.push(Math.ceil((outer * strips * inner) / 4) * 16)
       }
     }
-    const stage = { first: level === 0, last: last && !!problem.elem, strips }
+    const stage = {
+      first: level === 0,
+      last: last && !!problem.elem,
+      strips,
+      unrolled: isGpu(caps),
+    }
     dispatches.push(foldOnce({ ...problem, reduce: rows, load }, stage, from, to))
     if (last) return { scratch: scratchBytes, dispatches }
     rows = strips
@@ -112,6 +119,8 @@ interface Stage {
   /** It stores results, not states. */
   readonly last: boolean
   readonly strips: number
+  /** Sums load four rows at once (see reduce-walk.ts). */
+  readonly unrolled: boolean
 }
 
 function foldOnce(
@@ -130,12 +139,13 @@ function foldOnce(
   // Where a state is one part that is also the result, elements, states and results are treated alike.
   const alike = fold.parts.length === 1 && elem !== 'u8'
   const kind = alike ? '' : `${stage.first ? 'first' : ''} ${stage.last ? `last ${elem}` : ''}`
+  const unrolled = stage.unrolled ? ' unrolled' : ''
   const packed = stage.last && elem === 'u8' && lanes !== 'columns'
   return {
     kernel: {
-      key: `reduce ${fold.key} ${lanes} ${values} ${layout} ${kind} ${stage.first ? load.key : ''}`,
+      key: `reduce ${fold.key} ${lanes} ${values} ${layout} ${kind} ${stage.first ? load.key : ''}${unrolled}`,
       get code() {
-        return foldSource(problem, alike ? { first: true, last: true } : stage, lanes)
+        return foldSource(problem, alike ? { ...stage, first: true, last: true } : stage, lanes)
       },
       access: [...load.operands.map((o) => o.access), ...to.map(() => 'read_write' as const)],
       ...(load.operands.some((o) => o.elem === 'f16') && { features: ['shader-f16' as const] }),
@@ -160,7 +170,7 @@ const lane = ['x', 'y', 'z', 'w']
 
 function foldSource(
   { fold, values, load, elem }: ReduceProblem,
-  { first, last }: Omit<Stage, 'strips'>,
+  { first, last, unrolled }: Omit<Stage, 'strips'>,
   lanes: Lanes,
 ): string {
   const vec = lanes !== 'apart'
@@ -207,30 +217,9 @@ function foldSource(
     }
     ${loads.filter((_, i) => operands[i].mode === 'same').join('\n    ')}
     ${code}`
-  const alone = `for (; q < p.rows; q += p.strips) {
-    let r = q;
-    ${row}
-    ${each((v) => step(v, state(v)))}
-  }`
-  // Four terms of a sum are added first, so that few stand in a row.
-  const term = (v: number, k: number) => `t${v}${k}`
-  const four = [0, 1, 2, 3]
-  const together = `for (; q + 3u * p.strips < p.rows; q += 4u * p.strips) {
-    ${each((v) => four.map((k) => `var ${term(v, k)}: vec4<${fold.value}>;`).join(' '))}
-    ${four
-      .map(
-        (k) => `{
-    let r = q + ${k}u * p.strips;
-    ${row}
-    ${each((v) => `${term(v, k)} = ${given(v)};`)}
-    }`,
-      )
-      .join('\n    ')}
-    ${each((v) => `a${v}0 += (${term(v, 0)} + ${term(v, 1)}) + (${term(v, 2)} + ${term(v, 3)});`)}
-  }`
+  const walk = { row, values, value: fold.value, given, step: (v: number) => step(v, state(v)) }
   const strip = `var q = strip;
-  ${fold.adds ? together : ''}
-  ${alone}`
+  ${fold.adds ? walkAdding(walk, unrolled) : walkRows(walk)}`
   const turned = (v: number, order: string) =>
     join(
       state(v),
