@@ -15,6 +15,7 @@ import {
 } from '../../engine/tensor.ts'
 import { tracing } from '../../engine/trace.ts'
 import { late } from './adapt.ts'
+import { isOfLayers, layer, maps } from './layers.ts'
 import { lossOf, moves, slopesOf, update } from './moves.ts'
 import { applyOp, playable, takesIntegers } from './op-moves.ts'
 import type { Slope } from './slope.ts'
@@ -34,9 +35,9 @@ const size = { least: 5, most: 60 }
 export function randomProgram(seed: number, ops: readonly Op[]): Program {
   const playing = ops.filter(playable)
   const dice = new Dice(seed)
-  const theme = dice.one(themes)
+  const theme = isOfLayers(seed) ? 'layers' : dice.one(themes)
   // In some programs fusion may join whatever it finds.
-  const w = new World(dice, !dice.rarely(theme === 'any' ? 4 : 2))
+  const w = new World(dice, theme !== 'layers' && !dice.rarely(theme === 'any' ? 4 : 2))
   const { result, trace } = tracing(() => {
     grow(w, playing, seed, theme)
     return finish(w)
@@ -51,13 +52,14 @@ export function randomProgram(seed: number, ops: readonly Op[]): Program {
 
 /** What a program is about: what few programs have much of goes wrong where there is much of it. */
 const themes = ['any', 'any', 'any', 'state', 'integers'] as const
-type Theme = (typeof themes)[number]
+type Theme = (typeof themes)[number] | 'layers'
 
 /** Plays moves until there are enough ops; short programs more often than long ones. */
 function grow(w: World, playing: readonly Op[], seed: number, theme: Theme): void {
   const { dice } = w
   const count = size.least + Math.floor((size.most - size.least + 1) * dice.random() ** 2)
-  for (const _ of [1, 2]) w.accept(w.argument({ dtype: 'f32', shape: dice.one(starts) }))
+  const first: readonly number[][] = theme === 'layers' ? maps : starts
+  for (const _ of [1, 2]) w.accept(w.argument({ dtype: 'f32', shape: dice.one(first) }))
   if (theme === 'integers' || dice.rarely(2))
     w.accept(w.argument({ ...dice.one(wholes), shape: dice.one(starts) }))
   // The op that is this seed's own has its turn anywhere.
@@ -67,7 +69,10 @@ function grow(w: World, playing: readonly Op[], seed: number, theme: Theme): voi
   for (let tries = 0; (due || opsBehind(w.pool) < count) && tries < 10 * count; tries++) {
     const own = due && opsBehind(w.pool) >= turn
     const floats = w.pool.filter((t) => isFloat(t.dtype))
-    if (own || dice.below(5) < (theme === 'state' ? 2 : 3)) {
+    if (theme === 'layers' && !own && !dice.rarely(8)) {
+      const y = layer(w)
+      if (y) w.accept(y)
+    } else if (own || dice.below(5) < (theme === 'state' ? 2 : 3)) {
       const op = own ? playing[seed % playing.length] : dice.one(dice.below(2) ? often : playing)
       if (applyOp(w, op, theme === 'integers').length && own) due = false
     } else {

@@ -1,10 +1,12 @@
 // A process that checks one program after another, as it is told, and says what came of each.
 
-import { type Device, type DeviceOptions, openDevice, ops } from '../../engine/node.ts'
+import { Device } from '../../engine/device.ts'
+import { type DeviceOptions, openDevice, ops } from '../../engine/node.ts'
 import { witness } from '../../engine/witness.ts'
 import { checkPlan } from '../plan-checker.ts'
 import { checkRecomputed } from '../recompute-checker.ts'
 import { type Case, check, type Failure, type Verdict } from './check.ts'
+import { isOfLayers } from './layers.ts'
 import { type Program, randomProgram } from './program.ts'
 import { printCase, shrink } from './shrink.ts'
 import { wrongSlope } from './slope.ts'
@@ -25,13 +27,19 @@ witness.plan = checkPlan
 witness.recomputed = checkRecomputed
 let shrunk = 0
 
-/** Even seeds run with WebGPU's default limits and no optional feature, whichever process has them. */
+/** Even seeds run with WebGPU's default limits and no optional feature, whichever process has them; layers as on a GPU. */
 function deviceFor(seed: number): Promise<Device> {
   const even = seed % 2 === 0
   const options = { defaultLimits: even, alignment: 256, say: () => undefined }
   devices[Number(even)] ??= openDevice({ ...options, ...(adapter && { adapter }) })
-  return devices[Number(even)]
+  if (!isOfLayers(seed)) return devices[Number(even)]
+  devices[2 + Number(even)] ??= devices[Number(even)].then(asDiscrete)
+  return devices[2 + Number(even)]
 }
+
+/** The adapter that is here, taken for a discrete GPU. */
+const asDiscrete = ({ gpu, caps }: Device) =>
+  new Device(gpu, { ...caps, kind: 'discrete', subgroupSize: 0 }, '', [], [], () => {})
 
 process.on('message', async (seed: number) => {
   process.send?.(await run(await deviceFor(seed), seed))
