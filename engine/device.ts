@@ -2,15 +2,17 @@
 
 import type { Caps, Problem } from './adapter.ts'
 import { checkData, type Parameter } from './arguments.ts'
-import { type Buffer, Buffers, Pipelines, usage, writePadded } from './buffers.ts'
+import { type Buffer, Buffers, Pipelines, writePadded } from './buffers.ts'
 import { type CompileOptions, compileProgram, type Program, refuseStale } from './compile.ts'
 import { DeviceTensor } from './device-tensor.ts'
 import { type HostArray, hostArray, sizeOf, type TensorType } from './dtype.ts'
+import { inErrorScopes } from './error-scopes.ts'
 import { DeviceError, DeviceLostError, OutOfMemoryError } from './errors.ts'
 import type { Needs } from './needs.ts'
 import type { TensorLike } from './op.ts'
 import { platform } from './platform.ts'
 import { showBytes } from './print.ts'
+import { ReadBack } from './read-back.ts'
 import { type Tensor, Variable } from './tensor.ts'
 import { Tuning } from './tuning.ts'
 import { tunedFirst } from './tuning-first.ts'
@@ -51,8 +53,7 @@ export class Device {
   readonly #said = new Set<string>()
   readonly #variables = new Variables(this)
   #arena: Buffer[] = []
-  /** Read-back buffers at rest. */
-  readonly #spare: Buffer[] = []
+  readonly #readBack: ReadBack
   #lost: string | undefined
   #closed = false
 
@@ -77,6 +78,7 @@ export class Device {
     this.#say = say
     this.buffers = new Buffers(gpu, caps)
     this.pipelines = new Pipelines(gpu)
+    this.#readBack = new ReadBack(gpu, this.buffers)
     gpu.lost.then((info) => {
       if (!this.#closed) this.#lost = info.message || info.reason
     })
@@ -167,25 +169,7 @@ export class Device {
 
   /** Gives each list of variables one buffer together; those that have memory elsewhere move. */
   together(lists: readonly (readonly Variable[])[]): Move {
-    const moves: Move[] = []
-    const undo = () => {
-      for (const m of moves.reverse()) m.undo()
-    }
-    try {
-      for (const variables of lists) {
-        const move = this.#variables.together(variables)
-        if (move) moves.push(move)
-      }
-    } catch (error) {
-      undo()
-      throw error
-    }
-    return {
-      done: () => {
-        for (const m of moves) m.done()
-      },
-      undo,
-    }
+    return this.#variables.together(lists)
   }
 
   /** Whether variables share a buffer here. */
@@ -227,32 +211,14 @@ export class Device {
     this.check()
     const out = hostArray(type.dtype, sizeOf(type.shape))
     if (!out.byteLength) return out
-    const size = Math.ceil(out.byteLength / 4) * 4
-    const staging = this.#staging(size)
     try {
-      const encoder = this.gpu.createCommandEncoder()
-      encoder.copyBufferToBuffer(from.gpu, from.offset, staging.gpu, 0, size)
-      this.gpu.queue.submit([encoder.finish()])
-      await this.settle(staging.gpu.mapAsync(usage.mapRead, 0, size))
-      const bytes = new Uint8Array(staging.gpu.getMappedRange(0, size))
-      new Uint8Array(out.buffer).set(bytes.subarray(0, out.byteLength))
-      staging.gpu.unmap()
+      await this.#readBack.into(out, from, (mapped) => this.settle(mapped))
     } catch (error) {
       this.check()
       throw error
-    } finally {
-      this.#spare.push(staging)
     }
     this.check()
     return out
-  }
-
-  /** A read-back buffer of at least `size` bytes; few are ever made, since reads of one size follow each other. */
-  #staging(size: number): Buffer {
-    const at = this.#spare.findIndex((b) => b.bytes >= size && b.bytes <= 4 * size + 256)
-    if (at >= 0) return this.#spare.splice(at, 1)[0]
-    while (this.#spare.length >= 8) this.buffers.free(this.#spare.shift()!)
-    return this.buffers.make(size, 'read-back', usage.mapRead | usage.copyDst)
   }
 
   /** Waits for everything submitted so far. */
@@ -285,18 +251,9 @@ export class Device {
   /** Runs `work` and throws what WebGPU says about its commands, once they are through. `needs` says what was asked
    * of the device. */
   async guarded<T>(work: () => T, needs: () => Needs): Promise<T> {
-    this.gpu.pushErrorScope('validation')
-    this.gpu.pushErrorScope('out-of-memory')
-    let popped: Promise<[memory: GPUError | null, validation: GPUError | null]>
-    let result: T
-    try {
-      result = work()
-    } finally {
-      popped = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()])
-      popped.catch(() => undefined)
-    }
-    const [memory, validation] = await this.settle(popped)
-    if (memory) throw this.#outOfMemory(memory.message, needs())
+    const settle = <P>(promise: Promise<P>) => this.settle(promise)
+    const { result, outOfMemory, validation } = await inErrorScopes(this.gpu, work, settle)
+    if (outOfMemory) throw this.#outOfMemory(outOfMemory.message, needs())
     if (validation) throw new DeviceError(`WebGPU refused a command: ${validation.message}`)
     return result
   }

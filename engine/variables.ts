@@ -69,17 +69,36 @@ export class Variables {
     return pool !== undefined && !others.length
   }
 
-  /** Puts variables into one buffer, with all that share one with any of them; those that have memory move. Nothing happens where
-   * they are together. What they leave is kept until it is known that there was memory for this. */
-  together(variables: readonly Variable[]): Move | undefined {
-    if (this.areTogether(variables)) return undefined
+  /** Gives each list of variables one buffer, with all that share one with any of them; those that have memory elsewhere move.
+   * What they leave is kept until it is known that there was memory for this. */
+  together(lists: readonly (readonly Variable[])[]): Move {
+    const moves: Move[] = []
+    const undo = () => {
+      for (const m of moves.reverse()) m.undo()
+    }
+    try {
+      for (const variables of lists)
+        if (!this.areTogether(variables)) moves.push(this.#gather(this.#near(variables)))
+    } catch (error) {
+      undo()
+      throw error
+    }
+    return {
+      done: () => {
+        for (const m of moves) m.done()
+      },
+      undo,
+    }
+  }
+
+  /** Variables and all that share a buffer with any of them; without these if they are too many to be bound at once. */
+  #near(variables: readonly Variable[]): ReadonlySet<Variable> {
     const pools = new Set(variables.map((v) => this.#poolOf(v)))
     const near = [...pools].flatMap((p) => (p ? [...p.members.values()] : []))
     const all = new Set([...variables, ...near.flatMap((ref) => ref.deref() ?? [])])
     const { alignment, maxBindingBytes, maxBufferBytes } = this.#device.caps
     const fits = poolBytes(all, alignment) <= Math.min(maxBindingBytes, maxBufferBytes)
-    // The others stay where they are if they are too many to be bound at once.
-    return this.#gather(fits ? all : new Set(variables))
+    return fits ? all : new Set(variables)
   }
 
   #poolOf(variable: Variable): Pool | undefined {
