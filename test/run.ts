@@ -13,6 +13,11 @@ import type { FileResult } from './harness.ts'
 // uvu reads this when it is first imported, hence the import of the harness further down.
 Object.assign(globalThis, { UVU_DEFER: 1 })
 
+if (process.argv.includes('--help')) {
+  console.log('usage: npm test -- [PART OF A FILE NAME …] [--slow]')
+  process.exit()
+}
+
 const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const started = performance.now()
 const files = await testFiles(filters)
