@@ -1,6 +1,6 @@
 // Files in Node: written whole or not at all, and errors that name the file.
 
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DataError } from '../engine/errors.ts'
 
@@ -27,6 +27,14 @@ export function fileError(file: string, tried: string, error: unknown, hint?: st
   const reason = (code && REASONS[code]) ?? (error instanceof Error ? error.message : String(error))
   return new DataError(file, `${tried}: ${reason}`, hint)
 }
+
+/** Whether there is a file or folder of that name that can be looked at. */
+export const isThere = async (path: string): Promise<boolean> =>
+  Boolean(await stat(path).catch(() => undefined))
+
+/** The same for a folder. */
+export const isFolder = async (path: string): Promise<boolean> =>
+  Boolean((await stat(path).catch(() => undefined))?.isDirectory())
 
 /** All bytes of a file; throws DataError naming it. */
 export async function readBytes(file: string, hint?: string): Promise<Uint8Array> {

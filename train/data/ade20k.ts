@@ -1,10 +1,9 @@
 // ADE20K's scene parsing benchmark: 150 classes, 0 in its files for everything else (Zhou et al. 2017).
 
-import { stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
 import { type ClassInfo, type Split, VOID } from '../dataset.ts'
-import { readBytes } from '../files.ts'
+import { isThere, readBytes } from '../files.ts'
 import { type ExampleOptions, type FileDataset, findFolder, namesIn, openPairs } from './pairs.ts'
 import { colouredClasses } from './palette.ts'
 
@@ -47,7 +46,7 @@ export async function openAde20k(
 async function classesOf(folder: string): Promise<ClassInfo[]> {
   const file = join(folder, 'objectInfo150.txt')
   const unnamed = Array.from({ length: COUNT }, (_, k) => `class ${k + 1}`)
-  if (!(await stat(file).catch(() => undefined))) return colouredClasses(unnamed, 1)
+  if (!(await isThere(file))) return colouredClasses(unnamed, 1)
   const lines = new TextDecoder()
     .decode(await readBytes(file))
     .split(/\r?\n/)

@@ -1,9 +1,9 @@
 // Cityscapes: streets of fifty cities, 1024×2048, 19 scored classes of 34 ids (Cordts et al. 2016).
 
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
 import { type ClassInfo, type Colour, type Split, VOID } from '../dataset.ts'
+import { isFolder } from '../files.ts'
 import { readLabels, writeLabelsPng } from '../images.ts'
 import type { LabelImage } from '../png-labels.ts'
 import {
@@ -123,9 +123,6 @@ export async function openCityscapes(
     ...options,
   })
 }
-
-const isFolder = async (path: string) =>
-  Boolean((await stat(path).catch(() => undefined))?.isDirectory())
 
 /** Numbers of objects alone: below 1000 there are the ids of classes and of groups that nobody parted. */
 async function readInstances({ instances = '' }: Pair): Promise<LabelImage> {

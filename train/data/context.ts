@@ -1,10 +1,9 @@
 // PASCAL-Context: VOC 2010's images with every pixel labelled, scored over 59 classes and background (Mottaghi et al. 2014).
 
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
 import { type Split, VOID } from '../dataset.ts'
-import { readBytes } from '../files.ts'
+import { isFolder, isThere, readBytes } from '../files.ts'
 import type { LabelImage } from '../png-labels.ts'
 import { matImage, readMat } from './mat.ts'
 import {
@@ -57,7 +56,7 @@ export async function openContext(
   const labels = join(folder, mats ? 'trainval' : 'SegmentationClassContext')
   const ending = mats ? '.mat' : '.png'
   const list = join(folder, 'ImageSets/SegmentationContext', `${split}.txt`)
-  const names = (await stat(list).catch(() => undefined))
+  const names = (await isThere(list))
     ? await readNames(list, LAYOUT)
     : (await namesIn(labels, LAYOUT))
         .filter((file) => file.endsWith(ending))
@@ -83,9 +82,6 @@ export async function openContext(
     ...options,
   })
 }
-
-const isFolder = async (path: string) =>
-  Boolean((await stat(path).catch(() => undefined))?.isDirectory())
 
 /** The class of each of the 459 labels: by name, and background for all without one. */
 async function indicesOf(file: string): Promise<ReadonlyMap<number, number>> {

@@ -4,10 +4,10 @@
 //   train.txt, …      names of the images of each split, one a line; or folders images/train, labels/train and so on; or neither:
 //                     one image in eight, by a hash of the names, is then held out for val, which test is too
 
-import { stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
 import type { ClassInfo, Split } from '../dataset.ts'
+import { isThere } from '../files.ts'
 import { hashKeys } from '../random.ts'
 import {
   type ExampleOptions,
@@ -126,5 +126,3 @@ async function pairsIn(images: string, labels: string, where: string): Promise<P
   if (!pairs.size) throw new DataError(images, 'holds no image', LAYOUT)
   return [...pairs.values()]
 }
-
-const isThere = async (path: string) => Boolean(await stat(path).catch(() => undefined))

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
 import type { Split } from '../dataset.ts'
+import { isThere } from '../files.ts'
 import { openAde20k } from './ade20k.ts'
 import { openCamvid } from './camvid.ts'
 import { openCityscapes } from './cityscapes.ts'
@@ -80,8 +81,7 @@ export async function formatOf(root: string): Promise<FormatName> {
   if (!folder) throw new DataError(root, 'the data folder does not exist', LAYOUTS)
   if (!folder.isDirectory()) throw new DataError(root, 'is a file, not a data folder', LAYOUTS)
   for (const name of formatNames)
-    for (const mark of formats[name].marks)
-      if (await stat(join(root, mark)).catch(() => undefined)) return name
+    for (const mark of formats[name].marks) if (await isThere(join(root, mark))) return name
   throw new DataError(root, 'is laid out as none of the data sets that are known', LAYOUTS)
 }
 

@@ -5,7 +5,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError, OptionError } from '../../engine/errors.ts'
 import { type ClassInfo, type Dataset, type Example, type Split, VOID } from '../dataset.ts'
-import { errorCode, fileError, readBytes } from '../files.ts'
+import { errorCode, fileError, isFolder, readBytes } from '../files.ts'
 import { imageSize, readImage, readLabels, resizeImage } from '../images.ts'
 import type { Picture } from '../picture.ts'
 import type { LabelImage } from '../png-labels.ts'
@@ -121,8 +121,7 @@ export async function findFolder(
   })
   if (!folder.isDirectory()) throw new DataError(root, 'is a file, not a data folder', layout)
   for (const part of inside) {
-    const there = await stat(join(root, part)).catch(() => undefined)
-    if (there?.isDirectory()) return join(root, part)
+    if (await isFolder(join(root, part))) return join(root, part)
   }
   throw new DataError(root, `has no folder ${inside[0].replace(/^\.\//, '')}`, layout)
 }

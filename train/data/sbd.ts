@@ -1,11 +1,10 @@
 // SBD, the Semantic Boundaries Dataset (Hariharan et al. 2011): 11,355 VOC images with labels in MATLAB files. Its own split
 // overlaps VOC's val, so its images are divided by VOC's lists instead.
 
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError, OptionError } from '../../engine/errors.ts'
 import type { Split } from '../dataset.ts'
-import { readBytes } from '../files.ts'
+import { isThere, readBytes } from '../files.ts'
 import { readLabels } from '../images.ts'
 import type { LabelImage } from '../png-labels.ts'
 import { type MatValue, matImage, readMat } from './mat.ts'
@@ -94,7 +93,6 @@ async function sbdPair(
   const mat = join(folder, 'cls', `${name}.mat`)
   // Some hand the labels on as PNG.
   const png = join(folder, 'cls_png', `${name}.png`)
-  const isThere = async (file: string) => Boolean(await stat(file).catch(() => undefined))
   const label = (await isThere(mat)) || !(await isThere(png)) ? mat : png
   const instances = objects && { instances: join(folder, 'inst', `${name}.mat`) }
   const image = join(folder, 'img', `${name}.jpg`)
