@@ -1,13 +1,13 @@
 // Node: files in the user's cache folder. A text is written to a temporary name and renamed, so that whoever reads sees it
 // whole; a lock file beside it keeps two processes from changing it at once, each from what it was before the other.
 
-import { randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cacheFolder } from './cache-node.ts'
 import { DataError } from './errors.ts'
 import type { TextStore } from './text-store.ts'
+import { writeWhole } from './write-whole-node.ts'
 
 const fileOf = (name: string) => join(cacheFolder(), name)
 
@@ -33,23 +33,6 @@ async function readIf(file: string): Promise<string | undefined> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new DataError(file, `cannot be read: ${(error as Error).message}`)
-  }
-}
-
-async function writeWhole(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${randomUUID()}.tmp`
-  try {
-    const handle = await open(temporary, 'w')
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, file)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
   }
 }
 

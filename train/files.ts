@@ -1,8 +1,9 @@
 // Files in Node: written whole or not at all, and errors that name the file.
 
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DataError } from '../engine/errors.ts'
+import { writeWhole } from '../engine/write-whole-node.ts'
 
 const REASONS: Record<string, string> = {
   ENOENT: 'does not exist',
@@ -71,18 +72,9 @@ export async function makeFolder(folder: string, hint?: string): Promise<void> {
  */
 export async function writeAtomic(file: string, data: Uint8Array | string): Promise<void> {
   await makeFolder(dirname(file))
-  const temporary = `${file}.${process.pid}.tmp`
   try {
-    const handle = await open(temporary, 'w')
-    try {
-      await handle.writeFile(data)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, file)
+    await writeWhole(file, data)
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {})
     throw fileError(file, 'cannot be written', error, 'choose another folder with --out')
   }
 }
