@@ -19,12 +19,14 @@ export interface Example {
   readonly name: string
   /** RGB, [height, width, 3]. */
   readonly image: Uint8Array
-  /** Class index of each pixel, [height, width]; 255 is void. */
+  /** Class index of each pixel, [height, width]; 255 is void. Empty where the image is classified as a whole. */
   readonly labels: Uint8Array
   readonly height: number
   readonly width: number
   /** Which object a pixel belongs to, [height, width], 0 for none, where the data set tells objects apart. */
   readonly instances?: Uint16Array
+  /** Class index of the image as a whole, where the data set classifies images. */
+  readonly category?: number
 }
 
 /** One split of a data set; `get(i)` gives the same example for the same `i` in 0..size-1, whenever it is asked. */
@@ -33,6 +35,8 @@ export interface Dataset {
   readonly split: Split
   readonly classes: readonly ClassInfo[]
   readonly ignore: typeof VOID
+  /** What has a class: each pixel (default), or each `image`, whose examples then have a `category` and no labels. */
+  readonly labelled?: 'pixel' | 'image'
   readonly size: number
   get(index: number): Promise<Example>
 }
@@ -44,6 +48,7 @@ export function firstOf(dataset: Dataset, count: number): Dataset {
     split: dataset.split,
     classes: dataset.classes,
     ignore: dataset.ignore,
+    ...(dataset.labelled && { labelled: dataset.labelled }),
     size: Math.min(count, dataset.size),
     get: (index) => dataset.get(index),
   }
