@@ -7,7 +7,7 @@ import { DataError, NonFiniteError, OptionError } from '../engine/errors.ts'
 import type { Precision } from '../engine/stages.ts'
 import type { Variable } from '../engine/tensor.ts'
 import { buildModel, type Network } from '../models/index.ts'
-import { BatchStream } from '../train/batches.ts'
+import { Batch, BatchStream } from '../train/batches.ts'
 import {
   decodeCheckpoint,
   encodeCheckpoint,
@@ -136,7 +136,8 @@ test('mixed: activations that overflow end the run, and the error says what f16 
     const small = smallRun(device, { steps: 4, precision })
     const batch = async (step: number) => {
       const made = await small.batch(step)
-      return step < 2 ? made : { ...made, image: made.image.map((x) => 1e6 * (x + 1)) }
+      if (step < 2) return made
+      return new Batch({ ...made, image: made.image.map((x) => 1e6 * (x + 1)) })
     }
     return eventsOf({ ...small, batch })
   }

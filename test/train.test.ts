@@ -11,7 +11,7 @@ import type { Variable } from '../engine/tensor.ts'
 import { frrnA } from '../models/index.ts'
 import type { Network } from '../models/network.ts'
 import { bootstrappedCrossEntropy } from '../nn/bootstrap.ts'
-import { BatchStream } from '../train/batches.ts'
+import { Batch, BatchStream } from '../train/batches.ts'
 import {
   decodeCheckpoint,
   encodeCheckpoint,
@@ -226,7 +226,7 @@ test('train: labels that are neither a class nor void are counted and told', asy
       const batch = await options.batch(step)
       const labels = batch.labels.slice()
       if (step === 1) labels.fill(77, 0, 5)
-      return { ...batch, labels }
+      return new Batch({ ...batch, targets: [{ ...batch.targets[0], data: labels }] })
     },
   })
   const counted = events.flatMap((e) => (e.kind === 'step' ? [e.outOfRange] : []))

@@ -59,9 +59,10 @@ export async function evaluate(
     options.onProgress?.(done, dataset.size)
   }
 
+  const layout = { multiple: sizeMultiple, padding }
   // One batch ahead: the host counts while the device works.
   let running: Running | undefined
-  for await (const batch of evalBatches(dataset, options.batch ?? 4, sizeMultiple, padding)) {
+  for await (const batch of evalBatches(dataset, options.batch ?? 4, layout)) {
     if (options.signal?.aborted) break
     const n = batch.labels.length / (batch.height * batch.width)
     const result = await predictor.batch(batch.image, n, batch.height, batch.width)

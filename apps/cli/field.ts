@@ -24,7 +24,8 @@ async function run(args: Args): Promise<number> {
   const subject = await openSubject(args, args.whole('count') ?? 8, [256, 256])
   const { model, examples } = subject
   // One by one: the memory of a single image will do.
-  const batches = examples.map((example) => toBatch([example], model.sizeMultiple, model.padding))
+  const layout = { multiple: model.sizeMultiple, padding: model.padding }
+  const batches = examples.map((example) => toBatch([example], layout))
   const { height, width } = batches[0]
   const theory = theoryOf(measure(model, [1, height, width]))
 

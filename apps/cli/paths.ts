@@ -21,7 +21,10 @@ async function run(args: Args): Promise<number> {
   const out = await outFile(args, ['.svg', '.png'])
   const subject = await openSubject(args, args.whole('batch') ?? 4, [64, 64])
   const { model, examples, labelled } = subject
-  const { labels, ...batch } = toBatch(examples, model.sizeMultiple, model.padding)
+  const { labels, ...batch } = toBatch(examples, {
+    multiple: model.sizeMultiple,
+    padding: model.padding,
+  })
   const { height, width } = batch
   const units = residualUnits(model, [examples.length, height, width, 3])
 
