@@ -1,0 +1,169 @@
+// Augmentation as a whole: steps as data, draws by keys, and FRRN's translation and gamma.
+
+import assert from 'node:assert/strict'
+import { OptionError } from '../engine/errors.ts'
+import { type AugmentStep, augment, checkSteps, gammaExponent } from '../train/augment/index.ts'
+import { reflect } from '../train/pad.ts'
+import { drawnExample, drawnNumbers, meanOver } from './augment.ts'
+import { test } from './harness.ts'
+
+test('augment: without steps it is the bytes over 255, labels and objects unchanged and its own', () => {
+  const example = drawnExample(5, 7, 1)
+  const out = augment(example, [], [1])
+  assert.deepEqual(
+    out.image,
+    Float32Array.from(example.image, (v) => v / 255),
+  )
+  assert.deepEqual(out.labels, example.labels)
+  assert.deepEqual(out.instances, example.instances)
+  assert.notEqual(out.labels, example.labels)
+  assert.notEqual(out.instances, example.instances)
+})
+
+test('augment: keys alone decide what is drawn, and the example stays as it is', () => {
+  const example = drawnExample(9, 11, 2)
+  const kept = structuredClone(example)
+  const steps = checkSteps([
+    { name: 'translate', pixels: 4 },
+    { name: 'flip' },
+    { name: 'gamma', range: 0.4 },
+  ])
+  const first = augment(example, steps, [3, 4])
+  augment(example, steps, [3, 5])
+  assert.deepEqual(augment(example, steps, [3, 4]), first)
+  assert.notDeepEqual(augment(example, steps, [4, 3]).drawn, first.drawn)
+  assert.deepEqual(example, kept)
+})
+
+test('augment: a step more, of whatever name and wherever, leaves the draws of the others', () => {
+  const example = drawnExample(8, 8, 3)
+  const flip: AugmentStep = { name: 'flip' }
+  const translate: AugmentStep = { name: 'translate', pixels: 3 }
+  const gamma: AugmentStep = { name: 'gamma', range: 0.1 }
+  for (let key = 0; key < 20; key++) {
+    const of = (steps: AugmentStep[]) => augment(example, steps, [key]).drawn
+    const [a, b] = of([translate, gamma])
+    assert.deepEqual(of([flip, translate, gamma]).slice(1), [a, b])
+    assert.deepEqual(of([translate, flip, gamma])[2], b)
+    assert.deepEqual(of([translate, gamma, translate, gamma]).slice(0, 2), [a, b])
+  }
+})
+
+test('augment: two steps of one name draw apart', () => {
+  const example = drawnExample(4, 4, 3)
+  const gamma: AugmentStep = { name: 'gamma', range: 0.4 }
+  const [a, b] = augment(example, [gamma, gamma], [1]).drawn
+  assert.notDeepEqual(a, b)
+})
+
+test('augment: an image that has a class and no map keeps what stands for its labels', () => {
+  const example = { ...drawnExample(6, 5, 4), labels: Uint8Array.of(7) }
+  const out = augment(example, [{ name: 'translate', pixels: 3 }, { name: 'flip' }], [2])
+  assert.deepEqual([...out.labels], [7])
+  assert.equal(out.image.length, 6 * 5 * 3)
+})
+
+test('augment: the shift is an index shift of image, labels and objects, mirrored and void outside', () => {
+  for (const [h, w] of [
+    [1, 1],
+    [1, 9],
+    [7, 1],
+    [5, 8],
+  ])
+    for (let key = 0; key < 12; key++) {
+      const example = drawnExample(h, w, 5)
+      const out = augment(example, [{ name: 'translate', pixels: 12 }], [key])
+      const { dy, dx } = drawnNumbers(out, 'translate')
+      for (let y = 0; y < h; y++)
+        for (let x = 0; x < w; x++) {
+          const at = y * w + x
+          const from = reflect(y - dy, h) * w + reflect(x - dx, w)
+          const inside = y - dy >= 0 && y - dy < h && x - dx >= 0 && x - dx < w
+          assert.equal(out.labels[at], inside ? example.labels[from] : 255)
+          assert.equal(out.instances?.[at], inside ? example.instances?.[from] : 0)
+          for (let c = 0; c < 3; c++)
+            assert.equal(out.image[3 * at + c], Math.fround(example.image[3 * from + c] / 255))
+        }
+    }
+})
+
+test('augment: shifts are even over all of −p … p', () => {
+  const counts = new Map<string, number>()
+  const example = drawnExample(1, 1, 0)
+  const draws = 6000
+  for (let key = 0; key < draws; key++) {
+    const { dy, dx } = drawnNumbers(
+      augment(example, [{ name: 'translate', pixels: 1 }], [key]),
+      'translate',
+    )
+    counts.set(`${dy},${dx}`, (counts.get(`${dy},${dx}`) ?? 0) + 1)
+  }
+  assert.equal(counts.size, 9)
+  const expected = draws / 9
+  const chi2 = [...counts.values()].reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0)
+  // 99.99 % of fair draws stay below this with 8 degrees of freedom.
+  assert.ok(chi2 < 31.8, `χ² = ${chi2}`)
+})
+
+test("augment: gamma has the paper's values, and bends by x^γ", () => {
+  for (const [z, gamma] of [
+    [0.05, 0.815185],
+    [-0.05, 1.226716],
+    [0.025, 0.902982],
+  ])
+    assert.ok(Math.abs(gammaExponent(z) - gamma) < 5e-7, `γ(${z}) = ${gammaExponent(z)}`)
+  assert.equal(gammaExponent(0), 1)
+  const example = drawnExample(6, 6, 6)
+  const out = augment(example, [{ name: 'gamma', range: 0.05 }], [8])
+  const { gamma } = drawnNumbers(out, 'gamma')
+  assert.ok(gamma > 0.815 && gamma < 1.227 && gamma !== 1)
+  out.image.forEach((v, i) => {
+    assert.ok(Math.abs(v - (example.image[i] / 255) ** gamma) < 1e-7)
+  })
+})
+
+test('augment: flip exchanges left and right, as often as told', () => {
+  const example = drawnExample(3, 4, 7)
+  const out = augment(example, [{ name: 'flip', chance: 1 }], [1])
+  for (let y = 0; y < 3; y++)
+    for (let x = 0; x < 4; x++) {
+      const [at, from] = [y * 4 + x, y * 4 + 3 - x]
+      assert.equal(out.labels[at], example.labels[from])
+      assert.equal(out.instances?.[at], example.instances?.[from])
+      for (let c = 0; c < 3; c++)
+        assert.equal(out.image[3 * at + c], Math.fround(example.image[3 * from + c] / 255))
+    }
+  const flips = (chance: number) =>
+    meanOver(
+      4000,
+      (key) => drawnNumbers(augment(example, [{ name: 'flip', chance }], [key]), 'flip').flip,
+    )
+  assert.equal(flips(0), 0)
+  assert.equal(flips(1), 1)
+  // Four deviations of 4000 coins.
+  assert.ok(Math.abs(flips(0.5) - 0.5) < 0.032)
+})
+
+test('augment: steps are read strictly', () => {
+  assert.deepEqual(checkSteps([]), [])
+  assert.deepEqual(checkSteps([{ name: 'flip' }]), [{ name: 'flip', chance: 0.5 }])
+  const refused = (steps: unknown, message: RegExp) =>
+    assert.throws(
+      () => checkSteps(steps),
+      (error: unknown) => {
+        assert.ok(error instanceof OptionError)
+        assert.match(error.message, message)
+        return true
+      },
+    )
+  refused({}, /augmentation is a list of steps, not/)
+  refused(['flip'], /step 0 of augmentation is .*flip/)
+  refused([{ pixels: 3 }], /step 0 of augmentation has no name\n {2}hint: it is one of translate/)
+  refused([{ name: 'flip' }, { name: 'gama' }], /step 1 of augmentation: there is no gama\n.*gamma/)
+  refused([{ name: 'translate' }], /translate: pixels is missing\n.*whole number from 0/)
+  refused([{ name: 'translate', pixels: 1.5 }], /pixels cannot be 1.5/)
+  refused([{ name: 'translate', pixel: 1 }], /has no option pixel\n.*pixels/)
+  refused([{ name: 'gamma', range: 0.6 }], /range cannot be 0.6\n.*from 0 to 0.5/)
+  refused([{ name: 'gamma', range: Number.NaN }], /range cannot be NaN/)
+  refused([{ name: 'flip', chance: 2 }], /chance cannot be 2/)
+})

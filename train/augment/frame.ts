@@ -1,0 +1,49 @@
+// An image on its way through the steps, with what belongs to its pixels. Steps that only move pixels leave it in bytes; the first
+// that computes makes numbers of it, and those that follow may write into them, since nobody else holds them.
+
+import { type Example, VOID } from '../dataset.ts'
+
+export interface Frame {
+  readonly height: number
+  readonly width: number
+  /** RGB, [height, width, 3]: bytes that may be the reader's own, or numbers in [0, 1] that are the frame's. */
+  readonly image: Uint8Array | Float32Array
+  /** [height, width]; undefined where an image has a class and not its pixels. */
+  readonly labels: Uint8Array | undefined
+  /** [height, width]; undefined where objects are not told apart. */
+  readonly instances: Uint16Array | undefined
+}
+
+/** What steps have drawn, for people: name of the step and its numbers. */
+export interface Drawn {
+  readonly name: string
+  readonly values: Readonly<Record<string, number | string | boolean>>
+}
+
+/** An example before the first step. Labels that are not one a pixel are no map, and take no part. */
+export function frameOf({ image, labels, instances, height, width }: Example): Frame {
+  const map = labels?.length === height * width ? labels : undefined
+  return { height, width, image, labels: map, instances: map && instances }
+}
+
+const shares = Float32Array.from({ length: 256 }, (_, value) => value / 255)
+
+/** The image as numbers in [0, 1] that the caller may write into. */
+export const numbersOf = ({ image }: Frame): Float32Array =>
+  image instanceof Float32Array ? image : looked(image, shares)
+
+/** Each byte by a table of 256. */
+export function looked(bytes: Uint8Array, table: Float32Array): Float32Array {
+  const out = new Float32Array(bytes.length)
+  for (let i = 0; i < bytes.length; i++) out[i] = table[bytes[i]]
+  return out
+}
+
+/** As many elements of the same type. */
+export const alike = <T extends Uint8Array | Uint16Array | Float32Array>(
+  { constructor }: T,
+  length: number,
+): T => new (constructor as new (length: number) => T)(length)
+
+/** The label and the object of pixels that come from nowhere. */
+export const NOWHERE = { labels: VOID, instances: 0 } as const
