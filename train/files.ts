@@ -14,6 +14,8 @@ const REASONS: Record<string, string> = {
   EPERM: 'permission denied',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'your share of the disk is used up',
+  EFBIG: 'files may not be that large here',
   ENAMETOOLONG: 'the name is too long',
 }
 

@@ -72,12 +72,13 @@ export async function resizeImage(
   return { data, height, width }
 }
 
+/** An RGB picture as the bytes of a PNG file. */
+export const encodePng = ({ data, height, width }: Picture): Promise<Uint8Array> =>
+  raw(data, height, width, 3).png().toBuffer()
+
 /** Writes an RGB picture as PNG. */
 export async function writePng(file: string, picture: Picture): Promise<void> {
-  await writeAtomic(
-    file,
-    await raw(picture.data, picture.height, picture.width, 3).png().toBuffer(),
-  )
+  await writeAtomic(file, await encodePng(picture))
 }
 
 /** Writes labels [height, width] as an 8-bit grey PNG whose values are the class indices. */

@@ -1,19 +1,46 @@
 // A run folder: everything that one training run leaves behind, readable after a crash at any moment.
 //
 //   config.json     what was asked for        checkpoint.*   weights and state
-//   metrics.jsonl   one record a line         *.png, *.svg   pictures
+//   metrics.jsonl   one record a line         *.png, *.svg   pictures, those of samples/ one a validation
+//   state.json      how far it is             events.out.*   the metrics and samples for TensorBoard
 //   tuning.json     the choices of kernels that it began with, so that it goes on with the same
+//   lock            whose run it is now       report.html    all of it for people
+//   scores.json     the scores on the test split; written last
 
-import { appendFileSync, existsSync } from 'node:fs'
+import { appendFileSync, existsSync, statSync, truncateSync } from 'node:fs'
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError, OptionError } from '../engine/errors.ts'
 import { errorCode, fileError, makeFolder, readBytes, writeAtomic } from './files.ts'
+import { holdRun } from './run-lock.ts'
 
 /** One line of metrics.jsonl. */
 export interface MetricsRecord {
   readonly step: number
   readonly [key: string]: unknown
+}
+
+/** What state.json holds: how far a run is, or how it ended. */
+export interface RunState {
+  /** `trained`: all steps are done. A run that is `running` and that no process holds was killed. */
+  readonly state: 'running' | 'stopped' | 'trained' | 'failed'
+  readonly step: number
+  /** Steps to do; absent where time is the limit. */
+  readonly of?: number | undefined
+  /** Of training, in this and earlier sessions. */
+  readonly seconds: number
+  /** Seconds left, as it looked. */
+  readonly eta?: number
+  readonly best?: { readonly step: number; readonly score: number; readonly scoreName: string }
+  /** Step of the last checkpoint. */
+  readonly checkpoint?: number
+  readonly parameters?: number
+  readonly activationBytes?: number
+  /** Device memory allocated, pools included. */
+  readonly bytes?: number
+  readonly imagesPerSecond?: number
+  /** Why it failed. */
+  readonly message?: string
 }
 
 export interface RunOptions {
@@ -24,6 +51,7 @@ export interface RunOptions {
 
 const CONFIG = 'config.json'
 const METRICS = 'metrics.jsonl'
+const STATE = 'state.json'
 const ELSEWHERE = 'choose another folder with --out'
 
 /** Makes a new run folder and writes a file in it, so that a folder that cannot be written is refused at once. */
@@ -117,12 +145,27 @@ export class RunFolder {
     return this.readJson(CONFIG)
   }
 
-  /** Appends one record; it is in the file when this returns, so that Ctrl-C loses nothing. */
-  appendMetrics(record: MetricsRecord): void {
+  writeState(state: RunState): Promise<string> {
+    return this.writeJson(STATE, state)
+  }
+
+  /** Undefined for a run of an older version, which kept none, and where it was damaged. */
+  async readState(): Promise<RunState | undefined> {
+    const state = (await this.readJson(STATE).catch(() => undefined)) as RunState | undefined
+    return typeof state?.state === 'string' && typeof state.step === 'number' ? state : undefined
+  }
+
+  /** Appends records; they are in the file when this returns, so that Ctrl-C loses nothing. Where that fails (a full disk), the
+   * file is as it was. */
+  appendMetrics(...records: readonly MetricsRecord[]): void {
+    const file = this.path(METRICS)
+    const before = statSync(file, { throwIfNoEntry: false })?.size
     try {
-      appendFileSync(this.path(METRICS), `${JSON.stringify(record)}\n`)
+      appendFileSync(file, lines(records))
     } catch (error) {
-      throw fileError(this.path(METRICS), 'cannot be written', error)
+      // Half a line would spoil the next one.
+      if (before !== undefined) truncateSync(file, before)
+      throw fileError(file, 'cannot be written', error, 'make room, and go on with --resume')
     }
   }
 
@@ -142,10 +185,25 @@ export class RunFolder {
   /** Drops the records of steps after `step`, which a resumed run will write again; returns those kept. */
   async truncateMetrics(step: number): Promise<MetricsRecord[]> {
     const kept = (await this.readMetrics()).filter((record) => record.step <= step)
-    await this.write(METRICS, kept.map((record) => `${JSON.stringify(record)}\n`).join(''))
+    await this.write(METRICS, lines(kept))
     return kept
   }
+
+  /** Takes the run for this process until disposed of, and clears away what a killed one left half written. Throws OptionError
+   * while another process works on it. */
+  async hold(): Promise<Disposable> {
+    const held = holdRun(this.folder)
+    for (const name of await readdir(this.folder, { recursive: true }).catch(() => []))
+      if (TEMPORARY.test(name)) await rm(this.path(name), { force: true })
+    return held
+  }
 }
+
+/** How `writeAtomic` names what is not whole yet. */
+const TEMPORARY = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
+
+const lines = (records: readonly MetricsRecord[]): string =>
+  records.map((record) => `${JSON.stringify(record)}\n`).join('')
 
 function parseRecord(line: string, file: string, number: number): MetricsRecord {
   try {
