@@ -159,12 +159,12 @@ export class RunFolder {
    * file is as it was. */
   appendMetrics(...records: readonly MetricsRecord[]): void {
     const file = this.path(METRICS)
-    const before = statSync(file, { throwIfNoEntry: false })?.size
+    const before = isFile(file) ? statSync(file).size : 0
     try {
       appendFileSync(file, lines(records))
     } catch (error) {
       // Half a line would spoil the next one.
-      if (before !== undefined) truncateSync(file, before)
+      if (isFile(file)) truncateSync(file, before)
       throw fileError(file, 'cannot be written', error, 'make room, and go on with --resume')
     }
   }
@@ -204,6 +204,8 @@ const TEMPORARY = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
 
 const lines = (records: readonly MetricsRecord[]): string =>
   records.map((record) => `${JSON.stringify(record)}\n`).join('')
+
+const isFile = (path: string) => Boolean(statSync(path, { throwIfNoEntry: false })?.isFile())
 
 function parseRecord(line: string, file: string, number: number): MetricsRecord {
   try {
