@@ -25,9 +25,48 @@ export interface Scores {
   readonly perClass: readonly ClassScore[]
 }
 
+/** A class absent from labels and predictions: left out of the mean (Cityscapes, CamVid) or counted as 0 (VOC). */
+export type AbsentRule = 'skip' | 'zero'
+
 export interface ScoreOptions {
-  /** A class absent from labels and predictions: left out of the mean (Cityscapes, CamVid) or counted as 0 (VOC). */
-  readonly absent?: 'skip' | 'zero'
+  /** Default skip. */
+  readonly absent?: AbsentRule | undefined
+}
+
+/** All that scores follow from: pixels of each class, those predicted as it, and those that are both. */
+export interface Marginals {
+  readonly labelled: Float64Array
+  readonly predicted: Float64Array
+  readonly hits: Float64Array
+}
+
+/** The scores that sums over a confusion matrix give; 0 where nothing was labelled. */
+export function scoresOf(
+  classes: readonly ClassInfo[],
+  { labelled: rows, predicted: columns, hits }: Marginals,
+  options: ScoreOptions = {},
+): Scores {
+  const perClass = classes.map(({ name }, k) => {
+    const union = rows[k] + columns[k] - hits[k]
+    const accuracy = rows[k] > 0 ? hits[k] / rows[k] : null
+    const iou = union > 0 ? hits[k] / union : null
+    return { name, pixels: rows[k], predicted: columns[k], accuracy, iou }
+  })
+  const labelled = rows.reduce((a, b) => a + b, 0)
+  const share = (part: number) => (labelled > 0 ? part / labelled : 0)
+  const ious = perClass.map(({ iou }) => (options.absent === 'zero' ? (iou ?? 0) : iou))
+  return {
+    pixelAccuracy: share(hits.reduce((a, b) => a + b, 0)),
+    meanAccuracy: mean(perClass.map(({ accuracy }) => accuracy)),
+    meanIoU: mean(ious),
+    frequencyWeightedIoU: perClass.reduce(
+      (sum, { pixels, iou }) => sum + share(pixels) * (iou ?? 0),
+      0,
+    ),
+    labelledPixels: labelled,
+    labelsOutOfRange: 0,
+    perClass,
+  }
 }
 
 /** Counts of (label, prediction) pairs, rows by label; add every image of a split, then ask for scores once. */
@@ -66,33 +105,20 @@ export class ConfusionMatrix {
   /** All scores; 0 where nothing was labelled. */
   scores(options: ScoreOptions = {}): Scores {
     const n = this.classes.length
-    const rows = new Float64Array(n)
-    const columns = new Float64Array(n)
-    this.counts.forEach((count, i) => {
-      rows[Math.floor(i / n)] += count
-      columns[i % n] += count
-    })
-    const hit = (k: number) => this.counts[k * n + k]
-    const perClass = this.classes.map(({ name }, k) => {
-      const union = rows[k] + columns[k] - hit(k)
-      const accuracy = rows[k] > 0 ? hit(k) / rows[k] : null
-      const iou = union > 0 ? hit(k) / union : null
-      return { name, pixels: rows[k], predicted: columns[k], accuracy, iou }
-    })
-    const labelled = rows.reduce((a, b) => a + b, 0)
-    const share = (part: number) => (labelled > 0 ? part / labelled : 0)
-    const ious = perClass.map(({ iou }) => (options.absent === 'zero' ? (iou ?? 0) : iou))
+    const of = (sum: (k: number, j: number) => number) =>
+      Float64Array.from({ length: n }, (_, k) => {
+        let total = 0
+        for (let j = 0; j < n; j++) total += sum(k, j)
+        return total
+      })
+    const marginals = {
+      labelled: of((k, j) => this.counts[k * n + j]),
+      predicted: of((k, j) => this.counts[j * n + k]),
+      hits: Float64Array.from({ length: n }, (_, k) => this.counts[k * n + k]),
+    }
     return {
-      pixelAccuracy: share(perClass.reduce((sum, _, k) => sum + hit(k), 0)),
-      meanAccuracy: mean(perClass.map(({ accuracy }) => accuracy)),
-      meanIoU: mean(ious),
-      frequencyWeightedIoU: perClass.reduce(
-        (sum, { pixels, iou }) => sum + share(pixels) * (iou ?? 0),
-        0,
-      ),
-      labelledPixels: labelled,
+      ...scoresOf(this.classes, marginals, options),
       labelsOutOfRange: this.labelsOutOfRange,
-      perClass,
     }
   }
 
@@ -127,9 +153,17 @@ export class ConfusionMatrix {
   }
 }
 
-function mean(values: readonly (number | null)[]): number {
+/** Mean of what is not null; 0 where nothing is. */
+export function mean(values: readonly (number | null)[]): number {
   const present = values.filter((value) => value !== null)
   return present.length > 0 ? present.reduce((a, b) => a + b, 0) / present.length : 0
+}
+
+/** Classes taken together, such as the seven categories of Cityscapes. */
+export interface Grouping {
+  readonly groups: readonly ClassInfo[]
+  /** The group of each class. */
+  readonly groupOf: readonly number[]
 }
 
 /** A share as a percentage with two decimals; – for null. */
