@@ -2,35 +2,48 @@
 
 import { openFiles } from './data/formats.ts'
 import type { FileDataset } from './data/pairs.ts'
-import type { Dataset, Split } from './dataset.ts'
+import { type Dataset, SPLITS, type Split } from './dataset.ts'
 import type { DataSource } from './recipe.ts'
 import { streetScenes } from './street.ts'
 
 export type Splits = Readonly<Record<Split, Dataset>>
 
 /** Few enough that scoring them does not hold up a short run. */
-const STREET_VAL = 32
-const STREET_TEST = 64
+const STREET_SIZE: Record<Split, { readonly size?: number }> = {
+  train: {},
+  val: { size: 32 },
+  test: { size: 64 },
+}
 
-/** The three splits; val is the test split too where a data set has none with labels. Files are looked for, and sizes in their headers compared, before this resolves; throws DataError
- * naming the first file at fault. */
-export async function openSplits(source: DataSource): Promise<Splits> {
+export interface OpenSplitOptions {
+  /** Read instances too, where the data set has them. */
+  readonly objects?: boolean | undefined
+  /** Bytes of examples that are kept in memory once read; 1 GiB unless told. */
+  readonly cacheBytes?: number | undefined
+}
+
+/** One split; val is test too where a data set has no test split with labels. Lists files, and opens none. Throws DataError. */
+export async function openSplit(
+  source: DataSource,
+  split: Split,
+  { objects = false, cacheBytes }: OpenSplitOptions = {},
+): Promise<Dataset & Partial<Pick<FileDataset, 'check'>>> {
   if (source.kind === 'street') {
     const { seed, height, width } = source
-    const open = (split: Split, size?: number) => streetScenes({ split, seed, height, width, size })
-    return {
-      train: open('train'),
-      val: open('val', STREET_VAL),
-      test: open('test', STREET_TEST),
-    }
+    return streetScenes({ split, seed, height, width, ...STREET_SIZE[split] })
   }
   const { kind, folder, height, width } = source
-  const [train, val, test] = (await Promise.all(
-    (['train', 'val', 'test'] as const).map((split) =>
-      openFiles(kind, folder, split, { height, width }),
-    ),
-  )) as [FileDataset, FileDataset, FileDataset]
-  for (const split of [train, val, test]) await split.check()
+  const cache = cacheBytes === undefined ? {} : { cacheBytes }
+  return openFiles(kind, folder, split, { height, width, objects, ...cache })
+}
+
+/** The three splits. Files are looked for, and sizes in their headers compared, before this resolves; throws DataError naming the
+ * first file at fault. */
+export async function openSplits(source: DataSource, options?: OpenSplitOptions): Promise<Splits> {
+  const [train, val, test] = await Promise.all(
+    SPLITS.map((split) => openSplit(source, split, options)),
+  )
+  for (const split of [train, val, test]) await split.check?.()
   return { train, val, test }
 }
 

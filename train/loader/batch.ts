@@ -48,9 +48,12 @@ export interface BatchLayout {
   readonly targets?: readonly TargetName[] | undefined
 }
 
+/** An example as it was read, or with its image in numbers already. */
+export type Item = Omit<Example, 'image'> & { readonly image: Uint8Array | Float32Array }
+
 /** Examples of one size as one batch, unchanged but for padding. Throws DataError where sizes differ, and where an example does
  * not have what is to be learned. */
-export function toBatch(examples: readonly Example[], layout: BatchLayout = {}): Batch {
+export function toBatch(examples: readonly Item[], layout: BatchLayout = {}): Batch {
   const { multiple = 1, padding = 'reflection', targets = ['labels'] } = layout
   const [first] = examples
   refuseSizes(examples)
@@ -130,28 +133,24 @@ function refuseSizes(parts: readonly Pick<Example, 'name' | 'height' | 'width'>[
       )
 }
 
-const TONE = Float32Array.from({ length: 256 }, (_, value) => value / 255)
+const SHARES = Float32Array.from({ length: 256 }, (_, value) => value / 255)
 
 /** Pixels that lie beyond the example are mirrored, the edge not repeated. */
-function writePixels(
-  { image, ...example }: Example,
-  out: Float32Array,
-  height: number,
-  width: number,
-) {
+function writePixels({ image, ...item }: Item, out: Float32Array, height: number, width: number) {
+  const own = 3 * item.width
   for (let y = 0; y < height; y++) {
-    const row = reflect(y, example.height) * example.width * 3
+    const row = reflect(y, item.height) * own
     const to = y * width * 3
-    const own = 3 * example.width
-    for (let i = 0; i < own; i++) out[to + i] = TONE[image[row + i]]
-    for (let x = example.width; x < width; x++) {
-      const from = to + 3 * reflect(x, example.width)
+    if (image instanceof Float32Array) out.set(image.subarray(row, row + own), to)
+    else for (let i = 0; i < own; i++) out[to + i] = SHARES[image[row + i]]
+    for (let x = item.width; x < width; x++) {
+      const from = to + 3 * reflect(x, item.width)
       out.copyWithin(to + 3 * x, from, from + 3)
     }
   }
 }
 
-type Maker = (examples: readonly Example[], height: number, width: number) => Target
+type Maker = (examples: readonly Item[], height: number, width: number) => Target
 
 const makers: Record<TargetName, Maker> = {
   labels: (examples, height, width) => {
@@ -180,10 +179,10 @@ const makers: Record<TargetName, Maker> = {
 
 function planes(
   data: Uint8Array | Int32Array,
-  examples: readonly Example[],
+  examples: readonly Item[],
   height: number,
   width: number,
-  of: (example: Example) => Uint8Array | Uint16Array,
+  of: (item: Item) => Uint8Array | Uint16Array,
 ): Target {
   examples.forEach((example, i) => {
     const values = of(example)

@@ -1,0 +1,191 @@
+// Threads that make slices of batches (Node). Each opens the data set by itself; what it makes is handed over, not copied; what it has read
+// stays in memory that all of them see, so that the bound of that memory is one for all.
+//
+// A thread that dies, whatever it died of, is replaced, and what it was making is made again; what ends a thread twice is taken for the
+// fault of the files.
+
+import { Worker } from 'node:worker_threads'
+import { AtrousError, DataError } from '../../engine/errors.ts'
+import type { Example, Split } from '../dataset.ts'
+import type { DataSource } from '../recipe.ts'
+import { Batch } from './batch.ts'
+import type { Maker } from './loader.ts'
+import type { StepExamples } from './order.ts'
+import { errorAgain, type PlainError } from './plain-errors.ts'
+import type { SliceOptions } from './slice.ts'
+
+/** How a thread opens a data set: as a recipe does, or by a module's `openDataset(options)`, which resolves to a Dataset. */
+export type DatasetSpec =
+  | { readonly source: DataSource; readonly split: Split; readonly objects?: boolean }
+  | { readonly module: string; readonly options?: unknown }
+
+/** What a thread begins with. */
+export interface Setup {
+  readonly spec: DatasetSpec
+  readonly options: SliceOptions
+}
+
+export interface Task {
+  readonly id: number
+  readonly slice: StepExamples
+  /** Examples that were read before. */
+  readonly known: ReadonlyMap<number, Example>
+  /** Bytes of what is read that may stay. */
+  readonly room: number
+}
+
+export type Answer = { readonly id: number } & (
+  | { readonly batch: Omit<Batch, 'labels'>; readonly fresh: ReadonlyMap<number, Example> }
+  | { readonly error: PlainError }
+)
+
+interface Job {
+  readonly slice: StepExamples
+  readonly signal: AbortSignal
+  readonly resolve: (batch: Batch) => void
+  readonly reject: (error: unknown) => void
+  deaths: number
+}
+
+interface Thread {
+  readonly worker: Worker
+  job: Job | undefined
+  cause: unknown
+}
+
+export interface PoolOptions extends Setup {
+  readonly workers: number
+  /** Bytes of examples that stay in memory once read, of all threads together. */
+  readonly cacheBytes: number
+  /** The file of an example, for errors. */
+  readonly fileOf: (index: number) => string
+}
+
+// The same name with the ending that this file has: what is built, or the source itself.
+const ENTRY = new URL(import.meta.url.replace(/pool(\.[jt]s)$/, 'worker$1'))
+
+export class WorkerPool implements Maker {
+  readonly workers: number
+  readonly #options: PoolOptions
+  readonly #threads = new Set<Thread>()
+  readonly #queue: Job[] = []
+  readonly #known = new Map<number, Example>()
+  #room: number
+  #held = 0
+  #tasks = 0
+  #closed = false
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+    this.workers = options.workers
+    this.#room = options.cacheBytes
+  }
+
+  make(slice: StepExamples, signal: AbortSignal): Promise<Batch> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ slice, signal, resolve, reject, deaths: 0 })
+      // Slices that nobody waits for any more leave the queue when their turn comes.
+      this.#next()
+    })
+  }
+
+  hold(): void {
+    if (this.#held++ === 0) for (const { worker } of this.#threads) worker.ref()
+  }
+
+  release(): void {
+    if (--this.#held === 0) for (const { worker } of this.#threads) worker.unref()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const ended = new AtrousError('the data loader was closed')
+    for (const { reject } of this.#queue.splice(0)) reject(ended)
+    const threads = [...this.#threads]
+    this.#threads.clear()
+    this.#known.clear()
+    for (const { job } of threads) job?.reject(ended)
+    await Promise.all(threads.map(({ worker }) => worker.terminate()))
+  }
+
+  #next(): void {
+    while (this.#queue.length && !this.#closed) {
+      if (this.#queue[0].signal.aborted) {
+        const { reject, signal } = this.#queue.shift()!
+        reject(signal.reason)
+        continue
+      }
+      const free = [...this.#threads].find(({ job }) => !job)
+      if (!free && this.#threads.size >= this.workers) return
+      this.#give(free ?? this.#start(), this.#queue.shift()!)
+    }
+  }
+
+  #give(thread: Thread, job: Job): void {
+    thread.job = job
+    const known = new Map<number, Example>()
+    for (const index of job.slice.indices) {
+      const example = this.#known.get(index)
+      if (example) known.set(index, example)
+    }
+    const task: Task = { id: ++this.#tasks, slice: job.slice, known, room: this.#room }
+    thread.worker.postMessage(task)
+  }
+
+  #start(): Thread {
+    const { spec, options } = this.#options
+    const setup: Setup = { spec, options }
+    const worker = new Worker(ENTRY, { workerData: setup })
+    const thread: Thread = { worker, job: undefined, cause: undefined }
+    if (!this.#held) worker.unref()
+    worker.on('message', (answer: Answer) => this.#answered(thread, answer))
+    worker.on('messageerror', (error) => worker.emit('error', error))
+    worker.on('error', (error) => {
+      thread.cause = error
+    })
+    worker.on('exit', (code) => this.#ended(thread, code))
+    this.#threads.add(thread)
+    return thread
+  }
+
+  #answered(thread: Thread, answer: Answer): void {
+    const { job } = thread
+    thread.job = undefined
+    if ('error' in answer) job?.reject(errorAgain(answer.error))
+    else {
+      for (const [index, example] of answer.fresh) this.#keep(index, example)
+      job?.resolve(new Batch(answer.batch))
+    }
+    this.#next()
+  }
+
+  #keep(index: number, example: Example): void {
+    const { image, labels, instances } = example
+    const bytes = image.byteLength + labels.byteLength + (instances?.byteLength ?? 0)
+    if (bytes > this.#room || this.#known.has(index)) return
+    this.#room -= bytes
+    this.#known.set(index, example)
+  }
+
+  #ended(thread: Thread, code: number): void {
+    const { job, cause } = thread
+    if (!this.#threads.delete(thread)) return
+    if (job) {
+      job.deaths++
+      if (job.deaths === 1) this.#queue.unshift(job)
+      else job.reject(this.#deadly(job, cause, code))
+    }
+    this.#next()
+  }
+
+  #deadly({ slice }: Job, cause: unknown, code: number): DataError {
+    const [first, ...more] = Array.from(slice.indices, (index) => this.#options.fileOf(index))
+    const why = cause instanceof Error ? cause.message : `it exited with ${code}`
+    const others = more.length ? ` (or ${more.join(', ')})` : ''
+    return new DataError(
+      first,
+      `${others ? `this file${others}` : 'it'} ended the thread that read it, twice: ${why}`,
+      'look at what is in it; with workers 0 the error shows in this thread',
+    )
+  }
+}
