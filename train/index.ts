@@ -28,6 +28,15 @@ export type * from './events.ts'
 export { type CrfOptions, crfDefaults, exactCrf } from './exact-crf.ts'
 export * from './heat-map.ts'
 export * from './instance-scores.ts'
+export { DataLoader, type LoaderOptions, type Maker } from './loader/loader.ts'
+export {
+  LAST_BATCHES,
+  type LastBatch,
+  Order,
+  type OrderOptions,
+  type StepExamples,
+} from './loader/order.ts'
+export { type ImageClasses, rareClassWeights } from './loader/sampling.ts'
 export { type TrainOptions, train } from './loop.ts'
 export { LossScale, type LossScaleOptions } from './loss-scale.ts'
 export { memorySvg, stackedSvg, tradeSvg } from './memory-chart.ts'

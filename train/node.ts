@@ -14,6 +14,14 @@ export {
   writePng,
 } from './images.ts'
 export * from './index.ts'
+export { defaultWorkers, type OpenLoaderOptions, openLoader } from './loader/open.ts'
+export type { DatasetSpec } from './loader/pool.ts'
 export { createRun, type MetricsRecord, openRun, RunFolder } from './runs.ts'
-export { openSplits, readAll, type Splits } from './sources.ts'
+export {
+  type OpenSplitOptions,
+  openSplit,
+  openSplits,
+  readAll,
+  type Splits,
+} from './sources.ts'
 export { readWeights, writeWeights } from './weights/files.ts'
