@@ -24,6 +24,12 @@ export function drawnExample(
   }
 }
 
+/** A height and a width of 1 … 40, often 1. */
+export const drawnSize = (random: Random): [height: number, width: number] => [
+  random.chance(0.15) ? 1 : random.int(1, 40),
+  random.chance(0.15) ? 1 : random.int(1, 40),
+]
+
 /** What the first step of a name has drawn; flags are 0 and 1. */
 export function drawnNumbers({ drawn }: Augmented, name: string): Record<string, number> {
   const { values } = drawn.find((step) => step.name === name)!

@@ -1,9 +1,11 @@
 // An image on its way through the steps, with what belongs to its pixels. Steps that only move pixels leave it in bytes; the first
 // that computes makes numbers of it, and those that follow may write into them, since nobody else holds them.
 
-import { type Example, VOID } from '../dataset.ts'
+import type { Example } from '../dataset.ts'
 
 export interface Frame {
+  /** Of the example, for errors. */
+  readonly name: string
   readonly height: number
   readonly width: number
   /** RGB, [height, width, 3]: bytes that may be the reader's own, or numbers in [0, 1] that are the frame's. */
@@ -21,12 +23,24 @@ export interface Drawn {
 }
 
 /** An example before the first step. Labels that are not one a pixel are no map, and take no part. */
-export function frameOf({ image, labels, instances, height, width }: Example): Frame {
+export function frameOf({ name, image, labels, instances, height, width }: Example): Frame {
   const map = labels?.length === height * width ? labels : undefined
-  return { height, width, image, labels: map, instances: map && instances }
+  return { name, height, width, image, labels: map, instances: map && instances }
 }
 
-const shares = Float32Array.from({ length: 256 }, (_, value) => value / 255)
+/** Part of a frame, in pixels; it may reach beyond it. */
+export interface Region {
+  readonly top: number
+  readonly left: number
+  readonly height: number
+  readonly width: number
+}
+
+/** RGB in [0, 1]. */
+export type Rgb = readonly [r: number, g: number, b: number]
+
+/** Of each byte its 255th. */
+export const shares = Float32Array.from({ length: 256 }, (_, value) => value / 255)
 
 /** The image as numbers in [0, 1] that the caller may write into. */
 export const numbersOf = ({ image }: Frame): Float32Array =>
@@ -44,6 +58,3 @@ export const alike = <T extends Uint8Array | Uint16Array | Float32Array>(
   { constructor }: T,
   length: number,
 ): T => new (constructor as new (length: number) => T)(length)
-
-/** The label and the object of pixels that come from nowhere. */
-export const NOWHERE = { labels: VOID, instances: 0 } as const

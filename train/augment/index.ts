@@ -2,14 +2,29 @@
 // resumed run sees the same pictures; and each step draws from keys of its own, so that a step more changes no other's draws.
 
 import type { Example } from '../dataset.ts'
-import { hashKeys, Random } from '../random.ts'
+import { hashKeys, permutation, Random } from '../random.ts'
+import { optionsOf, stepNames } from './checks.ts'
+import {
+  anywhere,
+  centred,
+  cropped,
+  padded,
+  regionScaled,
+  sizedRegion,
+  whereEntropy,
+} from './crop.ts'
 import { type Drawn, type Frame, frameOf, numbersOf } from './frame.ts'
+import { JITTERS, jittered, lit, normal } from './jitter.ts'
 import { flipped, translated } from './place.ts'
-import { type AugmentStep, type Options, optionsOf, type StepName, stepNames } from './steps.ts'
-import { gammaExponent, toned } from './tone.ts'
+import { proportional, type Scaling, scaled } from './resize.ts'
+import { rotated } from './rotate.ts'
+import type { AugmentStep, Options, StepName } from './steps.ts'
+import { subsampled } from './subsample.ts'
+import { gammaExponent, hueTurned, saturated, toned } from './tone.ts'
 
+export { checkSteps, stepNames } from './checks.ts'
 export type { Drawn } from './frame.ts'
-export { type AugmentStep, checkSteps, type Fill, type StepName, stepNames } from './steps.ts'
+export type { AugmentStep, StepName } from './steps.ts'
 export { gammaExponent } from './tone.ts'
 
 /** An example after augmentation; all arrays are the caller's own. */
@@ -29,10 +44,18 @@ export interface Augmented {
 
 interface Applied {
   readonly frame: Frame
-  readonly values: Drawn['values']
+  /** What the frame is still to be brought to. */
+  readonly scaling?: Scaling
+  readonly values?: Drawn['values']
 }
 
-type Apply<N extends StepName> = (frame: Frame, options: Options<N>, random: Random) => Applied
+/** `scaling` is what a step before has left to be done, for those that can do with a part of it. */
+type Apply<N extends StepName> = (
+  frame: Frame,
+  options: Options<N>,
+  random: Random,
+  scaling: Scaling | undefined,
+) => Applied
 
 const applied: { readonly [N in StepName]: Apply<N> } = {
   translate: (frame, { pixels }, random) => {
@@ -44,11 +67,68 @@ const applied: { readonly [N in StepName]: Apply<N> } = {
     const gamma = gammaExponent(random.uniform(-range, range))
     return { frame: toned(frame, gamma), values: { gamma } }
   },
+  subsample: (frame, { factor }) => ({ frame: subsampled(frame, factor) }),
+  rotate: (frame, range, random) => {
+    const degrees = random.uniform(-range.degrees, range.degrees)
+    return { frame: rotated(frame, degrees), values: { degrees } }
+  },
+  saturation: (frame, { range }, random) => {
+    const factor = random.uniform(...range)
+    return { frame: saturated(frame, factor), values: { factor } }
+  },
+  hue: (frame, range, random) => {
+    const degrees = random.uniform(-range.degrees, range.degrees)
+    return { frame: hueTurned(frame, degrees), values: { degrees } }
+  },
   flip: (frame, { chance }, random) => {
     const flip = random.chance(chance)
     return { frame: flip ? flipped(frame) : frame, values: { flip } }
   },
+  resize: (frame, { longer, shorter, range, filter }, random) => {
+    const side = longer === undefined ? 'shorter' : 'longer'
+    const size = longer ?? shorter
+    // Products such as 0.7 · 500 may miss the whole number that they are.
+    const low = Math.max(1, Math.ceil(range[0] * size - 1e-9))
+    const target = random.int(low, Math.max(low, Math.floor(range[1] * size + 1e-9)))
+    const to = proportional(frame, side, target)
+    return { frame, scaling: { ...to, filter }, values: to }
+  },
+  crop: (frame, { size, at, padding }, random, scaling) => {
+    const whole = scaling ?? frame
+    if (at === 'entropy') {
+      const ready = scaling ? scaled(frame, scaling) : frame
+      const region = whereEntropy(ready, size, random)
+      return { frame: cropped(ready, undefined, region, padding), values: placed(region) }
+    }
+    const region = at === 'centre' ? centred(whole, size) : anywhere(whole, size, random)
+    return { frame: cropped(frame, scaling, region, padding), values: placed(region) }
+  },
+  pad: (frame, { size, padding }) => ({ frame: padded(frame, size, padding) }),
+  sizedCrop: (frame, options, random) => {
+    const region = sizedRegion(frame, options, random)
+    return { frame: regionScaled(frame, region, options.size), values: { ...region } }
+  },
+  colourJitter: (frame, ranges, random) => {
+    const jitters = JITTERS.map((name) => ({
+      name,
+      factor: random.uniform(1 - ranges[name], 1 + ranges[name]),
+    }))
+    const order = [...permutation(JITTERS.length, random.u32())].map((i) => jitters[i])
+    return {
+      frame: jittered(frame, order),
+      values: Object.fromEntries(order.map(({ name, factor }) => [name, factor])),
+    }
+  },
+  lighting: (frame, { deviation }, random) => {
+    const [a, b, c] = [0, 1, 2].map(() => deviation * normal(random))
+    return { frame: lit(frame, [a, b, c]), values: { a, b, c } }
+  },
 }
+
+const placed = ({ top, left }: { top: number; left: number }) => ({ top, left })
+
+/** Steps that take a size still to come. */
+const takesScaling: ReadonlySet<StepName> = new Set<StepName>(['crop'])
 
 /** An example after these steps, drawn by these keys. Pure: it depends on the arguments alone, and leaves the example as it is.
  * The draws of a step depend on the keys, on its name, and on how many steps of that name come before it. */
@@ -62,15 +142,22 @@ export function augment(
   const base = hashKeys(...keys)
   const before = new Map<StepName, number>()
   let frame = frameOf(example)
+  let scaling: Scaling | undefined
   for (const step of steps) {
     const ordinal = before.get(step.name) ?? 0
     before.set(step.name, ordinal + 1)
     const random = new Random(base, nameKey(step.name), ordinal)
+    if (scaling && !takesScaling.has(step.name)) {
+      frame = scaled(frame, scaling)
+      scaling = undefined
+    }
     const apply = applied[step.name] as Apply<StepName>
-    const { frame: next, values } = apply(frame, optionsOf(step) as never, random)
-    frame = next
-    drawn.push({ name: step.name, values })
+    const done = apply(frame, optionsOf(step) as never, random, scaling)
+    frame = done.frame
+    scaling = done.scaling
+    drawn.push({ name: step.name, values: done.values ?? {} })
   }
+  if (scaling) frame = scaled(frame, scaling)
   const { height, width, labels = example.labels, instances } = frame
   return {
     name,

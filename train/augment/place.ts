@@ -1,18 +1,19 @@
 // Steps that only move pixels: whole runs of a row are copied, so they cost what memory costs.
 
+import { VOID } from '../dataset.ts'
 import { reflect } from '../pad.ts'
-import { alike, type Frame, NOWHERE } from './frame.ts'
+import { alike, type Frame, looked, type Region, type Rgb, shares } from './frame.ts'
 
 /** The frame moved down by dy and to the right by dx; what comes in is mirrored, its labels are void. */
 export function translated(frame: Frame, dy: number, dx: number): Frame {
   const { height, width, image, labels, instances } = frame
   if (dy === 0 && dx === 0) return frame
+  const region = { top: -dy, left: -dx, height, width }
   return {
-    height,
-    width,
+    ...frame,
     image: mirrored(image, height, width, dy, dx),
-    labels: labels && window(labels, frame, -dy, -dx, height, width, NOWHERE.labels),
-    instances: instances && window(instances, frame, -dy, -dx, height, width, NOWHERE.instances),
+    labels: labels && window(labels, frame, region, VOID),
+    instances: instances && window(instances, frame, region, 0),
   }
 }
 
@@ -47,31 +48,87 @@ function mirrored<T extends Uint8Array | Float32Array>(
   return out
 }
 
-/** The values [toHeight, toWidth] from (top, left) on, which may lie outside: there `beyond` stands. */
+/** A region of a map of values; beyond the map `beyond` stands. */
 export function window<T extends Uint8Array | Uint16Array>(
   values: T,
-  { height, width }: { readonly height: number; readonly width: number },
-  top: number,
-  left: number,
-  toHeight: number,
-  toWidth: number,
+  { height, width }: Pick<Frame, 'height' | 'width'>,
+  region: Region,
   beyond: number,
 ): T {
-  const out = alike(values, toHeight * toWidth)
+  const { top, left } = region
+  const out = alike(values, region.height * region.width)
   const low = Math.max(0, left)
-  const high = Math.min(width, left + toWidth)
-  const inside = top >= 0 && left >= 0 && top + toHeight <= height && left + toWidth <= width
-  if (!inside && beyond !== 0) out.fill(beyond)
+  const high = Math.min(width, left + region.width)
+  if (beyond !== 0 && !isInside(region, height, width)) out.fill(beyond)
   if (high <= low) return out
-  for (let y = Math.max(0, -top); y < toHeight && top + y < height; y++) {
+  const end = Math.min(region.height, height - top)
+  for (let y = Math.max(0, -top); y < end; y++) {
     const row = (top + y) * width
-    out.set(values.subarray(row + low, row + high), y * toWidth + low - left)
+    out.set(values.subarray(row + low, row + high), y * region.width + low - left)
   }
   return out
 }
 
+/** A region of an image: as it is where it lies inside, else as numbers, beyond the image in one colour. */
+export function imageWindow(
+  { image, height, width }: Pick<Frame, 'image' | 'height' | 'width'>,
+  region: Region,
+  padding: Rgb,
+): Uint8Array | Float32Array {
+  const { top, left } = region
+  if (isInside(region, height, width)) {
+    const out = alike(image, 3 * region.height * region.width)
+    for (let y = 0; y < region.height; y++) {
+      const from = 3 * ((top + y) * width + left)
+      out.set(image.subarray(from, from + 3 * region.width), 3 * y * region.width)
+    }
+    return out
+  }
+  const out = coloured(region.height * region.width, padding)
+  const low = Math.max(0, left)
+  const high = Math.min(width, left + region.width)
+  if (high <= low) return out
+  const end = Math.min(region.height, height - top)
+  for (let y = Math.max(0, -top); y < end; y++) {
+    const row = (top + y) * width
+    const part = image.subarray(3 * (row + low), 3 * (row + high))
+    out.set(
+      part instanceof Uint8Array ? looked(part, shares) : part,
+      3 * (y * region.width + low - left),
+    )
+  }
+  return out
+}
+
+const isInside = ({ top, left, ...region }: Region, height: number, width: number): boolean =>
+  top >= 0 && left >= 0 && top + region.height <= height && left + region.width <= width
+
+function coloured(pixels: number, [r, g, b]: Rgb): Float32Array {
+  const out = new Float32Array(3 * pixels)
+  for (let i = 0; i < out.length; i += 3) {
+    out[i] = r
+    out[i + 1] = g
+    out[i + 2] = b
+  }
+  return out
+}
+
+/** A region of a frame: beyond it the image has one colour, labels are void and objects none. */
+export function windowed(frame: Frame, region: Region, padding: Rgb): Frame {
+  const { name, labels, instances } = frame
+  return {
+    name,
+    height: region.height,
+    width: region.width,
+    image: imageWindow(frame, region, padding),
+    labels: labels && window(labels, frame, region, VOID),
+    instances: instances && window(instances, frame, region, 0),
+  }
+}
+
 /** Left and right exchanged. */
-export function flipped({ height, width, image, labels, instances }: Frame): Frame {
+export function flipped(frame: Frame): Frame {
+  const { height, width, image, labels, instances } = frame
   const turn = <T extends Uint8Array | Uint16Array>(values: T): T => {
     const out = alike(values, values.length)
     for (let y = 0; y < height; y++)
@@ -88,8 +145,7 @@ export function flipped({ height, width, image, labels, instances }: Frame): Fra
       picture[to + 2] = image[from + 2]
     }
   return {
-    height,
-    width,
+    ...frame,
     image: picture,
     labels: labels && turn(labels),
     instances: instances && turn(instances),
