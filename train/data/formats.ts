@@ -11,7 +11,8 @@ import { openCityscapes } from './cityscapes.ts'
 import { openCoco } from './coco.ts'
 import { openContext } from './context.ts'
 import { openFolder } from './folder.ts'
-import type { ExampleOptions, FileDataset } from './pairs.ts'
+import { hasClassFolders, openImagenet } from './imagenet.ts'
+import type { CheckedDataset, ExampleOptions } from './pairs.ts'
 import { openSbd } from './sbd.ts'
 import { openVoc } from './voc.ts'
 
@@ -19,11 +20,13 @@ type Open = (
   root: string,
   split: Split,
   options: ExampleOptions & { readonly objects: boolean },
-) => Promise<FileDataset>
+) => Promise<CheckedDataset>
 
 interface Format {
   /** One of these is in such a folder and in no other data set's. */
   readonly marks: readonly string[]
+  /** Whether a folder without any marks is laid out so. */
+  readonly like?: (root: string) => Promise<boolean>
   readonly open: Open
 }
 
@@ -65,6 +68,20 @@ export const formats = {
     marks: ['classes.txt'],
     open: (root, split, options) => openFolder(root, { split, ...options }),
   },
+  imagenet: {
+    marks: [
+      'wnids.txt',
+      'train/n01440764',
+      'tiny-imagenet-200',
+      'train.tar',
+      'ILSVRC2012_img_train.tar',
+      'ILSVRC2012_img_val.tar',
+      'ILSVRC',
+    ],
+    like: hasClassFolders,
+    open: (root, split, options) =>
+      openImagenet(root, { split: split === 'train' ? 'train' : 'val', ...options }),
+  },
   camvid: {
     marks: ['train.txt', 'val.txt', 'test.txt'],
     open: (root, split, options) => openCamvid(root, { split, ...options }),
@@ -82,10 +99,11 @@ export async function formatOf(root: string): Promise<FormatName> {
   if (!folder.isDirectory()) throw new DataError(root, 'is a file, not a data folder', LAYOUTS)
   for (const name of formatNames)
     for (const mark of formats[name].marks) if (await isThere(join(root, mark))) return name
+  for (const name of formatNames) if (await (formats[name] as Format).like?.(root)) return name
   throw new DataError(root, 'is laid out as none of the data sets that are known', LAYOUTS)
 }
 
-const LAYOUTS = `known are ${formatNames.join(', ')}; for your own: images/, labels/ with PNG of class indices, and classes.txt with a name a line`
+const LAYOUTS = `known are ${formatNames.join(', ')}; for your own: images/, labels/ with PNG of class indices, and classes.txt with a name a line; to classify: train/ and val/ with a folder of images for each class`
 
 /** One split of a folder laid out as `format`: val in place of a test split without public labels. `objects` reads instances too, where
  * the format has them. Throws as the reader of the format does. */
@@ -94,4 +112,4 @@ export const openFiles = (
   root: string,
   split: Split,
   { objects = false, ...options }: ExampleOptions & { readonly objects?: boolean } = {},
-): Promise<FileDataset> => (formats[format].open as Open)(root, split, { objects, ...options })
+): Promise<CheckedDataset> => (formats[format].open as Open)(root, split, { objects, ...options })

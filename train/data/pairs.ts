@@ -45,11 +45,15 @@ export interface PairSource extends ExampleOptions {
   readonly readInstances?: (pair: Pair) => Promise<LabelImage>
 }
 
-export interface FileDataset extends Dataset {
-  readonly pairs: readonly Pair[]
+/** A data set in files. */
+export interface CheckedDataset extends Dataset {
   /** Finds every file and compares the sizes in the headers of those that have one, decoding nothing; throws DataError on the first
    * fault. */
   check(): Promise<void>
+}
+
+export interface FileDataset extends CheckedDataset {
+  readonly pairs: readonly Pair[]
 }
 
 /** Throws OptionError where only one of height and width is given. */
@@ -238,7 +242,7 @@ function toClasses(
 }
 
 /** Keeps what was read, up to a number of bytes; a failed read is forgotten so that the next one tries again. */
-function cached(read: (index: number) => Promise<Example>, limit: number): Dataset['get'] {
+export function cached(read: (index: number) => Promise<Example>, limit: number): Dataset['get'] {
   const kept = new Map<number, Promise<Example>>()
   let bytes = 0
   const sizeOf = ({ image, labels, instances }: Example) =>
