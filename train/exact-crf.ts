@@ -16,34 +16,9 @@ import { iota, reshape, slice } from '../engine/ops/shape.ts'
 import { softmax } from '../engine/ops/softmax.ts'
 import { toTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
+import { type CrfOptions, crfSettings } from './crf/options.ts'
 
-export interface CrfOptions {
-  /** Weight of the appearance kernel; default 4. */
-  readonly appearance?: number
-  /** Its standard deviation in position, pixels; default 67. */
-  readonly thetaAlpha?: number
-  /** Its standard deviation in colour, 0 … 255; default 3. */
-  readonly thetaBeta?: number
-  /** Weight of the smoothness kernel; default 3. */
-  readonly smoothness?: number
-  /** Its standard deviation in position, pixels; default 1. */
-  readonly thetaGamma?: number
-  /** Mean-field updates, all pixels at once; default 10. */
-  readonly iterations?: number
-  /** `symmetric` (default): each kernel K becomes D^-½·K·D^-½ with D its sums of rows. `none`: as it is. */
-  readonly normalisation?: 'symmetric' | 'none'
-}
-
-/** What DeepLab v2 uses with ResNet-101. */
-export const crfDefaults: Required<CrfOptions> = {
-  appearance: 4,
-  thetaAlpha: 67,
-  thetaBeta: 3,
-  smoothness: 3,
-  thetaGamma: 1,
-  iterations: 10,
-  normalisation: 'symmetric',
-}
+export { type CrfOptions, crfDefaults } from './crf/options.ts'
 
 /** Pixels at most: the kernel is then 64 MiB. */
 const most = 4096
@@ -54,12 +29,12 @@ const most = 4096
  *     Q₀ = softmax(−U),   Q ← softmax(−U − Σ_m Σ_{j≠i} k_m(i, j)·(1 − Q_j(l)))
  *     k₁ = appearance·exp(−|Δpos|²/2θα² − |Δrgb|²/2θβ²),   k₂ = smoothness·exp(−|Δpos|²/2θγ²)
  *
- * Throws ShapeError for other shapes and dtypes, OptionError for a deviation that is not above 0 and for more than 4,096 pixels. */
+ * Throws ShapeError for other shapes and dtypes, OptionError for options that crfSettings refuses and for more than 4,096 pixels. */
 export function exactCrf(unary: TensorLike, image: TensorLike, options: CrfOptions = {}): Tensor[] {
   const me = 'exactCrf'
   const [u, rgb] = [toTensor(unary, me), toTensor(image, me)]
-  const settings = { ...crfDefaults, ...options }
-  check(me, u, rgb, settings)
+  const settings = crfSettings(me, options)
+  check(me, u, rgb)
   const [h, w, c] = u.shape
   const n = h * w
   const position = concat([reshape(iota([h, w], 0), [n, 1]), reshape(iota([h, w], 1), [n, 1])], 1)
@@ -97,7 +72,7 @@ function distance(rows: Tensor): Tensor {
 /** 1 between different pixels, 0 between a pixel and itself. */
 const apart = (n: number): Tensor => cast(notEqual(iota([n, n], 0), iota([n, n], 1)), 'f32')
 
-function check(me: string, u: Tensor, rgb: Tensor, settings: Required<CrfOptions>): void {
+function check(me: string, u: Tensor, rgb: Tensor): void {
   const [h, w, channels] = rgb.shape
   if (u.dtype !== 'f32' || u.shape.length !== 3 || !sizeOf(u.shape))
     refuse(me, 'scores f32 [h, w, c] are needed', [u, rgb], '−log of the class probabilities')
@@ -106,11 +81,6 @@ function check(me: string, u: Tensor, rgb: Tensor, settings: Required<CrfOptions
   if (h * w > most)
     throw new OptionError(
       `${me}: ${h}×${w} pixels are more than ${most}, and each exchanges messages with all others`,
-      'take a part of the image, or fewer pixels of it',
+      'take a part of the image, or fewer pixels of it; denseCrf() takes whole ones',
     )
-  for (const name of ['thetaAlpha', 'thetaBeta', 'thetaGamma'] as const)
-    if (!(settings[name] > 0 && Number.isFinite(settings[name])))
-      throw new OptionError(`${me}: ${name} ${settings[name]} is no deviation above 0`)
-  if (!(Number.isInteger(settings.iterations) && settings.iterations >= 0))
-    throw new OptionError(`${me}: iterations ${settings.iterations} is no whole number from 0`)
 }

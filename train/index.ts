@@ -21,11 +21,12 @@ export {
   loadModel,
   loadOptimizer,
 } from './checkpoint.ts'
+export * from './crf/index.ts'
 export * from './dataset.ts'
 export { type DistanceOptions, DistanceScores } from './distance-scores.ts'
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
 export type * from './events.ts'
-export { type CrfOptions, crfDefaults, exactCrf } from './exact-crf.ts'
+export { exactCrf } from './exact-crf.ts'
 export * from './heat-map.ts'
 export * from './instance-scores.ts'
 export { DataLoader, type LoaderOptions, type Maker } from './loader/loader.ts'

@@ -1,0 +1,172 @@
+// Sums over a sparse lattice of points (train/crf/lattice.ts), rows of channels in vec4s. Each pixel belongs to six points,
+// with a weight each:
+//
+//   splat   y[v] = Σ weight[e]·x[⌊e/6⌋]   over the entries e of point v, of which `order` is a list sorted by point
+//   blur    y[v] = ½·x[v] + ¼·(x[a] + x[b])   a, b its neighbours along one axis; one that is not there counts as 0
+//   slice   y[i] = Σ weight[6i + k]·x[corner[6i + k]]   over k < 6
+//
+// One invocation makes all channels of its point or pixel: what it looks up serves all of them. Splatting gathers, so that no
+// two invocations add to one place. A point may have very many entries (a picture of one colour has a handful of points), so
+// lists are cut into segments: the first dispatch sums each segment, the second the segments of each point, both in order.
+
+import {
+  type Access,
+  input,
+  type Kernel,
+  output,
+  overIndex,
+  perIndex,
+  type Recipe,
+  scratch,
+} from './kernel.ts'
+
+const f32 = { elem: 'f32', vec: true } as const
+const u32 = { elem: 'u32' } as const
+const weightsOf = (access: Access) => ({ name: 'weights', access, elem: 'f32' }) as const
+const y = { name: 'y', access: 'read_write', ...f32 } as const
+
+/** Points and pixels that share a point: six each way. */
+const EACH = 6
+
+export interface SplatSpec {
+  readonly points: number
+  readonly segments: number
+  /** Channels in vec4s. */
+  readonly quads: number
+  /** Of begins, firsts, order, weights, x. */
+  readonly access: readonly Access[]
+}
+
+/** Inputs begins u32 [segments + 1] (places in order), firsts u32 [points + 1] (segments), order u32, weights, x; output y. */
+export function splat({ points, segments, quads, access }: SplatSpec): Recipe {
+  const sums = scratch(0)
+  const [begins, firsts, order, weights, x] = access.map((_, i) => input(i))
+  return {
+    scratch: [16 * segments * quads],
+    dispatches: [
+      overIndex(segmentSums(access), segments, [begins, order, weights, x, sums], quads),
+      overIndex(pointSums(access[1]), points, [firsts, sums, output(0)], quads),
+    ],
+  }
+}
+
+const segmentSums = (access: readonly Access[]): Kernel =>
+  perIndex({
+    key: 'lattice/segments',
+    params: 'quads: u32',
+    bindings: [
+      { name: 'begins', access: access[0], ...u32 },
+      { name: 'order', access: access[2], ...u32 },
+      weightsOf(access[3]),
+      { name: 'x', access: access[4], ...f32 },
+      y,
+    ],
+    body: /* wgsl */ `
+  let begin = begins[i];
+  let end = begins[i + 1u];
+  for (var q = 0u; q < p.quads; q++) {
+    var sum = vec4f();
+    for (var at = begin; at < end; at++) {
+      let e = order[at];
+      sum += weights[e] * x[(e / ${EACH}u) * p.quads + q];
+    }
+    y[i * p.quads + q] = sum;
+  }`,
+  })
+
+const pointSums = (access: Access): Kernel =>
+  perIndex({
+    key: 'lattice/points',
+    params: 'quads: u32',
+    bindings: [{ name: 'firsts', access, ...u32 }, { name: 'x', access: 'read_write', ...f32 }, y],
+    body: /* wgsl */ `
+  let first = firsts[i];
+  let end = firsts[i + 1u];
+  for (var q = 0u; q < p.quads; q++) {
+    var sum = vec4f();
+    for (var s = first; s < end; s++) { sum += x[s * p.quads + q]; }
+    y[i * p.quads + q] = sum;
+  }`,
+  })
+
+export interface BlurSpec {
+  readonly points: number
+  readonly quads: number
+  /** Of neighbours, x. */
+  readonly access: readonly Access[]
+}
+
+/** Inputs neighbours u32 [points, 2], x; output y. A number beyond the points is no neighbour. */
+export const blur = ({ points, quads, access }: BlurSpec): Recipe => ({
+  scratch: [],
+  dispatches: [overIndex(blurred(access), points, [input(0), input(1), output(0)], quads)],
+})
+
+const blurred = (access: readonly Access[]): Kernel =>
+  perIndex({
+    key: 'lattice/blur',
+    params: 'quads: u32',
+    bindings: [
+      { name: 'neighbours', access: access[0], ...u32 },
+      { name: 'x', access: access[1], ...f32 },
+      y,
+    ],
+    body: /* wgsl */ `
+  let a = neighbours[2u * i];
+  let b = neighbours[2u * i + 1u];
+  // Where there is none, the point itself with weight 0.
+  let atA = select(i, a, a < p.count) * p.quads;
+  let atB = select(i, b, b < p.count) * p.quads;
+  let partA = select(0.0, 0.25, a < p.count);
+  let partB = select(0.0, 0.25, b < p.count);
+  let at = i * p.quads;
+  for (var q = 0u; q < p.quads; q++) {
+    y[at + q] = 0.5 * x[at + q] + (partA * x[atA + q] + partB * x[atB + q]);
+  }`,
+  })
+
+export interface SliceSpec {
+  readonly pixels: number
+  readonly points: number
+  readonly quads: number
+  /** Of corners, weights, x. */
+  readonly access: readonly Access[]
+}
+
+/** Inputs corners u32 [pixels, 6] (each a point), weights [pixels, 6], x; output y. */
+export const slice = ({ pixels, points, quads, access }: SliceSpec): Recipe => ({
+  scratch: [],
+  dispatches: [
+    overIndex(
+      sliced(access),
+      pixels,
+      [input(0), input(1), input(2), output(0)],
+      quads,
+      Math.max(1, points) - 1,
+    ),
+  ],
+})
+
+const sliced = (access: readonly Access[]): Kernel =>
+  perIndex({
+    key: 'lattice/slice',
+    params: 'quads: u32, last: u32',
+    bindings: [
+      { name: 'corners', access: access[0], ...u32 },
+      weightsOf(access[1]),
+      { name: 'x', access: access[2], ...f32 },
+      y,
+    ],
+    // Written out: an array whose index varies would lie in memory.
+    body: /* wgsl */ `
+  ${corners((k) => `let at${k} = min(corners[${EACH}u * i + ${k}u], p.last) * p.quads;`)}
+  ${corners((k) => `let part${k} = weights[${EACH}u * i + ${k}u];`)}
+  for (var q = 0u; q < p.quads; q++) {
+    var sum = vec4f();
+    ${corners((k) => `sum += part${k} * x[at${k} + q];`)}
+    y[i * p.quads + q] = sum;
+  }`,
+  })
+
+const corners = (line: (k: number) => string): string =>
+  Array.from({ length: EACH }, (_, k) => line(k)).join('\n  ')

@@ -1,0 +1,164 @@
+// The fully connected CRF of Krähenbühl and Koltun (2011): class probabilities made to follow the picture's colours and to be
+// smooth. Every pixel hears from every other, by a filter whose cost grows with the pixels alone: a permutohedral lattice for
+// the appearance kernel, built on the host, and two passes of a Gaussian for the smoothness kernel.
+
+import type { Device } from '../../engine/device.ts'
+import type { DeviceTensor } from '../../engine/device-tensor.ts'
+import {
+  slice as cut,
+  type HostTensor,
+  hostTensor,
+  OptionError,
+  reshape,
+  ShapeError,
+  showType,
+  type Tensor,
+} from '../../engine/index.ts'
+import type { Picture } from '../picture.ts'
+import { buildLattice } from './lattice.ts'
+import { latticeLists } from './lattice-lists.ts'
+import { meanField, scoresOf } from './mean-field.ts'
+import { type CrfOptions, crfSettings } from './options.ts'
+import { CORNERS } from './points.ts'
+
+export {
+  type CrfOptions,
+  type CrfParameters,
+  type CrfPublished,
+  type CrfSettings,
+  crfDefaults,
+  crfPublished,
+  crfSettings,
+} from './options.ts'
+
+/** Class probabilities or a result of another program. */
+export type Probabilities = HostTensor | DeviceTensor
+
+/** The CRF on a device: kernels are compiled once, a plan is made for each size of pictures and each eighth or so of the
+ * lattices' sizes. */
+export class Crf {
+  readonly #device: Device
+  readonly #program
+
+  constructor(device: Device) {
+    this.#device = device
+    this.#program = device.compile(
+      (
+        probabilities: Tensor,
+        appearance: Tensor,
+        smoothness: Tensor,
+        taps: Tensor,
+        inColumn: Tensor,
+        inRow: Tensor,
+        begins: Tensor,
+        firsts: Tensor,
+        order: Tensor,
+        corners: Tensor,
+        weights: Tensor,
+        neighbours: Tensor,
+        iterations: string,
+        symmetric: boolean,
+      ) => {
+        const [, h, w, c] = probabilities.shape
+        const [axes, points] = neighbours.shape
+        const alongAxis = (a: number) =>
+          reshape(cut(neighbours, [a, 0, 0], [a + 1, points, 2]), [points, 2])
+        const lists = { begins, firsts, order, corners, weights }
+        const q = meanField(
+          scoresOf(reshape(probabilities, [h, w, c])),
+          {
+            ...{ ...lists, taps, inColumn, inRow },
+            neighbours: Array.from({ length: axes }, (_, a) => alongAxis(a)),
+          },
+          {
+            ...{ iterations: Number(iterations), symmetric, appearance, smoothness },
+            together: classesAtOnce(device, h * w, points),
+          },
+        )
+        return reshape(cut(q, [0, 0, 0], [h, w, c]), [1, h, w, c])
+      },
+    )
+  }
+
+  /** Probabilities f32 [1, h, w, c] after mean-field inference, on the device; the caller disposes them. `probabilities` f32
+   * [1, h, w, c] are those of the classifier, whose negative logarithms are the unary terms, and `picture` is what it saw, of the
+   * same size. Equal arguments give equal bits. Throws ShapeError where the two do not fit together, OptionError for options that
+   * crfSettings refuses and for a picture whose lattice is too large for the device. */
+  async refine(
+    probabilities: Probabilities,
+    picture: Picture,
+    options: CrfOptions = {},
+  ): Promise<DeviceTensor> {
+    const settings = crfSettings('refine', options)
+    check(probabilities, picture)
+    const { data, height, width } = picture
+    const deviations = { position: settings.thetaAlpha, colour: settings.thetaBeta }
+    const lattice = buildLattice(data, height, width, deviations)
+    classesAtOnce(this.#device, height * width, lattice.points)
+    const lists = latticeLists(lattice)
+    const gauss = gaussian(settings.thetaGamma, height, width)
+    return this.#program.run(
+      probabilities,
+      settings.appearance,
+      settings.smoothness,
+      ...[gauss.taps, gauss.inColumn, gauss.inRow],
+      ...[lists.begins, lists.firsts, lists.order, lists.corners, lists.weights, lists.neighbours],
+      String(settings.iterations),
+      settings.normalisation === 'symmetric',
+    )
+  }
+
+  dispose(): void {
+    this.#program.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
+
+/** How many classes, a multiple of four, a device can filter at once: all that a kernel reads is bound whole. Throws OptionError
+ * where it is none. */
+function classesAtOnce({ caps }: Device, pixels: number, points: number): number {
+  const most = caps.maxBindingBytes
+  const bytes = 4 * CORNERS * Math.max(pixels, 2 * points)
+  const classes = 4 * Math.floor(most / (16 * Math.max(pixels, points)))
+  if (bytes <= most && classes > 0) return classes
+  throw new OptionError(
+    `refine: ${pixels} pixels with a lattice of ${points} points need more than the ${most} bytes that this device binds at once`,
+    'refine a smaller picture and enlarge the result, or take a larger thetaBeta',
+  )
+}
+
+/** Deviations from the middle at which the Gaussian is cut off: all beyond is less than 10⁻⁵ of it. */
+const FAR = 4.5
+
+/** A Gaussian at distances 1, 2, …, and its sums over the neighbours that each row and each column of a picture has. */
+function gaussian(theta: number, height: number, width: number) {
+  const radius = Math.min(Math.ceil(FAR * theta), Math.max(height, width, 2) - 1)
+  const taps = Float32Array.from({ length: radius }, (_, k) =>
+    Math.exp(-0.5 * ((k + 1) / theta) ** 2),
+  )
+  const sums = (n: number) =>
+    Float32Array.from({ length: n }, (_, i) =>
+      taps.reduce((sum, tap, k) => sum + tap * (Number(i > k) + Number(i + k + 1 < n)), 0),
+    )
+  return {
+    taps: hostTensor(taps),
+    inColumn: hostTensor(sums(height), [height, 1, 1]),
+    inRow: hostTensor(sums(width), [1, width, 1]),
+  }
+}
+
+function check({ dtype, shape }: Probabilities, { data, height, width }: Picture): void {
+  const no = (problem: string, hint: string) => {
+    const got = [showType({ dtype, shape }), `a picture of ${height}×${width}`]
+    throw new ShapeError('refine', problem, got, '', hint)
+  }
+  if (dtype !== 'f32' || shape.length !== 4 || shape[0] !== 1 || !shape.every((n) => n > 0))
+    no('probabilities f32 [1, h, w, c] are needed', 'of one picture at a time')
+  if (shape[1] !== height || shape[2] !== width)
+    no('probabilities and picture have not the same size', 'resize the probabilities first')
+  if (data.length !== 3 * height * width)
+    no(`the picture has ${data.length} values`, 'it is RGB, [height, width, 3]')
+}
