@@ -110,5 +110,5 @@ test('cli: data says what is in a folder, and what is wrong with it in its exit 
   const { format, splits } = JSON.parse(json.out)
   assert.deepEqual([format, splits.length, splits[0].classes.length], ['cityscapes', 1, 19])
   await refused(['data', root, '--split', 'train'], /has no folder leftImg8bit\/train/)
-  await refused(['data', root, '--format', 'imagenet'], /format/)
+  await refused(['data', root, '--format', 'mnist'], /format/)
 })
