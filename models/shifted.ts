@@ -39,7 +39,11 @@ export const shiftedPass = (model: Fcrn, image: Tensor, offset: Pair, mode: Mode
  * score (i, j) of pass (a, b). On an image, they are `scoresOnImage(…, s / 2, { offset })` with the label offset that the net was
  * trained with, by default s/2: moving a pass moves the pixels that it answers for. */
 export function shiftedScores(model: Fcrn, image: Tensor, mode: Mode): Tensor {
-  const [p00, p01, p10, p11] = shiftedPasses(model, image, mode)
+  return interleavedPasses(shiftedPasses(model, image, mode))
+}
+
+/** The maps of four passes on one grid, that of pass (a, b) at (2i + a, 2j + b). */
+export function interleavedPasses([p00, p01, p10, p11]: readonly Tensor[]): Tensor {
   return interleaved(interleaved(p00, p01, 2), interleaved(p10, p11, 2), 1)
 }
 

@@ -1,41 +1,116 @@
-// From images to class masks: padding to what the network's strides divide, scores of a coarser grid enlarged and the
-// likeliest class chosen on the device, padding cut off again.
+// From pictures to class masks on the device, by a test-time procedure: every look at the picture is scored, what they say is
+// averaged as probabilities, and the likeliest class chosen. Only bytes go up and only what is asked for comes back.
+//
+//   picture u8 ─ resized f32, for each size ─ rows and columns of a window ─ scores on their grid ─┐
+//                                             … of all windows, mirrored or not, of all networks ──┴─ fused ─ classes
+//
+// Memory: scores wait on their grid (1/64 of the pixels at stride 8). Where those that wait take more than `hold` bytes they are
+// added up at the picture's pixels first, in one buffer that each sum hands on to the next. Tensors that are larger than the
+// adapter binds at once are computed in pieces by the engine, and of classes the probabilities are never there as a whole.
 
+import type { Program } from '../engine/compile.ts'
 import type { Device } from '../engine/device.ts'
 import type { DeviceTensor } from '../engine/device-tensor.ts'
 import { isWholes } from '../engine/dtype.ts'
-import { ShapeError } from '../engine/errors.ts'
+import { OptionError, ShapeError } from '../engine/errors.ts'
+import type { Pair } from '../engine/ops/options.ts'
 import { hostTensor } from '../engine/ops/source.ts'
+import type { Tensor } from '../engine/tensor.ts'
 import { type Network, needPixelScores } from '../models/network.ts'
 import { scoresOnImage } from '../nn/grid.ts'
 import { predict } from '../nn/losses.ts'
-import { crop, fillBeyond, padReflect, roundUp } from './pad.ts'
 import type { Picture } from './picture.ts'
+import { type Fused, fused, type View } from './predict/fuse.ts'
+import { pixelsAlong, sizesOf, windowsOf } from './predict/geometry.ts'
+import { resizedPicture } from './predict/look.ts'
+import { type Scorer, scorerOf, viewOf } from './predict/scorer.ts'
+import { checkTestTime, type TestTime } from './test-time.ts'
 
-/** A model compiled for prediction; one plan per image size, and no new kernels for a new size. */
+export interface PredictorOptions {
+  /** Bytes of scores that may wait for each other; default 512 MiB. */
+  readonly hold?: number
+  /** Plans kept of each program, one for each size of a picture or of a window; default 8, and at least one for each scale. Those
+   * longest unused are disposed. */
+  readonly plans?: number
+}
+
+/** Networks compiled for prediction; one plan per size, and no new kernels for a new size. */
 export class Predictor {
+  /** The first of them. */
   readonly model: Network
-  readonly #program
+  readonly test: TestTime
+  readonly #hold: number
+  readonly #scorers: readonly Scorer[]
+  readonly #plain: Program<Tensor>
+  readonly #resize: Program<Tensor>
+  readonly #fuse: Program<Tensor>
 
-  /** Throws OptionError for a model that does not score the classes of pixels. */
-  constructor(device: Device, model: Network) {
-    needPixelScores(model, 'a class mask')
+  /** `models` are one network or several that tell the same classes apart; the probabilities of all count alike. Throws
+   * OptionError for a procedure that means nothing, for models that do not score the classes of pixels, that differ in their
+   * number of classes, or that cannot be shifted as asked. */
+  constructor(
+    device: Device,
+    models: Network | readonly Network[],
+    test: TestTime = {},
+    { hold = 2 ** 29, plans = 8 }: PredictorOptions = {},
+  ) {
+    const all = Array.isArray(models) ? (models as readonly Network[]) : [models as Network]
+    if (!all.length) throw new OptionError('there is no model to predict with', 'give one or more')
+    const [model] = all
     this.model = model
-    this.#program = device.compile((image) => {
+    this.test = checkTestTime(test)
+    this.#hold = hold
+    for (const m of all) {
+      needPixelScores(m, 'a class mask')
+      if (m.classes !== model.classes)
+        throw new OptionError(
+          `${model.config.name} tells ${model.classes} classes apart and ${m.config.name} ${m.classes}`,
+          'probabilities are averaged of models with the same classes',
+        )
+    }
+    const cache = Math.max(plans, test.scales?.length ?? 1)
+    this.#scorers = all.map((m) => scorerOf(device, m, test, cache))
+    this.#plain = device.compile((image) => {
       const [, h, w] = image.shape
       const scores = model.apply(image, { train: false })
       return predict(scoresOnImage(scores, [h, w], model.scoreStride))
     })
+    this.#resize = device.compile(
+      (bytes: Tensor, size: string) => resizedPicture(bytes, JSON.parse(size) as Pair),
+      { cache },
+    )
+    this.#fuse = device.compile(
+      (spec: string, ...given: Tensor[]) => fused(JSON.parse(spec) as Fused, given),
+      { cache: plans },
+    )
   }
 
-  /** Classes u8 [n, h, w] of images f32 [n, h, w, 3] in [0, 1], whose sizes the model accepts; they stay on the device. */
+  /** Classes u8 [n, h, w] of images f32 [n, h, w, 3] in [0, 1], whose sizes the first model accepts, by one pass without the
+   * test-time procedure; they stay on the device. */
   batch(image: Float32Array, n: number, height: number, width: number): Promise<DeviceTensor> {
-    return this.#program.run(hostTensor(image, [n, height, width, 3]))
+    return this.#plain.run(hostTensor(image, [n, height, width, 3]))
   }
 
-  /** The class of each pixel, [height, width], of a picture of any size, padded as the model says. Throws ShapeError for a
-   * picture without pixels, or of another number of values than its size says. */
-  async picture({ data, height, width }: Picture): Promise<Uint8Array> {
+  /** The class of each pixel, [height, width], of a picture of any size. Throws as `example` does. */
+  async picture(picture: Picture): Promise<Uint8Array> {
+    using classes = await this.example(picture)
+    return (await classes.read()) as Uint8Array
+  }
+
+  /** Classes u8 [1, h, w] of a picture of any size, at its own pixels, by the whole procedure; they stay on the device. Throws
+   * ShapeError for a picture without pixels, or of another number of values than its size says, and for one that the given
+   * windows do not cover; OutOfMemoryError where the device cannot hold what it takes. */
+  async example(picture: Picture): Promise<DeviceTensor> {
+    return this.#run(picture, 'classes')
+  }
+
+  /** Probabilities f32 [1, h, w, classes] of a picture, by the procedure but for the CRF; they stay on the device. Those that
+   * were enlarged bicubically may overshoot. Throws as `example` does. */
+  probabilities(picture: Picture): Promise<DeviceTensor> {
+    return this.#run(picture, 'probabilities')
+  }
+
+  async #run({ data, height, width }: Picture, out: 'classes' | 'probabilities') {
     if (!isWholes([height, width], 1) || data.length !== 3 * height * width)
       throw new ShapeError(
         'Predictor',
@@ -44,16 +119,67 @@ export class Predictor {
         '',
         'it is RGB, [height, width, 3], of at least one pixel',
       )
-    const { sizeMultiple, padding } = this.model
-    const [h, w] = [roundUp(height, sizeMultiple), roundUp(width, sizeMultiple)]
-    const image = Float32Array.from(padReflect(data, height, width, 3, h, w), (v) => v / 255)
-    if (padding !== 'reflection') fillBeyond(image, height, width, w, padding)
-    using classes = await this.batch(image, 1, h, w)
-    return crop((await classes.read()) as Uint8Array, w, 1, height, width)
+    const bytes = hostTensor(data, [1, height, width, 3])
+    const sizes = sizesOf(this.test, [height, width])
+    const flips = this.test.flip ? [false, true] : [false]
+    const spec = { test: this.test, picture: [height, width] as const }
+    const looks = sizes.length * flips.length * this.#scorers.length
+    let views: View[] = []
+    let held: DeviceTensor[] = []
+    let sum: DeviceTensor | undefined
+    let image: DeviceTensor | undefined
+    const add = async (as: Fused['out']): Promise<DeviceTensor> => {
+      const all = { ...spec, views, out: as, continued: Boolean(sum), looks }
+      const given = sum ? [sum.donate(), ...held] : held
+      return this.#fuse.run(JSON.stringify(all satisfies Fused), ...given)
+    }
+    try {
+      for (const size of sizes) {
+        image = await this.#resize.run(bytes, JSON.stringify(size))
+        for (const scorer of this.#scorers)
+          for (const mirrored of flips) {
+            const waiting = held.reduce((n, t) => n + t.buffer.bytes, 0)
+            if (waiting > this.#hold) {
+              sum = await add('sum')
+              for (const t of held) t.dispose()
+              views = []
+              held = []
+            }
+            const view = viewOf(scorer, this.test, size, mirrored)
+            views.push(view)
+            await this.#score(scorer, image, view, held)
+          }
+        image.dispose()
+      }
+      return await add(out)
+    } finally {
+      image?.dispose()
+      sum?.dispose()
+      for (const t of held) t.dispose()
+    }
+  }
+
+  /** Adds the scores of a view's windows and passes to `held`, in the order that `fused` expects. */
+  async #score(scorer: Scorer, image: DeviceTensor, view: View, held: DeviceTensor[]) {
+    const { rows, columns, size } = windowsOf(this.test.window, view.size)
+    const coloured = scorer.model.padding !== 'reflection'
+    const along = (axis: 0 | 1, at: number, move: number) => {
+      const mirrored = axis === 1 && view.mirrored
+      const options = { mirrored, move, coloured }
+      const pixels = pixelsAlong(at, size[axis], view.padded[axis], options)
+      return hostTensor(pixels, [pixels.length])
+    }
+    for (const row of rows)
+      for (const column of columns)
+        for (const [down, right] of scorer.moves) {
+          using seen = await scorer.look.run(image, along(0, row, down), along(1, column, right))
+          held.push(await scorer.scores.run(seen))
+        }
   }
 
   dispose(): void {
-    this.#program.dispose()
+    for (const { scores, look } of this.#scorers) for (const p of [scores, look]) p.dispose()
+    for (const p of [this.#plain, this.#resize, this.#fuse]) p.dispose()
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,172 @@
+// From the scores of many looks at a picture to one distribution over the classes at each of its pixels. Scores are brought to
+// the pixels that were looked at, made probabilities, turned back; windows are put together, and the sizes brought to that of
+// the picture and added. What is here are functions of tensors: the interpreter runs them as a device does.
+
+import { sameShape } from '../../engine/dtype.ts'
+import {
+  add,
+  concat,
+  flip,
+  mul,
+  resizeBicubic,
+  resizeBilinear,
+  slice,
+  softmax,
+  type Tensor,
+} from '../../engine/index.ts'
+import type { Pair } from '../../engine/ops/options.ts'
+import { interleavedPasses } from '../../models/shifted.ts'
+import { scoresOnImage } from '../../nn/grid.ts'
+import { predict } from '../../nn/losses.ts'
+import type { TestTime } from '../test-time.ts'
+import { windowsOf } from './geometry.ts'
+
+/** One look at the picture: by one network, at one size, mirrored or not. */
+export interface View {
+  readonly size: Pair
+  readonly mirrored: boolean
+  /** Height and width of what the network got, for each window. */
+  readonly padded: Pair
+  /** Pixels from one of its scores to the next. */
+  readonly stride: number
+  /** Passes over each window. */
+  readonly passes: 1 | 4
+}
+
+type Kind = NonNullable<TestTime['upsample']>
+
+/** Scores of a view's windows, row by row, and of each window its passes: as many tensors as it has of these. */
+export const lookCount = ({ size, passes }: View, { window }: TestTime): number => {
+  const { rows, columns } = windowsOf(window, size)
+  return rows.length * columns.length * passes
+}
+
+/** The scores of a window f32 [1, h, w, classes] at its pixels. */
+export function pixelScores(passes: readonly Tensor[], { padded, stride }: View): Tensor {
+  const { grid, step } = gridOf(passes, padded, stride)
+  return scoresOnImage(grid, padded, step)
+}
+
+/** The four passes of a window on one grid. */
+function gridOf(passes: readonly Tensor[], padded: Pair, stride: number) {
+  if (passes.length === 1) return { grid: passes[0], step: stride }
+  const step = stride / 2
+  const cells = padded.map((n) => Math.ceil(n / step))
+  const [first] = passes
+  const grid = slice(interleavedPasses(passes), [], [1, ...cells, first.shape[3]])
+  return { grid, step }
+}
+
+/** Probabilities of a window [1, ...size, classes] from the scores of its passes. */
+function probabilitiesOf(
+  passes: readonly Tensor[],
+  view: View,
+  size: Pair,
+  upsample: Kind,
+): Tensor {
+  const classes = passes[0].shape[3]
+  const cut = (x: Tensor) => slice(x, [], [1, ...size, classes])
+  const turned = (x: Tensor) => (view.mirrored ? flip(x, [2]) : x)
+  if (upsample === 'bilinear') return turned(softmax(cut(pixelScores(passes, view))))
+  const { grid, step } = gridOf(passes, view.padded, view.stride)
+  const whole: Pair = [grid.shape[1] * step, grid.shape[2] * step]
+  return turned(cut(resizeBicubic(softmax(grid), whole, { antialias: false })))
+}
+
+/** Tensors that lie along an axis of `total`, each from its start on, as one: the mean where several do. */
+export function meanAlong(
+  parts: readonly Tensor[],
+  starts: readonly number[],
+  total: number,
+  axis: number,
+): Tensor {
+  if (parts.length === 1) return parts[0]
+  const length = parts[0].shape[axis]
+  const edges = [...new Set([...starts, ...starts.map((s) => s + length)])].sort((a, b) => a - b)
+  const pieces = edges.slice(0, -1).map((from, i) => {
+    const to = edges[i + 1]
+    const over = parts.flatMap((part, k) => {
+      if (starts[k] > from || starts[k] + length < to) return []
+      const begin = part.shape.map((_, a) => (a === axis ? from - starts[k] : 0))
+      return [slice(part, begin, part.shape.with(axis, to - starts[k]))]
+    })
+    const sum = over.reduce(add)
+    return over.length === 1 ? sum : mul(sum, 1 / over.length)
+  })
+  const [joined] = pieces.length === 1 ? pieces : [concat(pieces, axis)]
+  return joined.shape[axis] === total ? joined : slice(joined, [], joined.shape.with(axis, total))
+}
+
+/** The probabilities of a view at the pixels of its size, [1, ...size, classes], from `lookCount` scores. */
+function viewProbabilities(scores: readonly Tensor[], view: View, test: TestTime): Tensor {
+  const { rows, columns, size } = windowsOf(test.window, view.size)
+  let at = 0
+  const strips = rows.map(() => {
+    const windows = columns.map(() => {
+      const passes = scores.slice(at, at + view.passes)
+      at += view.passes
+      return probabilitiesOf(passes, view, size, test.upsample ?? 'bilinear')
+    })
+    return meanAlong(windows, columns, view.size[1], 2)
+  })
+  return meanAlong(strips, rows, view.size[0], 1)
+}
+
+/** What is made of the scores of some views of a picture, and of the sum of those before. JSON all through: it is a static
+ * argument. */
+export interface Fused {
+  readonly test: TestTime
+  /** Height and width of the picture. */
+  readonly picture: Pair
+  readonly views: readonly View[]
+  /** Whether the sum of earlier views comes first, f32 [1, ...picture, classes]. */
+  readonly continued: boolean
+  /** Views of the whole procedure, whose mean is taken at the end. */
+  readonly looks: number
+  readonly out: 'sum' | 'probabilities' | 'classes'
+}
+
+/** The sum, the mean [1, ...picture, classes] or its likeliest classes u8 [1, ...picture], from `lookCount` scores of each view. */
+export function fused(
+  { test, picture, views, continued, looks, out }: Fused,
+  given: Tensor[],
+): Tensor {
+  const scores = continued ? given.slice(1) : given
+  const [view] = views
+  // The likeliest class is that of the largest score.
+  const direct = out === 'classes' && looks === 1 && scores.length === view.passes
+  if (direct && !view.mirrored && sameShape(view.size, picture) && test.upsample !== 'bicubic')
+    return predict(slice(pixelScores(scores, view), [], [1, ...picture]))
+  const own = summed(scores, views, test, picture)
+  const sum = continued ? add(given[0], own) : own
+  if (out === 'sum') return sum
+  if (out === 'classes') return predict(sum)
+  return looks === 1 ? sum : mul(sum, 1 / looks)
+}
+
+/** The probabilities of views, added up at the pixels of the picture: [1, ...picture, classes]. */
+export function summed(
+  scores: readonly Tensor[],
+  views: readonly View[],
+  test: TestTime,
+  picture: Pair,
+): Tensor {
+  let at = 0
+  const bySize = new Map<string, Tensor>()
+  for (const view of views) {
+    const count = lookCount(view, test)
+    const own = viewProbabilities(scores.slice(at, at + count), view, test)
+    at += count
+    const key = view.size.join()
+    const before = bySize.get(key)
+    bySize.set(key, before ? add(before, own) : own)
+  }
+  return [...bySize.values()].map((p) => enlarged(p, picture, test.upsample)).reduce(add)
+}
+
+function enlarged(p: Tensor, size: Pair, upsample: Kind = 'bilinear'): Tensor {
+  if (sameShape(p.shape.slice(1, 3), size)) return p
+  return upsample === 'bilinear'
+    ? resizeBilinear(p, size)
+    : resizeBicubic(p, size, { antialias: false })
+}
