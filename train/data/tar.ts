@@ -9,7 +9,9 @@
 // What does not fit there stands in a member before: pax records "LENGTH KEY=VALUE\n" (POSIX.1-2001, type x), or a name alone
 // (GNU, type L). A size that starts with the bit 0x80 is binary (GNU).
 
+import { readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
 import { DataError } from '../../engine/errors.ts'
 import { fileError } from '../files.ts'
 
@@ -28,6 +30,8 @@ const BLOCK = 512
 const PAGE = 4096
 const WINDOW = 2 ** 18
 const SMALL = 2 ** 15
+/** Reads until others have their turn. */
+const TURN = 64
 /** Longest extended header that is believed. */
 const LONGEST = 2 ** 20
 
@@ -67,6 +71,7 @@ class Scan {
   /** Where in the file the buffer's bytes are from, and how many there are. */
   #start = 0
   #length = 0
+  #fills = 0
 
   constructor(handle: FileHandle, file: string, end: number) {
     this.#handle = handle
@@ -113,12 +118,15 @@ class Scan {
 
   async #fill(at: number, wanted: number): Promise<void> {
     const count = Math.min(wanted, this.#end - at)
-    const { bytesRead } = await this.#handle.read(this.#buffer, 0, count, at).catch((error) => {
+    // A page at once takes a third of what one by way of a promise takes; now and then others have their turn.
+    if (++this.#fills % TURN === 0) await setImmediate()
+    try {
+      this.#length = readSync(this.#handle.fd, this.#buffer, 0, count, at)
+    } catch (error) {
       throw fileError(this.#file, 'cannot be read', error, AGAIN)
-    })
+    }
     this.#start = at
-    this.#length = bytesRead
-    if (bytesRead < Math.min(BLOCK, count))
+    if (this.#length < Math.min(BLOCK, count))
       throw this.#error('became shorter while it was read', AGAIN)
   }
 
