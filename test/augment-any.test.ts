@@ -75,7 +75,10 @@ test('augment: no step invents a label or an object, or leaves 0 … 1, whatever
       instances?.every((object) => objects.has(object)),
       said,
     )
-    assert.ok(image.every((v) => v >= 0 && v <= 1), said)
+    assert.ok(
+      image.every((v) => v >= 0 && v <= 1),
+      said,
+    )
     assert.deepEqual(
       out.drawn.map(({ name }) => name),
       steps.map(({ name }) => name),

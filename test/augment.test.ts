@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { OptionError } from '../engine/errors.ts'
 import { type AugmentStep, augment, checkSteps, gammaExponent } from '../train/augment/index.ts'
 import { reflect } from '../train/pad.ts'
-import { drawnExample, drawnNumbers, meanOver } from './augment.ts'
+import { chiSquared, drawnExample, drawnNumbers, meanOver } from './augment.ts'
 import { test } from './harness.ts'
 
 test('augment: without steps it is the bytes over 255, labels and objects unchanged and its own', () => {
@@ -90,8 +90,7 @@ test('augment: the shift is an index shift of image, labels and objects, mirrore
 test('augment: shifts are even over all of −p … p', () => {
   const counts = new Map<string, number>()
   const example = drawnExample(1, 1, 0)
-  const draws = 6000
-  for (let key = 0; key < draws; key++) {
+  for (let key = 0; key < 6000; key++) {
     const { dy, dx } = drawnNumbers(
       augment(example, [{ name: 'translate', pixels: 1 }], [key]),
       'translate',
@@ -99,10 +98,7 @@ test('augment: shifts are even over all of −p … p', () => {
     counts.set(`${dy},${dx}`, (counts.get(`${dy},${dx}`) ?? 0) + 1)
   }
   assert.equal(counts.size, 9)
-  const expected = draws / 9
-  const chi2 = [...counts.values()].reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0)
-  // 99.99 % of fair draws stay below this with 8 degrees of freedom.
-  assert.ok(chi2 < 31.8, `χ² = ${chi2}`)
+  chiSquared(counts.values(), Array(9).fill(1 / 9))
 })
 
 test("augment: gamma has the paper's values, and bends by x^γ", () => {
