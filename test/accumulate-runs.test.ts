@@ -145,7 +145,7 @@ test('accumulate: a run in parts that was stopped and resumed ends in the same b
 })
 
 test('accumulate: --accumulate divides the batch, which else is as many times larger', () => {
-  const recipe = (...argv: string[]) => newRecipe(new Args(trainCommand, argv))
+  const recipe = (...argv: string[]) => newRecipe(new Args(trainCommand, argv), undefined)
   const of = (...argv: string[]) => {
     const { batch, accumulate } = recipe(...argv)
     return [batch, accumulate]

@@ -57,7 +57,7 @@ test('cli: training starts from a weight file, or refuses it before a folder is 
   await testDevice()
   const file = await narrowFile()
   const out = join(scratch(), 'run')
-  const train = ['train', '--model', 'fcrn-50', '--weights', file, '--steps', '1', '--out', out]
+  const train = ['train', '--model', 'fcrn-50', '--init', file, '--steps', '1', '--out', out]
   const wide = await atrous(train)
   assert.equal(wide.code, 2)
   assert.match(
@@ -69,7 +69,7 @@ test('cli: training starts from a weight file, or refuses it before a folder is 
   assert.equal(code, 0, err)
   assert.match(err, /weights: .*names of torchvision\s+loaded +265/)
   const { recipe } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))
-  assert.deepEqual([recipe.weights, recipe.model.options.frozen], [file, undefined])
+  assert.deepEqual([recipe.init, recipe.model.options.frozen], [file, undefined])
 })
 
 test('cli: a network of other classes starts from the backbone alone', async () => {
@@ -86,17 +86,17 @@ test('cli: a network of other classes starts from the backbone alone', async () 
   const [net] = await writeWeights(scratch(), own, { metadata: { 'atrous.layout': 'torch' } })
   const out = join(scratch(), 'run')
   const train = [
-    ...['train', '--model', 'fcrn-50', '--width', '8', '--weights', net, '--steps', '1'],
+    ...['train', '--model', 'fcrn-50', '--width', '8', '--init', net, '--steps', '1'],
     ...['--size', '16x16', '--batch', '1', '--out', out],
   ]
   const whole = await atrous(train)
   assert.equal(whole.code, 2)
   assert.match(whole.err, /head\.classifier\.weight \[3\] for [\s\S]*hint: .*part: 'backbone'/)
-  const { code, err } = await atrous([...train, '--part', 'backbone'])
+  const { code, err } = await atrous([...train, '--only', 'backbone'])
   assert.equal(code, 0, err)
   const { recipe } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))
-  assert.equal(recipe.part, 'backbone')
-  await refused(['train', '--part', 'backbone'], /--part is of the network that weights go into/)
+  assert.equal(recipe.only, 'backbone')
+  await refused(['train', '--only', 'backbone'], /--only is of the network that weights go into/)
 })
 
 test('cli: files that are no weights, and options without their file, are refused', async () => {

@@ -174,7 +174,11 @@ test('labels: a cell takes what more than half of it is, else void', () => {
 
 test('batches: a step is the same in a fresh stream, in any order of asking', async () => {
   const dataset = streetScenes({ size: 10, height: 20, width: 30 })
-  const options = { count: 3, seed: 4, augmentation: { translate: 4, gamma: 0.05 }, multiple: 16 }
+  const augmentation = [
+    { name: 'translate', pixels: 4 },
+    { name: 'gamma', range: 0.05 },
+  ] as const
+  const options = { count: 3, seed: 4, augmentation, multiple: 16 }
   const stream = new BatchStream(dataset, options)
   assert.equal(stream.stepsPerEpoch, 3)
   const steps = []
@@ -189,7 +193,7 @@ test('batches: a step is the same in a fresh stream, in any order of asking', as
 test('batches: what a network pads with is beyond the image, and a translation still mirrors it', async () => {
   const dataset: Dataset = { ...streetScenes({ size: 1 }), get: async () => tiny }
   const options = { count: 1, seed: 3, multiple: 4 }
-  const augmentation = { translate: 2, gamma: 0 }
+  const augmentation = [{ name: 'translate', pixels: 2 }] as const
   const padding = [0.25, 0.5, 0.75] as const
   for (const more of [{}, { augmentation }]) {
     const mirrored = await new BatchStream(dataset, { ...options, ...more }).batch(0)
@@ -215,7 +219,7 @@ test('batches: an example used again in the next epoch is augmented anew', async
   const stream = new BatchStream(streetScenes({ size: 1 }), {
     count: 1,
     seed: 1,
-    augmentation: { translate: 9, gamma: 0 },
+    augmentation: [{ name: 'translate', pixels: 9 }],
   })
   assert.notDeepEqual((await stream.batch(0)).labels, (await stream.batch(1)).labels)
 })

@@ -6,7 +6,8 @@ import { predict, scoresOnImage } from '../nn/index.ts'
 import { evaluate } from '../train/evaluate.ts'
 import { Adam } from '../train/optimizers.ts'
 import { Predictor } from '../train/predict.ts'
-import { type Recipe, recipeBatches, recipeLoss } from '../train/recipe.ts'
+import { type Recipe, recipeBatches } from '../train/recipe.ts'
+import { batchLoss } from '../train/recipe-loss.ts'
 import { STREET_CLASSES, streetScenes } from '../train/street.ts'
 import { testDevice } from './device.ts'
 import { drawnImage, drawnState, place, valuesOf } from './drawn.ts'
@@ -21,14 +22,18 @@ test('a network with scores at 1/8 is trained by a recipe and evaluated at the s
   const model = fcrn(18, { ...narrow, classes, frozen: 'none' })
   const data = { kind: 'street', seed: 1, height: 36, width: 44 } as const
   const recipe: Recipe = {
-    ...{ data, model: model.config, lr: 1e-2, schedule: 'constant', keep: 0.5, batch: 2, seed: 3 },
-    augmentation: { translate: 4, gamma: 0.05 },
+    ...{ data, model: model.config, optimizer: { name: 'adam' }, batch: 2, seed: 3 },
+    ...{ rate: [{ lr: 1e-2, steps: 30 }], loss: { name: 'bootstrap', keep: 0.5 } },
+    augmentation: [
+      { name: 'translate', pixels: 4 },
+      { name: 'gamma', range: 0.05 },
+    ],
   }
   const scenes = streetScenes({ size: 4, height: 36, width: 44 })
   const batches = recipeBatches(recipe, scenes, model)
   const events = await eventsOf(
     smallRun(device, {
-      ...{ model, optimizer: new Adam(model.parameters()), loss: recipeLoss(recipe, model) },
+      ...{ model, optimizer: new Adam(model.parameters()), loss: batchLoss(recipe.loss, model) },
       ...{ batch: (step) => batches.batch(step), rate: () => 1e-2, steps: 30 },
     }),
   )
@@ -70,10 +75,9 @@ test('a mask is the likeliest class of the scores brought to the size of the ima
 test('a network that scores images as a whole, or predicts boxes, makes no masks', async () => {
   const device = await testDevice()
   const whole = /scores images as a whole[\s\S]*take a network that segments/
-  const recipe = { keep: 1 } as Recipe
   for (const model of [new ResNet(18, { width: 2 }), new CifarResNet({ blocks: 1 })]) {
     assert.throws(() => new Predictor(device, model), whole)
-    assert.throws(() => recipeLoss(recipe, model), whole)
+    assert.throws(() => batchLoss({ name: 'crossEntropy', shifted: true }, model), /has no pixels/)
   }
   const boxes = Object.assign(fcrn(18, narrow), { predicts: 'boxes' as const })
   assert.throws(

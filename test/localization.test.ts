@@ -13,7 +13,7 @@ import {
   localizationTargets,
 } from '../nn/index.ts'
 import { Predictor } from '../train/predict.ts'
-import { type Recipe, recipeLoss } from '../train/recipe.ts'
+import { batchLoss } from '../train/recipe-loss.ts'
 import { close } from './checks.ts'
 import { testDevice } from './device.ts'
 import { checkSlope, drawnImage, drawnState, place, valuesOf } from './drawn.ts'
@@ -218,7 +218,7 @@ test('localization: it takes no part in what needs class scores, and refuses wha
   const device = await testDevice()
   const net = buildModel({ name: 'localization-18', options: narrow })
   assert.throws(() => new Predictor(device, net), /localization-18 predicts boxes/)
-  assert.throws(() => recipeLoss({ keep: 1 } as Recipe, net), /localization-18 predicts boxes/)
+  assert.throws(() => batchLoss({ name: 'crossEntropy' }, net), /localization-18 predicts boxes/)
   const built = (options: object) => () =>
     buildModel({ name: 'localization-50', options: { ...options } })
   assert.throws(built({ objects: 20 }), /localization-50 has no option objects/)

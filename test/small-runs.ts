@@ -6,13 +6,13 @@ import type { Tensor } from '../engine/tensor.ts'
 import { type ModelConfig, Network } from '../models/network.ts'
 import { Conv2d } from '../nn/conv.ts'
 import { heUniform } from '../nn/init.ts'
-import { crossEntropy } from '../nn/losses.ts'
 import { type Mode, nameVariables } from '../nn/module.ts'
 import { BatchNorm2d } from '../nn/norm.ts'
 import { BatchStream } from '../train/batches.ts'
 import type { TrainEvent } from '../train/events.ts'
 import { type TrainOptions, train } from '../train/loop.ts'
 import { Adam } from '../train/optimizers.ts'
+import { batchLoss } from '../train/recipe-loss.ts'
 import { STREET_CLASSES, streetScenes } from '../train/street.ts'
 
 /** Two convolutions with batch norm between them, for images of which both sides are multiples of 4. */
@@ -48,7 +48,7 @@ export function smallRun(device: Device, options: SmallRun): TrainOptions {
     device,
     model,
     optimizer: new Adam(model.parameters()),
-    loss: crossEntropy,
+    loss: batchLoss({ name: 'crossEntropy' }, model),
     batch: (step) => data.batch(step),
     rate: () => 5e-3,
     ...options,

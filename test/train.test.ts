@@ -44,12 +44,14 @@ const tolerances = [1e-6, 2e-4, ...Array<number>(8).fill(2e-2)]
 const narrow = () => frrnA({ classes: 8, base: 4, lanes: 4, seed: 1 })
 
 function tenSteps(device: Device) {
+  const model = narrow()
   const data = new BatchStream(streetScenes({ height: 32, width: 32 }), { count: 2, seed: 1 })
   return smallRun(device, {
-    model: narrow(),
+    model,
     steps: 10,
     batch: (step) => data.batch(step),
-    loss: (logits, labels) => bootstrappedCrossEntropy(logits, labels, { keep: 256 }),
+    loss: (image, [labels], mode) =>
+      bootstrappedCrossEntropy(model.apply(image, mode), labels, { keep: 256 }),
     rate: () => 2e-3,
   })
 }
@@ -169,14 +171,13 @@ test('train: a time limit ends the run, and its progress is that of the clock', 
 
 test('train: validates on time, tells the best, and keeps both checkpoints', async () => {
   const device = await testDevice()
-  const scores = new ConfusionMatrix([]).scores()
-  const ious = [0.2, 0.4, 0.3]
+  const scores = [0.2, 0.4, 0.3]
   const kept: string[] = []
   const events = await eventsOf(
     smallRun(device, {
       steps: 25,
       validateEvery: 10,
-      validate: async () => ({ ...scores, meanIoU: ious.shift()! }),
+      validate: async () => ({ score: scores.shift()!, scoreName: 'mean IoU', figures: {} }),
       save: async (which, { step }) => void kept.push(`${which} ${step}`),
     }),
   )
@@ -188,7 +189,7 @@ test('train: validates on time, tells the best, and keeps both checkpoints', asy
   ])
   assert.deepEqual(kept, ['best 10', 'last 10', 'best 20', 'last 20', 'last 25'])
   const last = events[events.length - 1]
-  assert.deepEqual(last.kind === 'end' && last.best, { step: 20, meanIoU: 0.4 })
+  assert.deepEqual(last.kind === 'end' && last.best, { step: 20, score: 0.4 })
 })
 
 test('train: keeps a checkpoint every now and then, so that a crash costs little', async () => {

@@ -2,16 +2,9 @@
 // at any step goes on exactly as if it had never been stopped.
 
 import { OptionError } from '../engine/errors.ts'
-import {
-  type Augmentation,
-  type AugmentationDraw,
-  drawAugmentation,
-  NO_AUGMENTATION,
-  writeAugmented,
-} from './augment.ts'
-import type { Dataset, Example } from './dataset.ts'
+import { type AugmentStep, augment } from './augment/index.ts'
+import type { Dataset } from './dataset.ts'
 import { type Batch, type BatchLayout, toBatch } from './loader/batch.ts'
-import { fillBeyond } from './pad.ts'
 import { permutation } from './random.ts'
 
 export * from './loader/batch.ts'
@@ -21,7 +14,7 @@ export interface BatchOptions extends BatchLayout {
   /** Examples in a batch. */
   readonly count: number
   readonly seed: number
-  readonly augmentation?: Augmentation
+  readonly augmentation?: readonly AugmentStep[]
 }
 
 // Separates the draws of augmentation from those of the order.
@@ -70,30 +63,16 @@ export class BatchStream {
   }
 
   private async make(step: number): Promise<Batch> {
-    const { seed, augmentation = NO_AUGMENTATION } = this.options
+    const { seed, augmentation = [] } = this.options
     const epoch = Math.floor(step / this.stepsPerEpoch)
     const indices = this.indices(step)
     const examples = await Promise.all(Array.from(indices, (index) => this.dataset.get(index)))
-    const batch = toBatch(examples, this.options)
-    if (augmentation.translate || augmentation.gamma)
-      examples.forEach((example, i) => {
-        const draw = drawAugmentation(augmentation, seed, AUGMENT, epoch, indices[i])
-        this.augment(batch, i, example, draw)
-      })
-    return batch
-  }
-
-  private augment(
-    { image, labels, height, width }: Batch,
-    i: number,
-    example: Example,
-    draw: AugmentationDraw,
-  ): void {
-    const { padding = 'reflection' } = this.options
-    const plane = height * width
-    const pixels = image.subarray(3 * i * plane, 3 * (i + 1) * plane)
-    writeAugmented(example, draw, height, width, pixels, labels.subarray(i * plane))
-    if (padding !== 'reflection') fillBeyond(pixels, example.height, example.width, width, padding)
+    if (!augmentation.length) return toBatch(examples, this.options)
+    const changed = examples.map((example, i) => ({
+      ...augment(example, augmentation, [seed, AUGMENT, epoch, indices[i]]),
+      ...(example.category !== undefined && { category: example.category }),
+    }))
+    return toBatch(changed, this.options)
   }
 }
 

@@ -2,7 +2,6 @@
 // listeners; the library itself prints nothing.
 
 import type { Point } from './chart.ts'
-import type { Scores } from './metrics.ts'
 
 /** The first step has run: everything is compiled and in place. */
 export interface StartEvent {
@@ -43,11 +42,22 @@ export interface StepEvent {
   readonly outOfRange: number
 }
 
-export interface ValidationEvent {
+/** How good a network is on held-out data. */
+export interface Validation {
+  /** What decides which weights are best; the higher, the better. */
+  readonly score: number
+  /** What it is, as `mean IoU`. */
+  readonly scoreName: string
+  /** All figures by name, such as `meanIoU` and `pixelAccuracy`. */
+  readonly figures: Readonly<Record<string, number>>
+  /** Of each class, where there are some. */
+  readonly perClass?: readonly { readonly name: string; readonly iou: number }[]
+}
+
+export interface ValidationEvent extends Validation {
   readonly kind: 'validation'
   readonly step: number
-  readonly scores: Scores
-  /** The best mean IoU so far. */
+  /** The best score so far. */
   readonly best: boolean
   readonly seconds: number
 }
@@ -65,7 +75,7 @@ export interface EndEvent {
   readonly reason: 'steps' | 'minutes' | 'stopped'
   /** Trained in this run and in those that it resumes. */
   readonly seconds: number
-  readonly best: { readonly step: number; readonly meanIoU: number } | undefined
+  readonly best: { readonly step: number; readonly score: number } | undefined
 }
 
 export type TrainEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent

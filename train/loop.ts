@@ -9,23 +9,23 @@ import { hostTensor } from '../engine/ops/source.ts'
 import type { Precision } from '../engine/stages.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { Network } from '../models/network.ts'
-import type { Loss } from '../nn/losses.ts'
 import { countParameters } from '../nn/state.ts'
 import { accumulated, microBatch } from './accumulate.ts'
 import type { Batch } from './batches.ts'
 import { Clock } from './clock.ts'
-import type { TrainEvent } from './events.ts'
+import type { TrainEvent, Validation } from './events.ts'
 import { History, RING } from './history.ts'
 import { Meter } from './meter.ts'
-import type { Scores } from './metrics.ts'
 import type { Optimizer } from './optimizers.ts'
 import type { Progress } from './progress.ts'
+import type { BatchLoss } from './recipe-loss.ts'
 
 export interface TrainOptions {
   readonly device: Device
   readonly model: Network
   readonly optimizer: Optimizer
-  readonly loss: (logits: Tensor, labels: Tensor) => Loss
+  /** Of a batch, or of a part of it: applies the model itself, in the mode that it is given. */
+  readonly loss: BatchLoss
   /** Equal parts that a batch is computed in, one after the other, for the memory of one: see `accumulated`. Default 1. */
   readonly accumulate?: number | undefined
   /** Of a step's activations and their gradients; `mixed` wants an optimiser with a loss scale. Default `full`. */
@@ -41,12 +41,12 @@ export interface TrainOptions {
   readonly minutes?: number | undefined
   /** Where to go on: the variables of the model and the optimiser must hold that state. */
   readonly from?: Progress | undefined
-  /** Scores on held-out data. */
-  readonly validate?: () => Promise<Scores>
+  /** How good the network is on held-out data. */
+  readonly validate?: () => Promise<Validation>
   /** Steps between validations; left out, there are four in a run. Always one at the end. */
   readonly validateEvery?: number | undefined
-  /** Keeps a checkpoint: `last` after each validation, when stopped and every now and then, `best` whenever the mean
-   * IoU was best. */
+  /** Keeps a checkpoint: `last` after each validation, when stopped and every now and then, `best` whenever the score was
+   * best. */
   readonly save?: (which: 'last' | 'best', progress: Progress) => Promise<void>
   /** Seconds after which a checkpoint is due, so that no crash costs more; default 120. */
   readonly saveEvery?: number
@@ -124,13 +124,14 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
     validated = step
     if (options.validate) {
       const begun = performance.now()
-      const scores = await options.validate()
-      // Scores of a validation that was cut short count for nothing.
+      const result = await options.validate()
+      // What was cut short counts for nothing.
       if (signal?.aborted) return
-      const isBest = !best || scores.meanIoU > best.meanIoU
-      if (isBest) best = { step, meanIoU: scores.meanIoU }
+      const { score } = result
+      const isBest = !best || score > best.score
+      if (isBest) best = { step, score }
       const seconds = (performance.now() - begun) / 1000
-      yield { kind: 'validation', step, scores, best: isBest, seconds }
+      yield { kind: 'validation', step, ...result, best: isBest, seconds }
       if (isBest) yield* saving('best')
     }
     yield* saving('last')
@@ -165,16 +166,14 @@ function checkLimits(options: TrainOptions): void {
 type StepProgram = Program<void>
 
 function compileStep(options: TrainOptions, history: History): StepProgram {
-  const { device, model, optimizer, watch, accumulate = 1, precision = 'full', onCompile } = options
+  const { device, optimizer, watch, accumulate = 1, precision = 'full', onCompile } = options
   return device.compile(
-    (image, labels, rate, slot, seed, step) => {
+    (image, rate, slot, seed, step, ...targets) => {
       let outside: Tensor | undefined
       const lossOf = (part: number) => {
-        const [x, y] = [image, labels].map((all) => microBatch(all, part, accumulate))
-        const { loss, outOfRange } = options.loss(
-          model.apply(x, { train: true, random: { seed, step } }),
-          y,
-        )
+        const [x, ...ys] = [image, ...targets].map((all) => microBatch(all, part, accumulate))
+        const mode = { train: true, random: { seed, step } }
+        const { loss, outOfRange } = options.loss(x, ys, mode)
         outside = outside ? add(outside, outOfRange) : outOfRange
         return loss
       }
@@ -188,7 +187,7 @@ function compileStep(options: TrainOptions, history: History): StepProgram {
 async function runStep(
   program: StepProgram,
   { seed = 0 }: TrainOptions,
-  { image, labels, names, height, width }: Batch,
+  { image, targets, names, height, width }: Batch,
   step: number,
   rate: number,
 ): Promise<void> {
@@ -196,11 +195,11 @@ async function runStep(
   try {
     await program.run(
       hostTensor(image, [n, height, width, 3]),
-      hostTensor(labels, [n, height, width]),
       rate,
       step % RING,
       hostTensor(Uint32Array.of(seed), []),
       hostTensor(Uint32Array.of(step), []),
+      ...targets.map(({ data, shape }) => hostTensor(data, shape)),
     )
   } catch (error) {
     if (!(error instanceof NonFiniteError)) throw error

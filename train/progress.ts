@@ -5,5 +5,5 @@ export interface Progress {
   readonly step: number
   /** Seconds spent. */
   readonly seconds: number
-  readonly best?: { readonly step: number; readonly meanIoU: number } | undefined
+  readonly best?: { readonly step: number; readonly score: number } | undefined
 }

@@ -2,27 +2,25 @@
 // optimiser, the loss, the learning rate and the batches, the same ones each time.
 
 import { OptionError } from '../engine/errors.ts'
-import type { Precision } from '../engine/stages.ts'
-import type { Tensor } from '../engine/tensor.ts'
-import type { ModelConfig, Network } from '../models/index.ts'
+import { optionsOf } from '../engine/ops/options.ts'
+import { type Precision, precisions } from '../engine/stages.ts'
+import { type ModelConfig, models, type Network } from '../models/index.ts'
 import { needPixelScores } from '../models/network.ts'
-import { bootstrappedCrossEntropy } from '../nn/bootstrap.ts'
-import { labelsOnGrid } from '../nn/grid.ts'
-import { crossEntropy, type Loss } from '../nn/losses.ts'
 import { suggest } from '../nn/near.ts'
-import type { Augmentation } from './augment.ts'
+import { type AugmentStep, checkSteps } from './augment/index.ts'
 import { BatchStream } from './batches.ts'
 import type { FormatName } from './data/formats.ts'
 import type { Dataset } from './dataset.ts'
-import { Adam, type Optimizer } from './optimizers.ts'
 import {
-  constantRate,
-  cosineRate,
-  droppedRate,
-  linearRate,
-  polyRate,
-  type Schedule,
-} from './schedules.ts'
+  Adam,
+  type AdamOptions,
+  AdamW,
+  type Optimizer,
+  Sgd,
+  type SgdOptions,
+} from './optimizers.ts'
+import { checkLoss, type LossConfig } from './recipe-loss.ts'
+import { type RatePhase, rateOf, stepsOf } from './schedules.ts'
 
 /** Which data set: `street` is drawn, the others are folders laid out as their names say. */
 export type DataSource =
@@ -40,32 +38,26 @@ export type DataSource =
       readonly width?: number | undefined
     }
 
-const schedules = {
-  constant: constantRate,
-  drop: (base: number, steps: number) => droppedRate(base, steps),
-  linear: linearRate,
-  poly: (base: number, steps: number) => polyRate(base, steps),
-  cosine: (base: number, steps: number) => cosineRate(base, steps),
-} as const satisfies Record<string, (base: number, steps: number) => Schedule>
-
-export type ScheduleName = keyof typeof schedules
-
-export const scheduleNames = Object.keys(schedules) as ScheduleName[]
+/** An optimiser and its options. */
+export type OptimizerConfig =
+  | ({ readonly name: 'adam' | 'adamw' } & Omit<AdamOptions, 'lossScale'>)
+  | ({ readonly name: 'sgd' } & Omit<SgdOptions, 'lossScale'>)
 
 export interface Recipe {
+  /** Which of `recipes` it began as. */
+  readonly name?: string
   readonly data: DataSource
   readonly model: ModelConfig
   /** A file of weights to start from. */
-  readonly weights?: string
+  readonly init?: string
   /** The part of the network that starts from them; all of it if left out. */
-  readonly part?: string
-  /** Adam's first learning rate, and how it falls. */
-  readonly lr: number
-  readonly schedule: ScheduleName
-  /** Share of an image's pixels, or of the cells that its network has scores for, that bootstrapping keeps, the hardest; 1
-   * keeps all. */
-  readonly keep: number
-  readonly augmentation: Augmentation
+  readonly only?: string
+  readonly optimizer: OptimizerConfig
+  /** The learning rate: phases, one after the other. Where the run has another length than theirs, they stretch. */
+  readonly rate: readonly RatePhase[]
+  readonly loss: LossConfig
+  /** What is done to each image and its labels, in order. */
+  readonly augmentation: readonly AugmentStep[]
   /** Images in a batch. */
   readonly batch: number
   /** Equal parts of a batch that are computed one after the other; 1 if left out. */
@@ -73,52 +65,126 @@ export interface Recipe {
   /** `mixed`: activations and their gradients in f16, and a loss scale; `full` if left out. */
   readonly precision?: Precision
   readonly seed: number
-  /** One of these two. */
-  readonly steps?: number | undefined
-  readonly minutes?: number | undefined
-  readonly validateEvery?: number | undefined
+  /** Steps in all; those of the phases if left out. */
+  readonly steps?: number
+  /** Minutes in all, instead of steps. */
+  readonly minutes?: number
+  /** Steps between validations; if left out there are four in a run. */
+  readonly validateEvery?: number
 }
 
-/** FRRN's translation, 120 pixels of 2048 columns, at another width; and its gamma. */
-export const frrnAugmentation = (width: number): Augmentation => ({
-  translate: Math.round((120 / 2048) * width),
-  gamma: 0.05,
-})
+const keys = {
+  ...{ name: undefined, data: undefined, model: undefined, init: undefined, only: undefined },
+  ...{ optimizer: undefined, rate: undefined, loss: undefined, augmentation: undefined },
+  ...{ batch: undefined, accumulate: undefined, precision: undefined, seed: undefined },
+  ...{ steps: undefined, minutes: undefined, validateEvery: undefined },
+} satisfies Record<keyof Recipe, undefined>
 
-export const recipeOptimizer = ({ precision }: Recipe, model: Network): Optimizer =>
-  new Adam(model.parameters(), { lossScale: precision === 'mixed' })
+/** Names of all parts of a recipe. */
+export const recipeKeys = Object.keys(keys) as (keyof Recipe)[]
 
-/** Bootstrapped cross entropy per image (FRRN's, with K a share of the pixels), or the plain mean; on the network's grid, with
- * the labels in the middle of its cells. Throws OptionError for a network that does not score the classes of pixels. */
-export function recipeLoss({ keep }: Recipe, network: Network) {
-  needPixelScores(network, 'a loss of pixels')
-  return (scores: Tensor, labels: Tensor): Loss => {
-    const own = labelsOnGrid(labels, network.scoreStride)
-    if (keep === 1) return crossEntropy(scores, own)
-    const [, h, w] = own.shape
-    return bootstrappedCrossEntropy(scores, own, { keep: Math.max(1, Math.round(keep * h * w)) })
+/** The recipe as it is. Throws OptionError naming the first part that means nothing, as what was read from a file may. */
+export function checkRecipe(recipe: Recipe): Recipe {
+  const { model, optimizer, rate, loss, batch, accumulate, precision, seed, steps, minutes } =
+    optionsOf('recipe', recipe, keys) as Recipe
+  if (!Object.hasOwn(models, model.name))
+    throw new OptionError(
+      `there is no model ${model.name}`,
+      suggest(model.name, Object.keys(models)),
+    )
+  const whole = (name: string, value: number | undefined, least: number) => {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least))
+      throw new OptionError(`${name} cannot be ${value}`, `give a whole number from ${least}`)
   }
+  whole('batch', batch, 1)
+  whole('accumulate', accumulate, 1)
+  whole('seed', seed, 0)
+  whole('steps', steps, 1)
+  whole('validateEvery', recipe.validateEvery, 1)
+  if (minutes !== undefined && !(minutes > 0 && Number.isFinite(minutes)))
+    throw new OptionError(`minutes cannot be ${minutes}`, 'give a number above 0')
+  if (steps !== undefined && minutes !== undefined)
+    throw new OptionError('a run is limited by steps or by minutes, by one of them')
+  if (accumulate !== undefined && batch % accumulate)
+    throw new OptionError(
+      `a batch of ${batch} images does not fall into ${accumulate} equal parts`,
+      `use a batch of ${accumulate * Math.ceil(batch / accumulate)}`,
+    )
+  if (precision !== undefined && !precisions.includes(precision))
+    throw new OptionError(`there is no precision ${precision}`, suggest(precision, precisions))
+  if (recipe.only !== undefined && recipe.init === undefined)
+    throw new OptionError(
+      `only ${recipe.only} of the network is to start from weights, and there are none`,
+      'name them: init',
+    )
+  checkLoss(loss)
+  checkSteps(recipe.augmentation)
+  rateOf(rate)
+  optimizerOf(optimizer)
+  return recipe
 }
 
-/** Steps that a schedule is divided into where the clock is the limit. */
-const TICKS = 10_000
+/** Steps that a recipe's run has in all; undefined where the clock ends it. */
+export const recipeSteps = ({ steps, minutes, rate }: Recipe): number | undefined =>
+  minutes === undefined ? (steps ?? stepsOf(rate)) : undefined
+
+type Options = Readonly<Record<string, unknown>>
+
+const optimizers = {
+  adam: Adam as new (
+    p: Network['parameters'] extends () => infer P ? P : never,
+    o: Options,
+  ) => Optimizer,
+  adamw: AdamW as never,
+  sgd: Sgd as never,
+} as Readonly<
+  Record<
+    OptimizerConfig['name'],
+    new (
+      p: ReturnType<Network['parameters']>,
+      o: Options,
+    ) => Optimizer
+  >
+>
+
+function optimizerOf({ name, ...options }: OptimizerConfig) {
+  if (!Object.hasOwn(optimizers, name))
+    throw new OptionError(
+      `there is no optimizer ${name}`,
+      suggest(String(name), Object.keys(optimizers)),
+    )
+  return { make: optimizers[name], options }
+}
+
+/** The optimiser of a recipe, over all parameters of its network. Throws OptionError for options that mean nothing. */
+export function recipeOptimizer({ optimizer, precision }: Recipe, model: Network): Optimizer {
+  const { make: Make, options } = optimizerOf(optimizer)
+  return new Make(model.parameters(), { ...options, lossScale: precision === 'mixed' })
+}
 
 /** The learning rate of a step; under a time limit, of the share of time that has passed. */
 export function recipeRate(recipe: Recipe): (step: number, progress: number) => number {
-  if (!Object.hasOwn(schedules, recipe.schedule))
-    throw new OptionError(
-      `there is no schedule ${recipe.schedule}`,
-      suggest(recipe.schedule, scheduleNames),
-    )
-  const rate = schedules[recipe.schedule](recipe.lr, recipe.steps ?? TICKS)
-  return recipe.steps === undefined
-    ? (_, progress) => rate(Math.floor(progress * (TICKS - 1)))
-    : (step) => rate(step)
+  const steps = recipeSteps(recipe)
+  if (steps !== undefined) return rateOf(recipe.rate, steps)
+  const [rate, all] = [rateOf(recipe.rate), stepsOf(recipe.rate)]
+  return (_, progress) => rate(progress * all)
 }
 
-/** The batches of a recipe over its training split. */
+/** Throws OptionError for a network that scores pixels where images have one class each, or the other way round. */
+export function checkTask(model: Network, { name, labelled }: Dataset): void {
+  if (labelled !== 'image') needPixelScores(model, 'training')
+  else if (model.scoreStride)
+    throw new OptionError(
+      `${model.config.name} scores pixels, and the images of ${name} have one class each`,
+      'take a network that classifies, as resnet-18, or model-a with head=classify',
+    )
+}
+
+/** The batches of a recipe over its training split. Throws OptionError as `checkTask` does. */
 export function recipeBatches(recipe: Recipe, dataset: Dataset, model: Network): BatchStream {
+  checkTask(model, dataset)
   const { batch: count, seed, augmentation } = recipe
   const { sizeMultiple: multiple, padding } = model
-  return new BatchStream(dataset, { count, seed, augmentation, multiple, padding })
+  const targets = [dataset.labelled === 'image' ? 'category' : 'labels'] as const
+  return new BatchStream(dataset, { count, seed, augmentation, multiple, padding, targets })
 }

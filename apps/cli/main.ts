@@ -12,6 +12,7 @@ const commands: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./train.ts')).start,
   train: async () => (await import('./train.ts')).train,
   eval: async () => (await import('./eval.ts')).evaluateCommand,
+  recipes: async () => (await import('./recipes.ts')).recipesCommand,
   predict: async () => (await import('./predict.ts')).predictCommand,
   data: async () => (await import('./data.ts')).dataCommand,
   doctor: async () => (await import('./doctor.ts')).doctor,

@@ -95,9 +95,8 @@ const stepLine = (e: StepEvent, loss: number): string =>
     `lr ${e.lr.toPrecision(2)}`,
   ].join('  ')
 
-const validationLine = ({ step, scores, best, seconds }: ValidationEvent): string =>
-  `step ${step}: validation mean IoU ${percent(scores.meanIoU)}, pixel accuracy ${percent(scores.pixelAccuracy)}` +
-  `${best ? ' (best so far)' : ''} in ${seconds.toFixed(1)} s`
+const validationLine = ({ step, score, scoreName, best, seconds }: ValidationEvent): string =>
+  `step ${step}: validation ${scoreName} ${percent(score)}${best ? ' (best so far)' : ''} in ${seconds.toFixed(1)} s`
 
 const endLine = ({ step, reason, seconds }: EndEvent): string =>
   reason === 'stopped' ? `stopped after step ${step}` : `${step} steps in ${duration(seconds)}`

@@ -16,18 +16,20 @@ import {
   loadOptimizer,
 } from '../../train/checkpoint.ts'
 import { readCheckpoint, writeCheckpoint } from '../../train/checkpoint-files.ts'
-import { evaluate } from '../../train/evaluate.ts'
-import type { EndEvent, TrainEvent } from '../../train/events.ts'
+import { type Evaluation, evaluate } from '../../train/evaluate.ts'
+import type { EndEvent, TrainEvent, Validation } from '../../train/events.ts'
 import { train } from '../../train/loop.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { Progress } from '../../train/progress.ts'
 import {
+  checkRecipe,
   type Recipe,
   recipeBatches,
-  recipeLoss,
   recipeOptimizer,
   recipeRate,
+  recipeSteps,
 } from '../../train/recipe.ts'
+import { batchLoss } from '../../train/recipe-loss.ts'
 import { createRun, openRun, type RunFolder } from '../../train/runs.ts'
 import { openSplits, readAll, type Splits } from '../../train/sources.ts'
 import { readWeights } from '../../train/weights/files.ts'
@@ -61,8 +63,7 @@ async function prepare(
   const checkpoint = run && (await readCheckpoint(run.folder, 'last'))
   const recipe = checkpoint
     ? resumedRecipe(args, recipeOf(checkpoint))
-    : newRecipe(args, await findData(args))
-  recipeRate(recipe)
+    : newRecipe(args, await findData(args), (line) => progress.say(line))
   const step = checkpoint?.info.progress.step ?? 0
   if (checkpoint && run) refuseFinished(run, recipe, checkpoint.info.progress)
   const splits = await openSplits(recipe.data)
@@ -87,21 +88,22 @@ async function prepare(
 
 /** The values of the recipe's weight file, for which the network must have a place. */
 async function startOf(
-  { weights, part }: Recipe,
+  { init, only }: Recipe,
   model: Network,
   progress: TerminalProgress,
 ): Promise<Prepared['start']> {
-  if (weights === undefined) return new Map()
-  const { report, values } = matchWeights(model, await readWeights(weights), {
-    ...(part !== undefined && { part }),
+  if (init === undefined) return new Map()
+  const { report, values } = matchWeights(model, await readWeights(init), {
+    ...(only !== undefined && { part: only }),
   })
   checkReport(report)
-  progress.say(`weights: ${weights}, ${report.text}`)
+  progress.say(`weights: ${init}, ${report.text}`)
   return new Map(values)
 }
 
 /** A run that was stopped between its last step and its report may still be resumed, to report. */
-function refuseFinished(run: RunFolder, { steps, minutes }: Recipe, at: Progress): void {
+function refuseFinished(run: RunFolder, recipe: Recipe, at: Progress): void {
+  const [steps, { minutes }] = [recipeSteps(recipe), recipe]
   const over = steps === undefined ? at.seconds >= 60 * minutes! : at.step >= steps
   if (!over || !existsSync(run.path('scores.json'))) return
   const [done, more] =
@@ -129,8 +131,12 @@ async function readFiles(
 
 function recipeOf({ file, info }: Checkpoint): Recipe {
   const recipe = info.recipe as Recipe | undefined
-  if (recipe?.data?.kind && recipe.batch) return recipe
-  throw new DataError(file, 'does not say how it was trained', 'start a new run')
+  if (recipe?.data?.kind && recipe.rate) return checkRecipe(recipe)
+  throw new DataError(
+    file,
+    'does not say how it was trained, or as an older version does',
+    'start a new run; --init takes its weights',
+  )
 }
 
 /** A run's own copy of the tuning table, which decides the last bits of its sums. */
@@ -211,12 +217,12 @@ async function runLoop(
     device,
     model,
     optimizer,
-    loss: recipeLoss(recipe, model),
+    loss: batchLoss(recipe.loss, model),
     accumulate: recipe.accumulate,
     precision: recipe.precision,
     batch: (step) => batches.batch(step),
     rate: recipeRate(recipe),
-    steps: recipe.steps,
+    steps: recipeSteps(recipe),
     minutes: recipe.minutes,
     validateEvery: recipe.validateEvery,
     seed: recipe.seed,
@@ -227,7 +233,7 @@ async function runLoop(
     validate: async () => {
       const onProgress = (done: number, of: number) =>
         progress.passing(`validating ${done} of ${of}`)
-      return (await evaluate(predictor, splits.val, { signal, onProgress })).scores
+      return validationOf(await evaluate(predictor, splits.val, { signal, onProgress }))
     },
     save: async (which, at: Progress) => {
       const encoded = await encodeCheckpoint(device, model, optimizer, { ...info, progress: at })
@@ -242,6 +248,13 @@ async function runLoop(
   throw new Error('training ended without saying so')
 }
 
+const validationOf = ({ scores }: Evaluation): Validation => {
+  const { meanIoU, pixelAccuracy, meanAccuracy, perClass } = scores
+  const figures = { meanIoU, pixelAccuracy, meanAccuracy }
+  const known = perClass.flatMap(({ name, iou }) => (iou === null ? [] : [{ name, iou }]))
+  return { score: meanIoU, scoreName: 'mean IoU', figures, perClass: known }
+}
+
 function record(run: RunFolder, event: TrainEvent): void {
   if (event.kind === 'step')
     for (const { step, value: loss } of event.losses)
@@ -252,9 +265,8 @@ function record(run: RunFolder, event: TrainEvent): void {
         imagesPerSecond: +event.imagesPerSecond.toPrecision(4),
       })
   if (event.kind === 'validation') {
-    const { step, scores, seconds } = event
-    const { meanIoU, pixelAccuracy, meanAccuracy } = scores
-    const ious = Object.fromEntries(scores.perClass.map(({ name, iou }) => [name, iou]))
-    run.appendMetrics({ step, validation: { meanIoU, pixelAccuracy, meanAccuracy, seconds, ious } })
+    const { step, score, scoreName, figures, perClass = [], seconds } = event
+    const ious = Object.fromEntries(perClass.map(({ name, iou }) => [name, iou]))
+    run.appendMetrics({ step, validation: { score, scoreName, ...figures, seconds, ious } })
   }
 }

@@ -3,18 +3,22 @@
 import { resolve } from 'node:path'
 import { OptionError } from '../../engine/errors.ts'
 import { buildModel, type ModelConfig, models } from '../../models/index.ts'
-import { needPixelScores } from '../../models/network.ts'
-import { NO_AUGMENTATION } from '../../train/augment.ts'
 import { type FormatName, formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
+import { checkRecipe, type DataSource, type Recipe } from '../../train/recipe.ts'
+import { batchLoss } from '../../train/recipe-loss.ts'
 import {
-  type DataSource,
-  frrnAugmentation,
-  type Recipe,
-  scheduleNames,
-} from '../../train/recipe.ts'
+  atSize,
+  type RecipeFile,
+  recipeNamed,
+  scaled,
+  withAssignment,
+} from '../../train/recipes/index.ts'
 import { STREET_CLASSES } from '../../train/street.ts'
 import { type Args, helpOption, jsonOption, type Options } from './command.ts'
 import { batchOf, chosenModel, modelOptions, precisionOf, precisionOption } from './model.ts'
+
+/** Ways for a learning rate to fall that need no numbers of their own. */
+const falls = ['constant', 'linear', 'poly', 'cosine'] as const
 
 export const trainOptions: Options = {
   data: {
@@ -25,8 +29,14 @@ export const trainOptions: Options = {
     value: 'NAME',
     help: `layout of the folder, if not told by its files: ${formatNames.join(', ')}`,
   },
-  size: { value: 'HxW', help: 'size that images are trained at; street 48x64, folders 96x128' },
-  minutes: { value: 'N', help: 'time for training; street 1.8, folders 15' },
+  size: {
+    value: 'HxW',
+    help: 'size that images are brought to; without a recipe 48x64 for street, 96x128 for folders',
+  },
+  minutes: {
+    value: 'N',
+    help: 'time for training; without a recipe 1.8 for street, 15 for folders',
+  },
   steps: { value: 'N', help: 'number of steps instead; such a run repeats to the bit' },
   batch: { value: 'N', help: 'images in a batch' },
   accumulate: {
@@ -34,19 +44,37 @@ export const trainOptions: Options = {
     help: 'compute a batch in N parts, each in the same memory; without --batch it is N times the usual',
   },
   precision: precisionOption,
-  model: { value: 'NAME', help: 'a network that segments, of `atrous models`; default frrn-a' },
+  model: { value: 'NAME', help: 'another network, of `atrous models`; without a recipe frrn-a' },
   option: modelOptions.option,
-  width: { value: 'N', help: "channels of its first convolution; default 8, the papers' is 64" },
-  base: { value: 'N', help: "the same of FRRN; default 8, the paper's is 48" },
-  lanes: { value: 'N', help: "channels of FRRN's residual stream; default 8, the paper's is 32" },
-  weights: {
-    value: 'FILE',
-    help: 'start from these: torchvision, timm, mapillary … (see `atrous weights`); the network then has its full width',
+  width: {
+    value: 'N',
+    help: "channels of its first convolution; without a recipe 8, the papers' is 64",
   },
-  part: { value: 'PATH', help: 'start this part of the network only from them, such as backbone' },
-  lr: { value: 'RATE', help: "Adam's first learning rate" },
-  schedule: { value: 'NAME', help: `how it falls: ${scheduleNames.join(', ')}` },
-  keep: { value: 'SHARE', help: 'share of the pixels that bootstrapping keeps; 1 keeps all' },
+  base: { value: 'N', help: "the same of FRRN; the paper's is 48" },
+  lanes: { value: 'N', help: "channels of FRRN's residual stream; the paper's is 32" },
+  init: {
+    value: 'FILE',
+    help: 'start from these weights: torchvision, timm, mapillary, a checkpoint … (see `atrous weights`); without a recipe the network then has its full width',
+  },
+  only: { value: 'PATH', help: 'start this part of the network only from them, such as backbone' },
+  lr: {
+    value: 'RATE',
+    help: 'the first learning rate; the others of a recipe follow in proportion',
+  },
+  schedule: { value: 'NAME', help: `how it falls, over the whole run: ${falls.join(', ')}` },
+  keep: {
+    value: 'N',
+    help: 'how many pixels of an image bootstrapping keeps, or below 1 a share of them; 1 keeps all',
+  },
+  set: {
+    value: 'KEY=VALUE',
+    many: true,
+    help: 'any value of the recipe, as `atrous recipes NAME` shows them: optimizer.momentum=0.95, augmentation=[]; again for others',
+  },
+  scale: {
+    value: 'SHARE',
+    help: 'the recipe in small: widths, sides of images and steps times this, such as 0.25',
+  },
   seed: { value: 'N', help: 'of starting values, order and augmentation; default 1' },
   'eval-every': { value: 'STEPS', help: 'steps between validations; else four in a run' },
   out: { value: 'FOLDER', help: 'run folder, new or empty; default runs/street-1, -2, …' },
@@ -59,13 +87,8 @@ export const trainOptions: Options = {
 /** What may change when a run goes on; anything else would make it another run. */
 const resumable = new Set(['resume', 'steps', 'minutes', 'eval-every', 'data', 'watch-nan', 'json'])
 
-const defaults = {
-  street: { size: [48, 64], minutes: 1.8, batch: 2, lr: 8e-3, keep: 1 },
-  files: { size: [96, 128], minutes: 15, batch: 2, lr: 6e-3, keep: 0.25 },
-} as const
-
-/** Of whatever network: narrow, and with batch statistics, since its weights are new and nothing is normalised yet. */
-const narrow = { width: 8, base: 8, lanes: 8, frozen: 'none' }
+/** Of a network whose weights are new: nothing is normalised yet. */
+const fresh = { frozen: 'none' }
 
 /** A data set in files, as far as a recipe needs to know it. */
 export interface FoundData {
@@ -87,43 +110,103 @@ export async function findData(args: Args): Promise<FoundData | undefined> {
   return { kind, folder, classes: classes.length }
 }
 
-/** The recipe of a new run, on drawn scenes or on a folder. */
-export function newRecipe(args: Args, found?: FoundData): Recipe {
-  args.expect()
-  const d = defaults[found ? 'files' : 'street']
-  const [height, width] = args.size('size') ?? d.size
+/** The recipe of a new run, and what a person should know of it. Throws OptionError for arguments that do not go together. */
+export function newRecipe(
+  args: Args,
+  found: FoundData | undefined,
+  note: (line: string) => void = () => {},
+): Recipe {
+  const file = fileOf(args, found, note)
   const seed = args.whole('seed', 0) ?? 1
-  const data: DataSource =
-    found === undefined
-      ? { kind: 'street', seed, height, width }
-      : { kind: found.kind, folder: found.folder, height, width }
-  const steps = args.whole('steps')
-  const minutes = args.positive('minutes')
-  refuseBoth(steps, minutes)
-  const classes = found?.classes ?? STREET_CLASSES.length
-  return {
-    data,
-    model: modelConfig(args, classes, seed),
-    lr: args.positive('lr') ?? d.lr,
-    schedule: args.choice('schedule', scheduleNames) ?? 'linear',
-    keep: share(args) ?? d.keep,
-    // Drawn scenes never repeat within a short run.
-    augmentation: found ? frrnAugmentation(width) : NO_AUGMENTATION,
-    ...batchOf(args, d.batch),
-    seed,
-    ...(steps === undefined ? { minutes: minutes ?? d.minutes } : { steps }),
-    validateEvery: args.whole('eval-every'),
-    ...precisionOf(args),
+  const { name, data, summary: _, source: __, table: ___, fresh: ____, from, ...rest } = file
+  const own: Recipe = {
+    name,
+    data: dataOf(found, data.size, seed),
+    ...rest,
+    model: modelOf(args, file, found?.classes ?? STREET_CLASSES.length, seed),
     ...startOf(args),
+    seed,
+  }
+  if (from && own.init === undefined)
+    note(`${name} starts from ${from}; without --init its network starts from random values`)
+  const changed = args.texts('set').reduce(withAssignment, withFlags(own, args))
+  return checkRecipe(buildable(changed))
+}
+
+/** The recipe that is named, or the usual one for the data, at the size and scale that are asked for. */
+function fileOf(
+  args: Args,
+  found: FoundData | undefined,
+  note: (line: string) => void,
+): RecipeFile {
+  const [name] = args.positionals.length ? args.expect('RECIPE') : []
+  const file = recipeNamed(name ?? (found ? 'folder' : 'street'))
+  if (name !== undefined && !args.has('data') && name !== 'street')
+    throw new OptionError(
+      `${name} needs images and labels`,
+      `name a folder (${file.data.formats.join(', ')}, or your own) with --data, or --data street`,
+    )
+  if (name !== undefined && found && !file.data.formats.includes(found.kind))
+    note(`note: ${name} is for ${file.data.formats.join(', ')}; this is ${found.kind}`)
+  const scale = args.positive('scale')
+  const small =
+    scale === undefined ? file : scaled(file, scale, Object.keys(models[file.model.name].options))
+  const size = args.size('size') ?? (!found && !small.data.size ? ([48, 64] as const) : undefined)
+  return size ? atSize(small, size) : small
+}
+
+function dataOf(
+  found: FoundData | undefined,
+  size: readonly [height: number, width: number] | undefined,
+  seed: number,
+): DataSource {
+  const [height, width] = size ?? []
+  if (!found) return { kind: 'street', seed, height: height!, width: width! }
+  return { kind: found.kind, folder: found.folder, ...(size && { height, width }) }
+}
+
+/** What single options change in a recipe. */
+function withFlags(recipe: Recipe, args: Args): Recipe {
+  const [steps, minutes] = [args.whole('steps'), args.positive('minutes')]
+  if (steps !== undefined && minutes !== undefined)
+    throw new OptionError('--steps and --minutes exclude each other', 'give one of them')
+  const { steps: _, minutes: __, ...unlimited } = recipe
+  const limit = { ...(steps !== undefined && { steps }), ...(minutes !== undefined && { minutes }) }
+  const validateEvery = args.whole('eval-every')
+  return {
+    ...(steps === undefined && minutes === undefined ? recipe : { ...unlimited, ...limit }),
+    rate: rateOf(recipe.rate, args),
+    loss: lossOf(recipe.loss, args.positive('keep')),
+    ...(args.has('batch') || args.has('accumulate')
+      ? batchOf(args, recipe.batch / (recipe.accumulate ?? 1))
+      : {}),
+    ...precisionOf(args),
+    ...(validateEvery !== undefined && { validateEvery }),
   }
 }
 
-function startOf(args: Args): Pick<Recipe, 'weights' | 'part'> {
-  const [weights, part] = [args.text('weights'), args.text('part')]
-  if (weights !== undefined)
-    return { weights: resolve(weights), ...(part !== undefined && { part }) }
-  if (part === undefined) return {}
-  throw new OptionError('--part is of the network that weights go into', 'name them with --weights')
+function rateOf(rate: Recipe['rate'], args: Args): Recipe['rate'] {
+  const [lr, schedule] = [args.positive('lr'), args.choice('schedule', falls)]
+  const first = rate[0].lr
+  const phases =
+    schedule === undefined
+      ? rate
+      : [{ lr: first, steps: rate.reduce((sum, { steps }) => sum + steps, 0), schedule }]
+  if (lr === undefined) return phases
+  return phases.map((phase) => ({ ...phase, lr: phase.lr * (lr / first) }))
+}
+
+function lossOf(loss: Recipe['loss'], keep: number | undefined): Recipe['loss'] {
+  if (keep === undefined) return loss
+  const { keep: _, threshold: __, scope: ___, divisor: ____, weights: _____, ...where } = loss
+  return keep === 1 ? { ...where, name: 'crossEntropy' } : { ...loss, name: 'bootstrap', keep }
+}
+
+function startOf(args: Args): Pick<Recipe, 'init' | 'only'> {
+  const [init, only] = [args.text('init'), args.text('only')]
+  if (init !== undefined) return { init: resolve(init), ...(only !== undefined && { only }) }
+  if (only === undefined) return {}
+  throw new OptionError('--only is of the network that weights go into', 'name them with --init')
 }
 
 /** The recipe of a stopped run, with what the arguments change in it. */
@@ -135,43 +218,45 @@ export function resumedRecipe(args: Args, recipe: Recipe): Recipe {
       `--${fixed} cannot change when a run goes on`,
       'leave it out, or start a new run without --resume',
     )
-  const steps = args.whole('steps')
-  const minutes = args.positive('minutes')
-  refuseBoth(steps, minutes)
   const folder = args.text('data')
   if (folder !== undefined && recipe.data.kind === 'street')
     throw new OptionError(`--data cannot change: this run trains on ${recipe.data.kind}`)
+  const [steps, minutes] = [args.whole('steps'), args.positive('minutes')]
+  if (steps !== undefined && minutes !== undefined)
+    throw new OptionError('--steps and --minutes exclude each other', 'give one of them')
+  const { steps: ofSteps, minutes: ofMinutes, ...rest } = recipe
+  const before = {
+    ...(ofSteps !== undefined && { steps: ofSteps }),
+    ...(ofMinutes !== undefined && { minutes: ofMinutes }),
+  }
+  const asked = { ...(steps !== undefined && { steps }), ...(minutes !== undefined && { minutes }) }
+  const validateEvery = args.whole('eval-every') ?? recipe.validateEvery
   return {
-    ...recipe,
+    ...rest,
     ...(folder !== undefined && {
       data: { ...recipe.data, folder: resolve(folder) } as DataSource,
     }),
-    ...(steps !== undefined && { steps, minutes: undefined }),
-    ...(minutes !== undefined && { minutes, steps: undefined }),
-    validateEvery: args.whole('eval-every') ?? recipe.validateEvery,
+    ...((steps ?? minutes) ? asked : before),
+    ...(validateEvery !== undefined && { validateEvery }),
   }
 }
 
-/** The network to train. Throws OptionError for one that does not exist or does not score pixels. */
-function modelConfig(args: Args, classes: number, seed: number): ModelConfig {
+/** The network to train, of the recipe or another one. */
+function modelOf(args: Args, file: RecipeFile, classes: number, seed: number): ModelConfig {
   if (args.texts('option').some((text) => text.startsWith('classes=')))
     throw new OptionError('the data decides the number of classes', 'leave classes out')
-  const { name, options } = chosenModel(args, args.text('model') ?? 'frrn-a')
-  const start = args.has('weights') ? { seed } : { ...narrow, seed }
-  const own = Object.entries(start).filter(([key]) => key in models[name].options)
-  const config = { name, options: { ...Object.fromEntries(own), ...options, classes } }
-  needPixelScores(buildModel(config), 'training')
-  return config
+  const { name, options } = chosenModel(args, args.text('model') ?? file.model.name)
+  const usual = {
+    ...(args.has('init') ? {} : (file.fresh ?? fresh)),
+    ...(name === file.model.name ? file.model.options : {}),
+    seed,
+  }
+  const known = Object.entries(usual).filter(([key]) => key in models[name].options)
+  return { name, options: { ...Object.fromEntries(known), ...options, classes } }
 }
 
-function refuseBoth(steps: number | undefined, minutes: number | undefined): void {
-  if (steps === undefined || minutes === undefined) return
-  throw new OptionError('--steps and --minutes exclude each other', 'give one of them')
-}
-
-function share(args: Args): number | undefined {
-  const value = args.positive('keep')
-  if (value !== undefined && value > 1)
-    throw new OptionError(`--keep cannot be ${value}`, 'give a share of the pixels, such as 0.25')
-  return value
+/** Throws OptionError where the network cannot be built, or its loss not be taken. */
+function buildable(recipe: Recipe): Recipe {
+  batchLoss(recipe.loss, buildModel(recipe.model))
+  return recipe
 }

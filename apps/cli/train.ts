@@ -76,10 +76,13 @@ export const start: Command = {
 export const train: Command = {
   name: 'train',
   summary: 'train a network on a data set, or go on with a run',
-  usage: '[--data FOLDER] [options]',
+  usage: '[RECIPE] [--data FOLDER] [options]',
   options: trainOptions,
   examples: [
     ['atrous train --data camvid --minutes 60', 'train for an hour'],
+    ['atrous train frrn-a --data cityscapes', 'as a paper does; `atrous recipes` lists them'],
+    ['atrous train frrn-a --data mine --scale 0.25 --set batch=2', 'in small, and changed'],
+    ['atrous train --data mine --init net.safetensors --only backbone', 'fine-tune on your images'],
     ['atrous train --data camvid --size 180x240 --base 24 --batch 3', 'another size and width'],
     ['atrous train --steps 500 --seed 7', 'a run that repeats to the bit'],
     ['atrous train --resume runs/camvid-1', 'go on with a run that was stopped'],
