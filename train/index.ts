@@ -24,7 +24,7 @@ export {
 export * from './crf/index.ts'
 export * from './dataset.ts'
 export { type DistanceOptions, DistanceScores } from './distance-scores.ts'
-export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
+export { type EvaluateOptions, type Evaluation, evaluate, validationOf } from './evaluate.ts'
 export type * from './events.ts'
 export { exactCrf } from './exact-crf.ts'
 export * from './heat-map.ts'

@@ -13,7 +13,8 @@ export class EvalBatch extends Batch {
   }
 }
 
-/** Every example once, in order, in batches of `count`. */
+/** Every example once, in order, in batches of `count`. Examples of one size that stand together make a batch; where sizes differ
+ * each is one by itself, so that no more shapes occur than there are sizes. */
 export async function* evalBatches(
   dataset: Dataset,
   count: number,
@@ -25,13 +26,21 @@ export async function* evalBatches(
     const examples = await Promise.all(
       Array.from({ length: taken }, (_, i) => dataset.get(start + i)),
     )
-    const filled = Array.from({ length: fill }, (_, i) => examples[Math.min(i, taken - 1)])
-    const batch = toBatch(filled, layout)
-    const { targets = ['labels'] } = layout
-    for (const [t, { data }] of batch.targets.entries())
-      data.fill(NOTHING[targets[t]], (taken * data.length) / fill)
-    yield new EvalBatch(batch, examples)
+    const [{ height, width }] = examples
+    if (examples.every((e) => e.height === height && e.width === width))
+      yield filledUp(examples, fill, layout)
+    else for (const example of examples) yield filledUp([example], 1, layout)
   }
+}
+
+function filledUp(examples: readonly Example[], fill: number, layout: BatchLayout): EvalBatch {
+  const last = examples.length - 1
+  const filled = Array.from({ length: fill }, (_, i) => examples[Math.min(i, last)])
+  const batch = toBatch(filled, layout)
+  const { targets = ['labels'] } = layout
+  for (const [t, { data }] of batch.targets.entries())
+    data.fill(NOTHING[targets[t]], (examples.length * data.length) / fill)
+  return new EvalBatch(batch, examples)
 }
 
 const NOTHING = { labels: VOID, instances: 0, category: -1 }

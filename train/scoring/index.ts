@@ -1,6 +1,7 @@
 // Scores counted on the device, and how each data set is scored.
 
 export { labelDistances } from './distances.ts'
+export * from './figures.ts'
 export {
   InstanceIou,
   type InstanceIouRules,

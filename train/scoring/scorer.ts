@@ -99,7 +99,9 @@ export class Scorer {
         return values
       }
       const [own, ofObjects] = await Promise.all([read(counted.confusions), read(counted.objects)])
-      return { confusions: own.map((c) => this.#confusion(c)), objects: ofObjects }
+      // Row 0 is what belongs to no object.
+      const rows = ofObjects.map((table) => table.subarray(this.classes.length))
+      return { confusions: own.map((c) => this.#confusion(c)), objects: rows }
     }
   }
 
