@@ -37,20 +37,20 @@ test('ImageNet: images are cut from the middle, their proportions kept', async (
     .png()
     .toBuffer()
   const root = folderOf({ 'train/a/wide.png': wide })
-  const cut = async (height: number, width: number, side?: number) => {
-    const set = await openImagenet(root, { split: 'train', height, width, ...(side && { side }) })
+  const cut = async (height: number, width: number) => {
+    const set = await openImagenet(root, { split: 'train', height, width })
     const { image, ...example } = await set.get(0)
     assert.deepEqual([example.height, example.width], [height, width])
     return [image[0] / 5, image[3 * (width - 1)] / 5]
   }
   assert.deepEqual(await cut(20, 20), [10, 29])
-  assert.deepEqual(await cut(16, 20, 20), [10, 29])
+  assert.deepEqual(await cut(20, 30), [5, 34])
   // Twice as large: column 20 of the larger one lies between columns 9 and 10.
   const [left, right] = await cut(40, 40)
   assert.ok(Math.abs(left - 9.75) < 0.4 && Math.abs(right - 29.25) < 0.4, `${left} ${right}`)
-  // A side of 8 holds 6×6: columns 5 … 10 of 16.
-  const [first, last] = await cut(6, 6, 8)
-  assert.ok(Math.abs(first - 13.25) < 0.6 && Math.abs(last - 25.75) < 0.6, `${first} ${last}`)
+  // Half as large: columns 5 … 14 of 20, each of two.
+  const [first, last] = await cut(10, 10)
+  assert.ok(Math.abs(first - 10.5) < 0.6 && Math.abs(last - 28.5) < 0.6, `${first} ${last}`)
 })
 
 test('Tiny ImageNet: the real sample from its tars, as its description has it', async () => {

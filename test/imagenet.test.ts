@@ -205,11 +205,6 @@ test('ImageNet: folders and tars that are no such data set are refused in words'
   await refused(set.get(2), /train\/b\/1\.jpg: cannot be decoded/)
   await refused(set.get(3), /there is no example 3 of 3/, OptionError)
   await refused(openImagenet(root, { split: 'train', height: 4 }), /together/, OptionError)
-  await refused(
-    openImagenet(root, { split: 'train', height: 4, width: 9, side: 8 }),
-    /a shorter side of 8 holds no 4×9/,
-    OptionError,
-  )
   const packed = folderOf({ 'train.tar': tarOf({ 'a/1.jpg': image, 'a/2.jpg': 'no image' }) })
   const tarred = await openImagenet(packed, { split: 'train' })
   await refused(tarred.get(1), /train\.tar: a\/2\.jpg: cannot be decoded/)

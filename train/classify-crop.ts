@@ -1,19 +1,15 @@
-// What a classifier is shown of a picture at test time: the middle of it, at a size of its own (Node).
+// The middle of a picture at a size of its own, for images that are classified as a whole (Node).
 
 import { resizeImage } from './images.ts'
 import type { Picture } from './picture.ts'
 
-/** The middle [height, width] of a picture whose shorter side was brought to `side`, its proportions kept; without `side`, as
- * small as covers height and width. Wu et al. 2019 test on 320×320 of a side of 320 what was trained on crops of 224. */
+/** The middle [height, width] of a picture that was made larger or smaller, its proportions kept, to just cover these. */
 export async function centreCrop(
   picture: Picture,
   height: number,
   width: number,
-  side?: number,
 ): Promise<Picture> {
-  const scale = side
-    ? side / Math.min(picture.height, picture.width)
-    : Math.max(height / picture.height, width / picture.width)
+  const scale = Math.max(height / picture.height, width / picture.width)
   const h = Math.max(height, Math.round(picture.height * scale))
   const w = Math.max(width, Math.round(picture.width * scale))
   return cutOut(

@@ -20,8 +20,6 @@ import { unpacked } from './tar.ts'
 
 export interface ImagenetOptions extends ExampleOptions {
   readonly split: 'train' | 'val'
-  /** Shorter side of the images from whose middle `height` and `width` are cut; default: as short as covers these. */
-  readonly side?: number
 }
 
 /** A split of images with a class each. */
@@ -50,7 +48,8 @@ export async function openImagenet(
   root: string,
   { split, ...options }: ImagenetOptions,
 ): Promise<ImagenetDataset> {
-  checkSizes(options)
+  if ((options.height === undefined) !== (options.width === undefined))
+    throw new OptionError('height and width are given together or not at all')
   const { path, base, isTar } = await findSplit(root, split)
   const shelves = await (isTar ? shelvesOfTar(path) : shelvesOfFolder(path))
   const lists = [root, base, join(base, 'val')]
@@ -69,16 +68,6 @@ export async function hasClassFolders(root: string): Promise<boolean> {
 }
 
 const NO_CLASSES = /^(train|val|test|images?|labels?|masks?|annotations?)$/i
-
-function checkSizes({ height, width, side }: Omit<ImagenetOptions, 'split'>): void {
-  if ((height === undefined) !== (width === undefined))
-    throw new OptionError('height and width are given together or not at all')
-  if (side !== undefined && !(side >= Math.max(height ?? Infinity, width ?? 0)))
-    throw new OptionError(
-      `a shorter side of ${side} holds no ${height}×${width}`,
-      'give height and width, and a side that is at least as long',
-    )
-}
 
 interface Found {
   readonly path: string
@@ -217,7 +206,7 @@ class Images implements ImagenetDataset {
     ids: readonly string[],
     classes: readonly ClassInfo[],
     groups: readonly Group[],
-    options: Omit<ImagenetOptions, 'split'>,
+    options: ExampleOptions,
   ) {
     this.split = split
     this.ids = ids
@@ -253,10 +242,10 @@ class Images implements ImagenetDataset {
   /** Names were read from the folders and tars themselves, and lists compared with them, when this was opened. */
   async check(): Promise<void> {}
 
-  async #example(index: number, { height, width, side }: Partial<ImagenetOptions>) {
+  async #example(index: number, { height, width }: ExampleOptions) {
     const [{ category, id, names }, i] = this.#find(index)
     const picture = await decodeImage(await this.bytes(index), this.where(index))
-    const cut = height && width ? await centreCrop(picture, height, width, side) : picture
+    const cut = height && width ? await centreCrop(picture, height, width) : picture
     const stem = stemOf(names.at(i))
     return {
       // Unique in its split, also where folders number their files from 1 each.
