@@ -94,22 +94,39 @@ export function legendSvg(classes: readonly ClassInfo[], columns = 4): string {
   return svg(cell * Math.min(columns, classes.length) + 20, 26 * rows + 12, parts)
 }
 
-/** Exponential mean over about a thirtieth of the curve, started at the first values' own mean (bias corrected). */
+/** Exponential mean over about a thirtieth of the curve, forwards and backwards, so that it lags behind neither way. */
 export function smooth(points: readonly Point[]): Point[] {
-  const keep = 1 - 1 / Math.max(1, points.length / 30)
+  const values = points.map(({ value }) => value)
+  const [forwards, backwards] = [trailing(values), trailing(values.toReversed()).reverse()]
+  return points.map(({ step }, i) => ({ step, value: (forwards[i] + backwards[i]) / 2 }))
+}
+
+/** Started at the first values' own mean (bias corrected). */
+function trailing(values: readonly number[]): number[] {
+  const keep = 1 - 1 / Math.max(1, values.length / 30)
   let sum = 0
   let weight = 0
-  return points.map(({ step, value }) => {
+  return values.map((value) => {
     sum = keep * sum + value
     weight = keep * weight + 1
-    return { step, value: sum / weight }
+    return sum / weight
   })
 }
 
-/** At most about 1500 points: more cannot be seen, and the file stays small. */
-function thin(points: readonly Point[]): readonly Point[] {
-  const every = Math.ceil(points.length / 1500)
-  return every < 2 ? points : points.filter((_, i) => i % every === 0 || i === points.length - 1)
+/** At most about 1500 points: more cannot be seen, and the file stays small. Of each stretch the lowest and the highest stay, so
+ * that no peak is lost. */
+export function thin(points: readonly Point[]): readonly Point[] {
+  const stretch = Math.ceil(points.length / 750)
+  if (stretch < 3) return points
+  const out: Point[] = []
+  for (let from = 0; from < points.length; from += stretch) {
+    const some = points.slice(from, from + stretch)
+    const low = some.reduce((a, b) => (b.value < a.value ? b : a))
+    const high = some.reduce((a, b) => (b.value > a.value ? b : a))
+    if (low === high) out.push(low)
+    else out.push(...(low.step < high.step ? [low, high] : [high, low]))
+  }
+  return out
 }
 
 /** The first steps' losses may be huge: the axis ends where all but a few values lie. */

@@ -81,6 +81,24 @@ export async function writePng(file: string, picture: Picture): Promise<void> {
   await writeAtomic(file, await encodePng(picture))
 }
 
+/** A picture as the address of itself, for pages that fetch nothing: a photo as JPEG, a drawing of few colours as PNG; made smaller
+ * where it is wider than that. */
+export async function dataUri(
+  { data, height, width }: Picture,
+  kind: 'photo' | 'drawing',
+  most = 480,
+): Promise<string> {
+  const image = raw(data, height, width, 3).resize({
+    width: Math.min(width, most),
+    kernel: kind === 'photo' ? 'lanczos3' : 'nearest',
+  })
+  const [type, encoded] =
+    kind === 'photo'
+      ? ['jpeg', image.jpeg({ quality: 82 })]
+      : ['png', image.png({ palette: true, compressionLevel: 9 })]
+  return `data:image/${type};base64,${(await encoded.toBuffer()).toString('base64')}`
+}
+
 /** Writes labels [height, width] as an 8-bit grey PNG whose values are the class indices. */
 export async function writeLabelsPng(
   file: string,

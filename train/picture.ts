@@ -91,6 +91,50 @@ export function enlarge(picture: Picture, factor: number): Picture {
   return { data, height, width }
 }
 
+/** A picture brought to so many rows, its sides in proportion: the mean of the pixels that a new one covers, or the nearest. */
+export function fitted(picture: Picture, rows: number): Picture {
+  const { data, height, width } = picture
+  const columns = Math.max(1, Math.round((width * rows) / height))
+  const out = new Uint8Array(3 * rows * columns)
+  // Each new pixel covers at least one old one.
+  const range = (i: number, of: number, count: number) => {
+    const from = Math.floor((i * count) / of)
+    return [from, Math.max(from + 1, Math.floor(((i + 1) * count) / of))] as const
+  }
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++) {
+      const [top, bottom] = range(y, rows, height)
+      const [left, right] = range(x, columns, width)
+      for (let c = 0; c < 3; c++) {
+        let sum = 0
+        for (let i = top; i < bottom; i++)
+          for (let j = left; j < right; j++) sum += data[3 * (i * width + j) + c]
+        out[3 * (y * columns + x) + c] = sum / ((bottom - top) * (right - left)) + 0.5
+      }
+    }
+  return { data: out, height: rows, width: columns }
+}
+
+/** The rectangle of `height` × `width` pixels at a place of a picture, which must hold it. */
+export function cutOut(
+  picture: Picture,
+  top: number,
+  left: number,
+  height: number,
+  width: number,
+): Picture {
+  if (top < 0 || left < 0 || top + height > picture.height || left + width > picture.width)
+    throw new OptionError(
+      `${height}×${width} pixels at ${top}, ${left} are not in a picture of ${picture.height}×${picture.width}`,
+    )
+  const data = new Uint8Array(3 * height * width)
+  for (let y = 0; y < height; y++) {
+    const from = 3 * ((top + y) * picture.width + left)
+    data.set(picture.data.subarray(from, from + 3 * width), 3 * y * width)
+  }
+  return { data, height, width }
+}
+
 /** The whole factor that brings small pictures to about 240 rows; 1 for large ones. */
 export function comfortableScale(height: number): number {
   return Math.max(1, Math.round(240 / height))

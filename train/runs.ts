@@ -22,8 +22,9 @@ export interface MetricsRecord {
 
 /** What state.json holds: how far a run is, or how it ended. */
 export interface RunState {
-  /** `trained`: all steps are done. A run that is `running` and that no process holds was killed. */
-  readonly state: 'running' | 'stopped' | 'trained' | 'failed'
+  /** `trained`: all steps are done; `finished`: and the test split is scored. A run that is `running` and that no process holds
+   * was killed. */
+  readonly state: 'running' | 'stopped' | 'trained' | 'finished' | 'failed'
   readonly step: number
   /** Steps to do; absent where time is the limit. */
   readonly of?: number | undefined
