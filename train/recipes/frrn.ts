@@ -55,3 +55,19 @@ export const frrnBaseline: RecipeFile = {
   summary: 'the ResNet with long skips that FRRN A is compared with, trained as it is',
   model: { name: 'frrn-baseline', options: {} },
 }
+/** As the released code trains it: the rate falls for ever, and images are turned and coloured too [C]. */
+export const frrnACode: RecipeFile = {
+  ...paper,
+  ...quarter,
+  name: 'frrn-a-code',
+  summary: 'FRRN A as its released code trains it: other schedule, more augmentation',
+  source: 'Pohlen et al. 2017, released code',
+  model: { name: 'frrn-a', options: {} },
+  rate: [{ lr: 1e-3, steps: 45_000, schedule: 'step', every: 5000, factor: 0.8, floor: 5e-5 }],
+  augmentation: [
+    ...quarter.augmentation,
+    { name: 'rotate', degrees: 10 },
+    { name: 'saturation', range: [0.5, 1.5] },
+    { name: 'hue', degrees: 30 },
+  ],
+}
