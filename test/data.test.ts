@@ -1,8 +1,6 @@
-// Street scenes, batches, augmentation and padding: everything between a seed and the numbers a network sees.
+// Street scenes, batches and padding: everything between a seed and the numbers a network sees.
 
 import assert from 'node:assert/strict'
-import { OptionError } from '../engine/errors.ts'
-import { drawAugmentation, gammaExponent, writeAugmented } from '../train/augment.ts'
 import { BatchStream, evalBatches } from '../train/batches.ts'
 import type { Dataset, Example } from '../train/dataset.ts'
 import { crop, fillBeyond, padReflect, padVoid, reflect } from '../train/pad.ts'
@@ -83,15 +81,6 @@ test('street: held-out scenes are not training scenes; any size draws', async ()
   assert.notDeepEqual(labels[1], labels[2])
 })
 
-test("augmentation: gamma has the paper's values", () => {
-  const close = (z: number, gamma: number) =>
-    assert.ok(Math.abs(gammaExponent(z) - gamma) < 5e-7, `γ(${z}) = ${gammaExponent(z)}`)
-  close(0.05, 0.815185)
-  close(-0.05, 1.226716)
-  close(0.025, 0.902982)
-  assert.equal(gammaExponent(0), 1)
-})
-
 /** A 2×3 example whose red value is its position. */
 const tiny: Example = {
   name: 'tiny',
@@ -100,45 +89,6 @@ const tiny: Example = {
   height: 2,
   width: 3,
 }
-
-function augmented(dy: number, dx: number, gamma = 1) {
-  const image = new Float32Array(18)
-  const labels = new Uint8Array(6)
-  writeAugmented(tiny, { dy, dx, gamma }, 2, 3, image, labels)
-  return {
-    reds: Array.from({ length: 6 }, (_, i) => Math.round(image[3 * i] * 25.5)),
-    labels,
-    image,
-  }
-}
-
-test('augmentation: translation mirrors without repeating the edge and voids what was uncovered', () => {
-  const right = augmented(0, 1)
-  assert.deepEqual(right.reds, [1, 0, 1, 4, 3, 4])
-  assert.deepEqual([...right.labels], [255, 0, 1, 255, 3, 4])
-  const upLeft = augmented(-1, -2)
-  assert.deepEqual(upLeft.reds, [5, 4, 3, 2, 1, 0])
-  assert.deepEqual([...upLeft.labels], [5, 255, 255, 255, 255, 255])
-})
-
-test('augmentation: gamma bends the middle and keeps black and white', () => {
-  const { image } = augmented(0, 0, 0.5)
-  assert.equal(image[1], 0)
-  assert.equal(image[2], 1)
-  assert.ok(Math.abs(image[3] - Math.sqrt(10 / 255)) < 1e-6)
-})
-
-test('augmentation: draws stay in range and reach both ends', () => {
-  const seen = new Set<number>()
-  for (let i = 0; i < 300; i++) {
-    const { dy, dx, gamma } = drawAugmentation({ translate: 3, gamma: 0.05 }, 1, i)
-    seen.add(dy)
-    assert.ok(Math.abs(dx) <= 3 && gamma > 0.815 && gamma < 1.227)
-  }
-  assert.equal(seen.size, 7)
-  assert.throws(() => drawAugmentation({ translate: 0, gamma: 0.6 }, 1), OptionError)
-  assert.throws(() => drawAugmentation({ translate: 1.5, gamma: 0 }, 1), OptionError)
-})
 
 test('pad: reflection bounces as often as it must', () => {
   assert.deepEqual(

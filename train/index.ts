@@ -1,7 +1,16 @@
 // Training, for browsers and everything else: no Node module is reachable from here.
 
 export { type AccumulateOptions, accumulated, microBatch } from './accumulate.ts'
-export * from './augment.ts'
+export {
+  type Augmented,
+  type AugmentStep,
+  augment,
+  checkSteps,
+  type Drawn,
+  gammaExponent,
+  type StepName,
+  stepNames,
+} from './augment/index.ts'
 export {
   averagePrecision,
   type PrecisionRecall,
