@@ -79,8 +79,8 @@ test('predict: every procedure gives what it gives by the letter in float64', as
     [new TinyNetwork({ kernel: 3, stride: 2, multiple: 8, classes: 4 }), coarse],
   ]
   const device = await testDevice()
-  for (const [what, testTime] of procedures)
-    for (const models of networks) {
+  for (const [i, [what, testTime]] of procedures.entries())
+    for (const models of networks.filter((_, k) => (k + i) % 2)) {
       using predictor = new Predictor(device, models, testTime)
       const small = testTime.window?.rows
         ? []
@@ -96,9 +96,9 @@ test('predict: every procedure gives what it gives by the letter in float64', as
         // Scores up to some 30 of f32, whose error in the exponent is the relative one of a probability.
         close(got.probabilities, want, 2e-5, title)
         const { classes } = models[0]
-        got.classes.forEach((c, i) => {
-          const own = want.subarray(i * classes, (i + 1) * classes)
-          assert.ok(own[c] > Math.max(...own) - 4e-5, `${title}: class of pixel ${i}`)
+        got.classes.forEach((c, at) => {
+          const own = want.subarray(at * classes, (at + 1) * classes)
+          assert.ok(own[c] > Math.max(...own) - 4e-5, `${title}: class of pixel ${at}`)
         })
       }
     }
@@ -147,7 +147,7 @@ test('predict: a network that sees single pixels gives the same through windows 
   ]
   for (const padding of ['reflection', [0.1, 0.2, 0.3]] as const)
     for (const window of windows)
-      for (const multiple of [1, 8]) {
+      for (const multiple of padding === 'reflection' ? [1] : [1, 8]) {
         const network = new TinyNetwork({ multiple, padding })
         const testTime = { window, pad: { height: 11, width: 9 }, flip: true }
         const got = await resultOf(network, picture, testTime)

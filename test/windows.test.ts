@@ -40,6 +40,7 @@ import {
   relu,
   repeatUpsample,
   reshape,
+  resizeBicubic,
   resizeBilinear,
   scalar,
   scatterAdd,
@@ -198,6 +199,21 @@ test('windows: repetition and resizing of a map that is too large by itself', ()
       const b = resizeBilinear(x, [23, 9])
       return [a, b, ...grad(add(sum(mul(a, a)), sum(mul(b, b))), [x])]
     },
+    [f32(1, 13, 7, 4)],
+  ))
+
+test('windows: bicubic resizing, up and down, with antialiasing and without', () =>
+  agrees(
+    (x) =>
+      [true, false].flatMap((antialias) =>
+        (
+          [
+            [23, 9],
+            [9, 7],
+            [13, 40],
+          ] as const
+        ).map((size) => resizeBicubic(x, size, { antialias })),
+      ),
     [f32(1, 13, 7, 4)],
   ))
 

@@ -1,6 +1,7 @@
 // Bicubic resizing of images, with antialiasing or without.
 
-import { bicubic, bicubicFits } from '../../shaders/bicubic.ts'
+import { bicubic, bicubicFits, bicubicReach } from '../../shaders/bicubic.ts'
+import type { Rows } from '../../shaders/resize-axis.ts'
 import { sizeOf } from '../dtype.ts'
 import { apply, refusedGradient, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -8,9 +9,13 @@ import { optionsOf, type Pair } from './options.ts'
 import { refuse } from './refuse.ts'
 import { resizeSizes } from './resize.ts'
 import { toTensor } from './source.ts'
-import { rows } from './windows.ts'
 
-type Attrs = { readonly to: Pair; readonly antialias: boolean }
+/** In a window of a larger application `part` is what is at hand: the rows of x, of so many, and those of y. */
+type Attrs = {
+  readonly to: Pair
+  readonly antialias: boolean
+  readonly part?: Rows & { readonly height: number }
+}
 
 const bicubicOp: StructuredOp<Attrs> = {
   name: 'resizeBicubic',
@@ -18,9 +23,10 @@ const bicubicOp: StructuredOp<Attrs> = {
   source: 'Keys 1981; Pillow’s BICUBIC, or without antialiasing PyTorch’s `bicubic`',
   tail: false,
   prologue: false,
-  infer: ([x], { to }, no) => {
+  infer: ([x], { to, part }, no) => {
     if (!sizeOf(x.shape)) no('the map has no elements')
-    return [{ dtype: 'f32', shape: [x.shape[0], ...to, x.shape[3]] }]
+    const height = part ? part.y[1] - part.y[0] : to[0]
+    return [{ dtype: 'f32', shape: [x.shape[0], height, to[1], x.shape[3]] }]
   },
   vjp: refusedGradient(
     'it is for images and has no gradient',
@@ -30,10 +36,23 @@ const bicubicOp: StructuredOp<Attrs> = {
     const taps = [1, 2].map((a) => 4 * (antialias ? Math.max(1, x.shape[a] / to[a - 1]) : 1) + 1)
     return { macs: 0, flops: 12 * (taps[0] + taps[1]) * sizeOf(y.shape) }
   },
-  windows: rows(1),
-  lower: ({ inputs: [x], attrs: { to, antialias } }) => {
-    const [n, h, w, c] = x.shape
-    return bicubic({ n, h, w, c, oh: to[0], ow: to[1], antialias, access: [x.access] })
+  windows: [
+    {
+      cut: 'output',
+      axes: () => 2,
+      part: ([entries, own, , channels], attrs, [{ shape }]) => {
+        const [, height, width] = shape
+        const needed = bicubicReach(height, attrs.to[0], attrs.antialias, own)
+        const part = { x: needed, y: own, height }
+        return { attrs: { ...attrs, part }, inputs: [[entries, needed, [0, width], channels]] }
+      },
+    },
+  ],
+  lower: ({ inputs: [x], attrs: { to, antialias, part } }) => {
+    const [n, here, w, c] = x.shape
+    const h = part?.height ?? here
+    const [oh, ow] = to
+    return bicubic({ n, h, w, c, oh, ow, antialias, rows: part, access: [x.access] })
   },
   samples: [
     { inputs: [sample([2, 5, 7, 3])], wrt: [], attrs: { to: [8, 9], antialias: true } },

@@ -138,18 +138,20 @@ export const resizeReferences = {
   repeatUpsample: forward(repeated),
   repeatUpsampleGrad: adjoint(repeated),
 
-  resizeBicubic: reference<{ readonly to: Pair; readonly antialias: boolean }>(
-    ([x], { to, antialias }, [type]) => {
-      const y = zeros(type)
-      const mixes = to.map(
-        (out, a): Mix =>
-          (o) =>
-            cubic(o, x.shape[1 + a], out, antialias),
-      )
-      eachTerm(x, type, mixes, (i, o, weight) => {
-        y[o] += weight * x.data[i]
-      })
-      return [y]
-    },
-  ),
+  resizeBicubic: reference<{
+    readonly to: Pair
+    readonly antialias: boolean
+    readonly part?: Rows & { readonly height: number }
+  }>(([x], { to, antialias, part }, [type]) => {
+    const y = zeros(type)
+    const from = [part?.height ?? x.shape[1], x.shape[2]]
+    const mixes = to.map(
+      (out, a): Mix =>
+        (o) =>
+          cubic(o, from[a], out, antialias),
+    )
+    const start = part && { x: part.x[0], y: part.y[0] }
+    eachTerm(x, type, mixes, (i, o, weight) => (y[o] += weight * x.data[i]), start)
+    return [y]
+  }),
 }
