@@ -30,7 +30,12 @@ export const modelOptions = {
  * exists and may have the value is for the network to say. */
 export function chosenModel(args: Args, text: string): Configuration {
   const found = findModel(text)
-  const { options: checks } = models[found.name]
+  return { ...found, options: { ...found.options, ...givenOptions(args, found.name) } }
+}
+
+/** The options of the network `name` that were given, as `chosenModel` takes them. */
+export function givenOptions(args: Args, name: string): Record<string, unknown> {
+  const { options: checks } = models[name]
   const given = new Map<string, unknown>()
   const give = (key: string, value: unknown) => {
     if (given.has(key)) throw new OptionError(`${key} is given twice`, 'give it once')
@@ -48,7 +53,7 @@ export function chosenModel(args: Args, text: string): Configuration {
     const key = pair.slice(0, at)
     give(key, valueOf(checks[key], pair.slice(at + 1)))
   }
-  return { ...found, options: { ...found.options, ...Object.fromEntries(given) } }
+  return Object.fromEntries(given)
 }
 
 /** What a text means to an option: a number, a boolean or a list, unless only the text itself will do. */

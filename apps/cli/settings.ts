@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { OptionError } from '../../engine/errors.ts'
+import { findModel } from '../../models/catalog.ts'
 import { buildModel, type ModelConfig, models } from '../../models/index.ts'
 import { type FormatName, formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
 import { checkRecipe, type DataSource, type Recipe } from '../../train/recipe.ts'
@@ -15,7 +16,7 @@ import {
 } from '../../train/recipes/index.ts'
 import { STREET_CLASSES } from '../../train/street.ts'
 import { type Args, helpOption, jsonOption, type Options } from './command.ts'
-import { batchOf, chosenModel, modelOptions, precisionOf, precisionOption } from './model.ts'
+import { batchOf, givenOptions, modelOptions, precisionOf, precisionOption } from './model.ts'
 
 /** Ways for a learning rate to fall that need no numbers of their own. */
 const falls = ['constant', 'linear', 'poly', 'cosine'] as const
@@ -77,6 +78,7 @@ export const trainOptions: Options = {
   },
   seed: { value: 'N', help: 'of starting values, order and augmentation; default 1' },
   'eval-every': { value: 'STEPS', help: 'steps between validations; else four in a run' },
+  checkpoints: { value: 'N', help: 'how many of the last checkpoints to keep; default 1' },
   out: { value: 'FOLDER', help: 'run folder, new or empty; default runs/street-1, -2, …' },
   resume: { value: 'RUN', help: 'go on with a run that was stopped, from its last checkpoint' },
   'watch-nan': { help: 'name the first value that is not finite; slow' },
@@ -85,7 +87,16 @@ export const trainOptions: Options = {
 }
 
 /** What may change when a run goes on; anything else would make it another run. */
-const resumable = new Set(['resume', 'steps', 'minutes', 'eval-every', 'data', 'watch-nan', 'json'])
+const resumable = new Set([
+  'resume',
+  'steps',
+  'minutes',
+  'eval-every',
+  'checkpoints',
+  'data',
+  'watch-nan',
+  'json',
+])
 
 /** Of a network whose weights are new: nothing is normalised yet. */
 const fresh = { frozen: 'none' }
@@ -148,9 +159,10 @@ function fileOf(
     )
   if (name !== undefined && found && !file.data.formats.includes(found.kind))
     note(`note: ${name} is for ${file.data.formats.join(', ')}; this is ${found.kind}`)
+  const own = { ...file, model: modelNamed(args, file.model) }
   const scale = args.positive('scale')
   const small =
-    scale === undefined ? file : scaled(file, scale, Object.keys(models[file.model.name].options))
+    scale === undefined ? own : scaled(own, scale, Object.keys(models[own.model.name].options))
   const size = args.size('size') ?? (!found && !small.data.size ? ([48, 64] as const) : undefined)
   return size ? atSize(small, size) : small
 }
@@ -245,14 +257,23 @@ export function resumedRecipe(args: Args, recipe: Recipe): Recipe {
 function modelOf(args: Args, file: RecipeFile, classes: number, seed: number): ModelConfig {
   if (args.texts('option').some((text) => text.startsWith('classes=')))
     throw new OptionError('the data decides the number of classes', 'leave classes out')
-  const { name, options } = chosenModel(args, args.text('model') ?? file.model.name)
-  const usual = {
-    ...(args.has('init') ? {} : (file.fresh ?? fresh)),
-    ...(name === file.model.name ? file.model.options : {}),
-    seed,
+  const { name, options: own } = file.model
+  const start = { ...(args.has('init') ? {} : (file.fresh ?? fresh)), seed }
+  const known = Object.entries(start).filter(([key]) => key in models[name].options)
+  return {
+    name,
+    options: { ...Object.fromEntries(known), ...own, ...givenOptions(args, name), classes },
   }
-  const known = Object.entries(usual).filter(([key]) => key in models[name].options)
-  return { name, options: { ...Object.fromEntries(known), ...options, classes } }
+}
+
+/** The network of a recipe, or the one that is named instead, with those of the recipe's options that it has too. */
+function modelNamed(args: Args, { name, options }: ModelConfig): ModelConfig {
+  const text = args.text('model')
+  if (text === undefined) return { name, options }
+  const found = findModel(text)
+  const kept = Object.entries(options).filter(([key]) => key in models[found.name].options)
+  const { classes: _, ...own } = found.options
+  return { name: found.name, options: { ...Object.fromEntries(kept), ...own } }
 }
 
 /** Throws OptionError where the network cannot be built, or its loss not be taken. */
