@@ -30,6 +30,16 @@ export {
   loadModel,
   loadOptimizer,
 } from './checkpoint.ts'
+export {
+  type Classification,
+  type ClassifiedImage,
+  Classifier,
+  type ClassifyOptions,
+  classificationText,
+  classifyValidation,
+  imagenetTest,
+  type TopShares,
+} from './classify.ts'
 export * from './crf/index.ts'
 export * from './dataset.ts'
 export { type DistanceOptions, DistanceScores } from './distance-scores.ts'
@@ -64,7 +74,7 @@ export {
   residualUnits,
 } from './path-lengths.ts'
 export * from './picture.ts'
-export { Predictor } from './predict.ts'
+export { Predictor, type PredictorOptions } from './predict.ts'
 export type { Progress } from './progress.ts'
 export { Random } from './random.ts'
 export {
@@ -79,4 +89,12 @@ export { readSafetensors, type SafeTensor, writeSafetensors } from './safetensor
 export * from './schedules.ts'
 export * from './scoring/index.ts'
 export { STREET_CLASSES, type StreetOptions, streetPainter, streetScenes } from './street.ts'
+export {
+  checkTestTime,
+  type TestSize,
+  type TestTime,
+  type TestWindow,
+  testTimeNamed,
+  testTimes,
+} from './test-time.ts'
 export * from './weights/index.ts'

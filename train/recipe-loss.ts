@@ -11,6 +11,7 @@ import { bootstrappedCrossEntropy } from '../nn/bootstrap.ts'
 import { labelsOnGrid, middleOf, scoresOnImage } from '../nn/grid.ts'
 import { crossEntropy, type Loss } from '../nn/losses.ts'
 import type { Mode } from '../nn/module.ts'
+import { VOID } from './dataset.ts'
 
 export interface LossConfig {
   /** `crossEntropy`: the mean over the pixels that count, or over images where those have one class each. `bootstrap`: over the
@@ -76,12 +77,15 @@ export function checkLoss(config: LossConfig) {
 export function batchLoss(config: LossConfig, network: Network): BatchLoss {
   const { name, keep, scope, divisor, threshold, weights, at, offset, shifted } = checkLoss(config)
   const { scoreStride: stride } = network
+  // Of images there may be more classes than 255, and void is none of theirs.
+  const ignore = stride === 0 ? -1 : VOID
   const lossOf = (scores: Tensor, labels: Tensor): Loss => {
-    if (name === 'crossEntropy') return crossEntropy(scores, labels, { weights })
+    if (name === 'crossEntropy') return crossEntropy(scores, labels, { weights, ignore })
     const [n, ...size] = labels.shape
     const all = size.reduce((a, b) => a * b, scope === 'batch' ? n : 1)
     const count = keep! < 1 ? Math.max(1, Math.round(keep! * all)) : keep!
-    return bootstrappedCrossEntropy(scores, labels, { keep: count, scope, divisor, threshold })
+    const chosen = { keep: count, scope, divisor, threshold, ignore }
+    return bootstrappedCrossEntropy(scores, labels, chosen)
   }
   if (stride === 0 && network.predicts === 'scores') {
     if (at === 'pixels' || offset !== undefined || shifted)

@@ -58,6 +58,9 @@ export interface Recipe {
   readonly loss: LossConfig
   /** What is done to each image and its labels, in order. */
   readonly augmentation: readonly AugmentStep[]
+  /** Where images have one class each: what is done to them before they are looked at in validation and test, such as
+   * `imagenetTest`; nothing if left out. */
+  readonly view?: readonly AugmentStep[]
   /** Images in a batch. */
   readonly batch: number
   /** Equal parts of a batch that are computed one after the other; 1 if left out. */
@@ -76,6 +79,7 @@ export interface Recipe {
 const keys = {
   ...{ name: undefined, data: undefined, model: undefined, init: undefined, only: undefined },
   ...{ optimizer: undefined, rate: undefined, loss: undefined, augmentation: undefined },
+  ...{ view: undefined },
   ...{ batch: undefined, accumulate: undefined, precision: undefined, seed: undefined },
   ...{ steps: undefined, minutes: undefined, validateEvery: undefined },
 } satisfies Record<keyof Recipe, undefined>
@@ -119,6 +123,7 @@ export function checkRecipe(recipe: Recipe): Recipe {
     )
   checkLoss(loss)
   checkSteps(recipe.augmentation)
+  checkSteps(recipe.view ?? [])
   rateOf(rate)
   optimizerOf(optimizer)
   return recipe

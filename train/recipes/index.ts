@@ -5,6 +5,7 @@ import { suggest } from '../../nn/near.ts'
 import * as fcrn from './fcrn.ts'
 import * as frrn from './frrn.ts'
 import * as gcn from './gcn.ts'
+import * as imagenet from './imagenet.ts'
 import type { RecipeFile } from './recipe-file.ts'
 import * as small from './small.ts'
 import * as wider from './wider.ts'
@@ -13,7 +14,7 @@ export { atSize, scaled } from './scale.ts'
 export { withAssignment, withValue } from './set.ts'
 export type { RecipeFile }
 
-const files: readonly RecipeFile[] = [small, fcrn, frrn, gcn, wider].flatMap((file) =>
+const files: readonly RecipeFile[] = [small, fcrn, frrn, gcn, imagenet, wider].flatMap((file) =>
   Object.values(file),
 )
 

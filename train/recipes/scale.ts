@@ -12,6 +12,7 @@ export function atSize(
   size: readonly [height: number, width: number],
 ): RecipeFile {
   const before = recipe.data.size
+  if (recipe.view) return { ...recipe, ...cropsAt(recipe, size) }
   const data = { ...recipe.data, size }
   if (!before) return { ...recipe, data }
   const ratio = size[1] / before[1]
@@ -21,6 +22,22 @@ export function atSize(
   )
   const loss = keeping(recipe.loss, (size[0] * size[1]) / (before[0] * before[1]))
   return { ...recipe, data, augmentation, loss }
+}
+
+/** Where images have one class each: crops of that size, and at test time larger ones by as much as before. */
+function cropsAt(
+  { augmentation, view = [] }: RecipeFile,
+  [height, width]: readonly [height: number, width: number],
+): Pick<RecipeFile, 'augmentation' | 'view'> {
+  const before = augmentation.flatMap((step) => (step.name === 'sizedCrop' ? [step.size] : []))[0]
+  if (!before) return { augmentation, view }
+  const to = (n: number) => Math.round((n * Math.min(height, width)) / Math.min(...before))
+  return {
+    augmentation: augmentation.map((step) =>
+      step.name === 'sizedCrop' ? { ...step, size: [height, width] } : step,
+    ),
+    view: view.map((step) => resized(step, to)),
+  }
 }
 
 /** The loss on an area of another size. */
@@ -62,6 +79,7 @@ export function scaled(recipe: RecipeFile, factor: number, options: readonly str
     ...shrunk,
     model: { ...model, options: { ...model.options, ...width } },
     augmentation: shrunk.augmentation.map((step) => resized(step, side)),
+    ...(shrunk.view && { view: shrunk.view.map((step) => resized(step, side)) }),
     rate: rate.map((phase) => ({
       ...phase,
       steps: whole(phase.steps),
