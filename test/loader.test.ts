@@ -60,7 +60,7 @@ test('loader: a thousand batches are the same, resumed and prefetched, with 0, 1
     } as const
     const drawn = { size, height: random.int(2, 6), width: random.int(2, 6) }
     const from = random.int(0, 50)
-    const steps = 40
+    const steps = 120
     await using plain = await opened(drawn, { ...options, workers: 0 })
     const expected: Batch[] = []
     for await (const batch of plain.steps(from, from + steps)) expected.push(batch)

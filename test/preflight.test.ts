@@ -1,14 +1,49 @@
 // What looking through a data set finds, on the real one whose figures are known and on drawn ones with a fault each.
 
 import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { DataError } from '../engine/errors.ts'
 import { openCamvid } from '../train/data/camvid.ts'
 import { formatOf, openFiles } from '../train/data/formats.ts'
 import { preflight, preflightText } from '../train/data/preflight.ts'
+import { preflightFor, refuseProblems } from '../train/data/preflight-cache.ts'
 import type { Dataset, Example } from '../train/dataset.ts'
+import { readImage, writeLabelsPng, writePng } from '../train/images.ts'
+import { rareClassWeights } from '../train/loader/sampling.ts'
 import { Random } from '../train/random.ts'
 import { atrous, refused } from './cli.ts'
 import { needShared, test } from './harness.ts'
+
+// What is found here is nobody's own.
+const cache = mkdtempSync(join(tmpdir(), 'atrous-cache-'))
+process.env['XDG_CACHE_HOME'] = cache
+process.on('exit', () => rmSync(cache, { recursive: true, force: true }))
+
+/** A folder of one's own with images of `width`×32 whose labels are these values, by column. */
+async function own(
+  classes: readonly string[],
+  labels: readonly (readonly number[])[],
+): Promise<string> {
+  const root = mkdtempSync(join(tmpdir(), 'atrous-own-'))
+  process.on('exit', () => rmSync(root, { recursive: true, force: true }))
+  writeFileSync(join(root, 'classes.txt'), classes.join('\n'))
+  for (const [i, row] of labels.entries()) {
+    const width = row.length
+    const data = new Uint8Array(32 * width * 3).fill(10 * i)
+    await writePng(join(root, `images/train/${i}.png`), { data, height: 32, width })
+    const values = Uint8Array.from({ length: 32 * width }, (_, at) => row[at % width])
+    await writeLabelsPng(join(root, `labels/train/${i}.png`), values, 32, width)
+  }
+  return root
+}
+
+const train = { splits: ['train'], workers: 0 } as const
+
+/** Runs of labels along a row: [label, pixels] each. */
+const runs = (...parts: readonly (readonly [number, number])[]): number[] =>
+  parts.flatMap(([label, count]) => new Array<number>(count).fill(label))
 
 const drawn = (
   size: number,
@@ -82,6 +117,131 @@ test('labels that count from one, that were smoothed, and files that cannot be r
   assert.match(broken.problems[0], /b\.png/)
   assert.match(broken.warnings[0], /every pixel is void/)
   await assert.rejects(preflight(drawn(1, 1, () => new TypeError('a bug'))), TypeError)
+})
+
+test('labels saved in colours, counted from one, or with a void of their own are explained by name', async () => {
+  const root = await own(
+    ['sky', 'road', 'car'],
+    [runs([0, 40], [1, 40]), runs([1, 30], [3, 30]), runs([1, 20], [2, 20], [3, 20])],
+  )
+  const label = (i: number) => join(root, `labels/train/${i}.png`)
+  // VOC's palette, which classes without a colour get.
+  const colours = [0, 0, 0, 128, 0, 0]
+  const data = Uint8Array.from(
+    { length: 32 * 80 * 3 },
+    (_, i) => colours[(i % 3) + (i % 240 < 120 ? 0 : 3)],
+  )
+  await writePng(label(0), { data, height: 32, width: 80 })
+  const source = { kind: 'folder', folder: root } as const
+  const [looked] = await preflightFor(source, train)
+  const { problems } = looked
+  assert.equal(problems.length, 3)
+  assert.match(
+    problems[0],
+    /0\.png: is a RGB PNG, but labels are class indices\n {2}hint: 2 of its 2 colours are those of classes \(#000000 is 0, sky; #800000 is 1, road\): save the indices with that palette, as an 8-bit PNG$/,
+  )
+  assert.match(problems[1], /1\.png: has label 3 .*\n.*they are one too high: classes count from 0/)
+  assert.match(problems[2], /2\.png: has label 3 /)
+  assert.throws(
+    () => refuseProblems([looked]),
+    (error: Error) =>
+      error instanceof DataError &&
+      error.file === label(0) &&
+      /^[^\n]*class indices \(in the train split of folder, and 2 more files are at fault\)\n {2}hint: 2 of/.test(
+        error.message,
+      ),
+  )
+  const grey = Uint8Array.from({ length: 32 * 80 * 3 }, (_, i) => (i % 240 < 120 ? 0 : 2))
+  await writePng(label(0), { data: grey, height: 32, width: 80 })
+  const [again] = await preflightFor(source, train)
+  assert.match(again.problems[0], /save it with one channel, as an 8-bit grey PNG/)
+  const photo = (await readImage(join(root, 'images/train/0.png'))).data.map(
+    (_, i) => (i * 37) % 251,
+  )
+  await writePng(label(0), { data: photo, height: 32, width: 80 })
+  const [third] = await preflightFor(source, train)
+  assert.match(third.problems[0], /colours.*(none of them of a class|more than there can be)/)
+})
+
+test('a void among the classes is told by its name, or by the band that it is around others', async () => {
+  const named = await own(['sky', 'road', 'Void'], [runs([0, 20], [1, 20], [2, 20])])
+  const found = async (folder: string) => (await preflightFor({ kind: 'folder', folder }, train))[0]
+  assert.deepEqual((await found(named)).warnings, [
+    'class 2 is called Void: it is learned and scored as a class; void is 255 in label files',
+  ])
+  const row = runs([0, 60], [2, 5], [1, 60], [2, 5], [0, 30])
+  const banded = await own(['sky', 'road', 'edge'], [row, row, row, row])
+  assert.deepEqual((await found(banded)).warnings, [
+    'class 2, edge, runs as a band around others in nearly all images, as void does: it is learned and scored as a class; void is 255 in label files',
+  ])
+  // A pole is thin too, with the same on both sides.
+  const pole = runs([0, 60], [2, 5], [0, 60], [1, 35])
+  assert.deepEqual(
+    (await found(await own(['sky', 'road', 'pole'], [pole, pole, pole]))).warnings,
+    [],
+  )
+})
+
+test('the image of another size, and the label that was smoothed, are named', async () => {
+  const sharp = Array.from({ length: 60 }, (_, x) => Math.floor(x / 3) % 3)
+  const usual = Array.from({ length: 19 }, () => sharp)
+  const smooth = Array.from({ length: 60 }, (_, x) => [0, 1, 2, 1][x % 4])
+  const root = await own(['a', 'b', 'c'], [...usual, [...smooth, 0]])
+  const [{ warnings }] = await preflightFor({ kind: 'folder', folder: root }, train)
+  assert.equal(warnings.length, 2)
+  assert.match(
+    warnings[0],
+    /train\/19\.png: 50\.\d\d % of the changes of label go by way of a class between the two/,
+  )
+  assert.match(warnings[1], /train\/19\.png is not 60×32 as the others are$/)
+})
+
+test('what was looked through is not read again unless it has changed, and never where it was at fault', async () => {
+  const root = await own(['a', 'b'], [runs([0, 9]), runs([1, 9]), runs([0, 4], [1, 5])])
+  const source = { kind: 'folder', folder: root } as const
+  const label = join(root, 'labels/train/1.png')
+  utimesSync(label, 1e9, 1e9)
+  const [first] = await preflightFor(source, train)
+  assert.deepEqual(
+    first.images.map((image) => image?.classes),
+    [[0], [1], [0, 1]],
+  )
+  assert.equal(rareClassWeights(first.images).length, 3)
+  assert.deepEqual(await preflightFor(source, train), [first])
+  // Other bytes of the same size and time: only what is kept can say so.
+  writeFileSync(label, new Uint8Array(statSync(label).size))
+  utimesSync(label, 1e9, 1e9)
+  assert.deepEqual(await preflightFor(source, train), [first])
+  const [fresh] = await preflightFor(source, { ...train, fresh: true })
+  assert.match(fresh.problems[0], /1\.png: is not a PNG/)
+  assert.deepEqual(fresh.images[1], null)
+  const [still] = await preflightFor(source, train)
+  assert.equal(still.problems.length, 1)
+  await writeLabelsPng(label, new Uint8Array(32 * 9), 32, 9)
+  const [mended] = await preflightFor(source, train)
+  assert.deepEqual([mended.problems, mended.images[1]?.classes], [[], [0]])
+  const files = () => readdirSync(join(cache, 'atrous/preflight'))
+  for (const file of files()) writeFileSync(join(cache, 'atrous/preflight', file), '{"version":')
+  assert.deepEqual(await preflightFor(source, train), [mended])
+  assert.ok(files().every((file) => file.endsWith('.json')))
+})
+
+test('threads count what one thread counts, and stopping leaves what was seen', async () => {
+  const source = { kind: 'camvid', folder: needShared('data/camvid') } as const
+  const options = { splits: ['val'], fresh: true } as const
+  const [alone] = await preflightFor(source, { ...options, workers: 0 })
+  const [together] = await preflightFor(source, { ...options, workers: 2 })
+  assert.deepEqual(together, alone)
+  const stop = new AbortController()
+  const onProgress = (_: unknown, done: number) => done >= 5 && stop.abort()
+  const [part] = await preflightFor(source, {
+    ...options,
+    workers: 0,
+    onProgress,
+    signal: stop.signal,
+  })
+  assert.ok(part.examples >= 5 && part.examples < 20, `${part.examples}`)
+  assert.deepEqual(part.images[0], alone.images[0])
 })
 
 test('a folder is known by what lies in it', async () => {

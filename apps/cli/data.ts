@@ -1,8 +1,9 @@
 // `data`: looks through a folder of images and labels before anything is trained on it; needs no GPU.
 
 import { DataError } from '../../engine/errors.ts'
-import { formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
-import { type Preflight, preflight, preflightText } from '../../train/data/preflight.ts'
+import { formatNames, formatOf } from '../../train/data/formats.ts'
+import { type Preflight, preflightText } from '../../train/data/preflight.ts'
+import { preflightFor } from '../../train/data/preflight-cache.ts'
 import { SPLITS } from '../../train/dataset.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { TerminalProgress } from './progress.ts'
@@ -15,25 +16,31 @@ async function run(args: Args): Promise<number> {
   const found: Preflight[] = []
   const missing: DataError[] = []
   for (const split of chosen ? [chosen] : (['train', 'val'] as const)) {
-    const dataset = await openFiles(format, root, split, { cacheBytes: 0 }).catch(caught(missing))
-    if (!dataset) continue
-    found.push(
-      await preflight(dataset, {
-        onProgress: (done, of) => progress.passing(`${split}: ${done} of ${of} images`),
-      }),
-    )
+    const looked = await preflightFor(
+      { kind: format, folder: root },
+      {
+        splits: [split],
+        classified: true,
+        fresh: args.has('fresh'),
+        onProgress: (_, done, of) => progress.passing(`${split}: ${done} of ${of} images`),
+      },
+    ).catch(caught(missing))
     progress.clear()
+    if (looked) found.push(...looked)
   }
   // What is there is looked through all the same.
   if (!found.length) throw missing[0]
   const absent = missing.map(({ message }) => message.split('\n')[0])
   console.log(
     args.has('json')
-      ? JSON.stringify({ format, splits: found, missing: absent }, null, 2)
+      ? JSON.stringify({ format, splits: found.map(withoutImages), missing: absent }, null, 2)
       : [`laid out as ${format}`, ...found.map(preflightText), ...absent].join('\n\n'),
   )
   return absent.length || found.some(({ problems }) => problems.length) ? 1 : 0
 }
+
+/** What is in each image fills screens and is for programs in the same process. */
+const withoutImages = ({ images: _, ...rest }: Preflight) => rest
 
 const caught = (missing: DataError[]) => (error: unknown) => {
   if (!(error instanceof DataError)) throw error
@@ -50,6 +57,7 @@ export const dataCommand: Command = {
       help: `its layout, if not told by its files: ${formatNames.join(', ')}`,
     },
     split: { value: 'NAME', help: 'one split only: train, val, test; default train and val' },
+    fresh: { help: 'read files again that have not changed since they were looked through' },
     json: jsonOption,
     help: helpOption,
   },

@@ -27,6 +27,7 @@ export {
   preflight,
   preflightText,
 } from './preflight.ts'
+export { type PreflightForOptions, preflightFor, refuseProblems } from './preflight-cache.ts'
 export { openSbd, openVocAugmented, readSbdCategories, type SbdOptions } from './sbd.ts'
 export { scanTar, type TarMember } from './tar.ts'
 export { openVoc, VOC_CLASSES, type VocOptions } from './voc.ts'

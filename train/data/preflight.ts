@@ -2,8 +2,12 @@
 // words. Labels that are wrong in a way that can be read train a network to be wrong, silently.
 
 import { AtrousError } from '../../engine/errors.ts'
-import { type Dataset, VOID } from '../dataset.ts'
+import type { Dataset } from '../dataset.ts'
+import type { ImageClasses } from '../loader/sampling.ts'
 import { percent } from '../metrics.ts'
+import { explained } from './label-faults.ts'
+import { type ImageScan, scanExample } from './scan.ts'
+import { warningsOf } from './warnings.ts'
 
 export interface ClassPresence {
   readonly name: string
@@ -30,6 +34,8 @@ export interface Preflight {
   /** Of red, green and blue on a scale of 0 to 1, and their standard deviation. */
   readonly mean: readonly number[]
   readonly deviation: readonly number[]
+  /** Of each example, which classes are in it; null where it cannot be used. What `rareClassWeights` takes. */
+  readonly images: readonly (ImageClasses | null)[]
   /** Files that cannot be used, each with what is wrong with it. Their examples are not counted above. */
   readonly problems: readonly string[]
   /** What can be used and yet looks wrong. */
@@ -38,161 +44,93 @@ export interface Preflight {
 
 export interface PreflightOptions {
   /** Examples read at a time; default 4. */
-  readonly parallel?: number
-  readonly onProgress?: (done: number, of: number) => void
-  readonly signal?: AbortSignal
+  readonly parallel?: number | undefined
+  readonly onProgress?: ((done: number, of: number) => void) | undefined
+  /** Ends it early; what is found is then that of a part. */
+  readonly signal?: AbortSignal | undefined
+  /** Counts one example; default: reads it. Throws what reading throws. */
+  readonly scan?: ((index: number) => Promise<ImageScan>) | undefined
 }
-
-/** Classes beyond this share of what changes in a row are taken for the work of a filter. */
-const smoothed = 0.25
 
 /** Reads every example of a split. What is wrong with a file becomes one of the `problems`; errors that are not about data are thrown. */
 export async function preflight(
   dataset: Dataset,
-  { parallel = 4, onProgress, signal }: PreflightOptions = {},
+  { parallel = 4, onProgress, signal, scan }: PreflightOptions = {},
 ): Promise<Preflight> {
-  const count = new Counts(dataset.classes.length)
+  const one = scan ?? (async (index) => scanExample(await dataset.get(index)))
+  const scans: (ImageScan | null)[] = new Array(dataset.size).fill(null)
   const problems: string[] = []
-  for (let start = 0; start < dataset.size && !signal?.aborted; start += parallel) {
-    const wave = Array.from({ length: Math.min(parallel, dataset.size - start) }, (_, i) =>
-      dataset.get(start + i).then(
-        (example) => count.add(example),
-        (error) => {
-          if (!(error instanceof AtrousError)) throw error
-          problems.push(error.message)
-        },
-      ),
-    )
-    for (const result of await Promise.allSettled(wave))
-      if (result.status === 'rejected') throw result.reason
-    onProgress?.(Math.min(dataset.size, start + parallel), dataset.size)
+  let begun = 0
+  let done = 0
+  const worker = async () => {
+    while (begun < dataset.size && !signal?.aborted) {
+      const index = begun++
+      try {
+        scans[index] = await one(index)
+      } catch (error) {
+        if (!(error instanceof AtrousError)) throw error
+        problems.push(await explained(error, dataset, index))
+      }
+      onProgress?.(++done, dataset.size)
+    }
   }
-  return count.report(dataset, problems.sort())
+  const results = await Promise.allSettled(Array.from({ length: parallel }, worker))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+  return summed(dataset, scans, problems.sort())
 }
 
-class Counts {
-  readonly pixels: number[]
-  readonly images: number[]
-  /** Pixels of the images that a class is in. */
-  readonly around: number[]
-  readonly sums = [0, 0, 0]
-  readonly squares = [0, 0, 0]
-  readonly height: [number, number] = [Number.POSITIVE_INFINITY, 0]
-  readonly width: [number, number] = [Number.POSITIVE_INFINITY, 0]
-  examples = 0
-  all = 0
-  void = 0
-  /** Changes of label along rows, and those by way of one pixel of a class between the two. */
-  changes = 0
-  steps = 0
-
-  constructor(classes: number) {
-    this.pixels = new Array(classes).fill(0)
-    this.images = new Array(classes).fill(0)
-    this.around = new Array(classes).fill(0)
+function summed(
+  dataset: Dataset,
+  scans: readonly (ImageScan | null)[],
+  problems: readonly string[],
+): Preflight {
+  const read = scans.filter((scan) => scan !== null)
+  const total = (of: (scan: ImageScan) => number) => read.reduce((sum, scan) => sum + of(scan), 0)
+  const range = (of: (scan: ImageScan) => number): [number, number] =>
+    read.length
+      ? read.map(of).reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, 0])
+      : [0, 0]
+  const all = total(({ height, width }) => height * width)
+  const empty = total((scan) => scan.void)
+  const classes = presences(dataset, read)
+  const mean = [0, 1, 2].map((c) => (all ? total(({ sums }) => sums[c]) / all / 255 : 0))
+  // Sums of squares of bytes are exact, so nothing is lost by their difference.
+  const deviation = mean.map((m, c) => {
+    const square = all ? total(({ squares }) => squares[c]) / all / 255 ** 2 : 0
+    return Math.sqrt(Math.max(0, square - m ** 2))
+  })
+  return {
+    ...{ name: dataset.name, split: dataset.split, examples: read.length },
+    height: range(({ height }) => height),
+    width: range(({ width }) => width),
+    void: all ? empty / all : 0,
+    ...{ classes, mean, deviation, problems },
+    images: scans.map((scan) => scan && { classes: scan.classes, pixels: scan.pixels }),
+    warnings: warningsOf(dataset, scans, classes),
   }
+}
 
-  add({ image, labels, height, width }: Awaited<ReturnType<Dataset['get']>>): void {
-    this.examples++
-    this.all += labels.length
-    widen(this.height, height)
-    widen(this.width, width)
-    const here = new Array<number>(this.pixels.length).fill(0)
-    let voids = 0
-    for (const k of labels) {
-      if (k === VOID) voids++
-      else here[k]++
-    }
-    this.void += voids
-    here.forEach((n, k) => {
-      this.pixels[k] += n
-      if (!n) return
-      this.images[k]++
-      this.around[k] += labels.length - voids
+function presences(dataset: Dataset, scans: readonly ImageScan[]): ClassPresence[] {
+  const count = dataset.classes.length
+  const [pixels, images, around] = [0, 0, 0].map(() => new Array<number>(count).fill(0))
+  for (const scan of scans) {
+    const labelled = scan.height * scan.width - scan.void
+    scan.classes.forEach((k, i) => {
+      pixels[k] += scan.pixels[i]
+      images[k]++
+      around[k] += labelled
     })
-    this.#addColours(image)
-    this.#addChanges(labels, height, width)
   }
-
-  #addColours(image: Uint8Array): void {
-    for (let c = 0; c < 3; c++) {
-      let sum = 0
-      let square = 0
-      for (let i = c; i < image.length; i += 3) {
-        sum += image[i]
-        square += image[i] * image[i]
-      }
-      this.sums[c] += sum
-      this.squares[c] += square
-    }
-  }
-
-  #addChanges(labels: Uint8Array, height: number, width: number): void {
-    for (let y = 0; y < height; y++)
-      for (let i = y * width + 1; i < (y + 1) * width - 1; i++) {
-        const [a, b, c] = [labels[i - 1], labels[i], labels[i + 1]]
-        if (a === b) continue
-        this.changes++
-        if (b !== c && (a < b ? b < c && c !== VOID : b > c && a !== VOID)) this.steps++
-      }
-  }
-
-  report(dataset: Dataset, problems: readonly string[]): Preflight {
-    const { examples, all, height, width } = this
-    const labelled = all - this.void
-    const frequencies = this.pixels.map((n, k) => (this.around[k] ? n / this.around[k] : 0))
-    const median = medianOf(frequencies.filter((f) => f > 0))
-    const classes = dataset.classes.map(({ name }, k) => ({
-      name,
-      pixels: this.pixels[k],
-      share: labelled ? this.pixels[k] / labelled : 0,
-      images: this.images[k],
-      medianWeight: frequencies[k] ? median / frequencies[k] : 0,
-    }))
-    const mean = this.sums.map((sum) => (all ? sum / all / 255 : 0))
-    // Sums of squares of bytes are exact, so nothing is lost by their difference.
-    const deviation = this.squares.map((sum, c) =>
-      all ? Math.sqrt(Math.max(0, sum / all / 255 ** 2 - mean[c] ** 2)) : 0,
-    )
-    return {
-      name: dataset.name,
-      split: dataset.split,
-      examples,
-      height: examples ? height : [0, 0],
-      width: examples ? width : [0, 0],
-      void: all ? this.void / all : 0,
-      ...{ classes, mean, deviation, problems },
-      warnings: this.#warnings(classes, labelled),
-    }
-  }
-
-  #warnings(classes: readonly ClassPresence[], labelled: number): string[] {
-    if (!this.examples) return []
-    const warnings: string[] = []
-    if (!labelled) return ['every pixel is void: nothing can be learned']
-    if (this.void > this.all / 2)
-      warnings.push(`${percent(this.void / this.all)} of the pixels are void`)
-    const absent = classes.filter(({ pixels }) => !pixels).map(({ name }) => name)
-    if (absent.length)
-      warnings.push(
-        `no pixel is ${absent.slice(0, 8).join(', ')}${absent.length > 8 ? ` or one of ${absent.length - 8} further classes` : ''}${
-          classes[0].pixels ? '' : ': where labels count from 1, they are one too high'
-        }`,
-      )
-    const largest = classes.reduce((a, b) => (b.share > a.share ? b : a))
-    if (largest.share > 0.98)
-      warnings.push(`${percent(largest.share)} of the labelled pixels are ${largest.name}`)
-    if (this.changes > 100 && this.steps > smoothed * this.changes)
-      warnings.push(
-        `${percent(this.steps / this.changes)} of the changes of label go by way of a class between the two: the labels were made smaller with a filter that averages, or saved as JPEG`,
-      )
-    return warnings
-  }
-}
-
-function widen(range: [number, number], value: number): void {
-  range[0] = Math.min(range[0], value)
-  range[1] = Math.max(range[1], value)
+  const all = pixels.reduce((a, b) => a + b, 0)
+  const frequencies = pixels.map((n, k) => (around[k] ? n / around[k] : 0))
+  const median = medianOf(frequencies.filter((f) => f > 0))
+  return dataset.classes.map(({ name }, k) => ({
+    name,
+    pixels: pixels[k],
+    share: all ? pixels[k] / all : 0,
+    images: images[k],
+    medianWeight: frequencies[k] ? median / frequencies[k] : 0,
+  }))
 }
 
 function medianOf(values: readonly number[]): number {

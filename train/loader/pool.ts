@@ -6,6 +6,7 @@
 
 import { Worker } from 'node:worker_threads'
 import { AtrousError, DataError } from '../../engine/errors.ts'
+import type { ImageScan } from '../data/scan.ts'
 import type { Example, Split } from '../dataset.ts'
 import type { DataSource } from '../recipe.ts'
 import { Batch } from './batch.ts'
@@ -25,25 +26,27 @@ export interface Setup {
   readonly options: SliceOptions
 }
 
-export interface Task {
-  readonly id: number
-  readonly slice: StepExamples
-  /** Examples that were read before. */
-  readonly known: ReadonlyMap<number, Example>
-  /** Bytes of what is read that may stay. */
-  readonly room: number
-}
+export type Task =
+  | {
+      readonly slice: StepExamples
+      /** Examples that were read before. */
+      readonly known: ReadonlyMap<number, Example>
+      /** Bytes of what is read that may stay. */
+      readonly room: number
+    }
+  | { readonly scan: number }
 
-export type Answer = { readonly id: number } & (
+export type Answer =
   | { readonly batch: Omit<Batch, 'labels'>; readonly fresh: ReadonlyMap<number, Example> }
+  | { readonly scan: ImageScan }
   | { readonly error: PlainError }
-)
 
 interface Job {
-  readonly slice: StepExamples
-  readonly signal: AbortSignal
-  readonly resolve: (batch: Batch) => void
+  readonly examples: ArrayLike<number>
+  readonly task: () => Task
+  readonly take: (answer: Answer) => void
   readonly reject: (error: unknown) => void
+  readonly signal?: AbortSignal
   deaths: number
 }
 
@@ -61,6 +64,8 @@ export interface PoolOptions extends Setup {
   readonly fileOf: (index: number) => string
 }
 
+const closed = () => new AtrousError('the data loader was closed')
+
 // The same name with the ending that this file has: what is built, or the source itself.
 const ENTRY = new URL(import.meta.url.replace(/pool(\.[jt]s)$/, 'worker$1'))
 
@@ -72,7 +77,6 @@ export class WorkerPool implements Maker {
   readonly #known = new Map<number, Example>()
   #room: number
   #held = 0
-  #tasks = 0
   #closed = false
 
   constructor(options: PoolOptions) {
@@ -83,9 +87,22 @@ export class WorkerPool implements Maker {
 
   make(slice: StepExamples, signal: AbortSignal): Promise<Batch> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ slice, signal, resolve, reject, deaths: 0 })
-      // Slices that nobody waits for any more leave the queue when their turn comes.
-      this.#next()
+      const take = (answer: Answer) => {
+        if (!('batch' in answer)) return
+        for (const [index, example] of answer.fresh) this.#keep(index, example)
+        resolve(new Batch(answer.batch))
+      }
+      this.#add({ examples: slice.indices, task: () => this.#taskOf(slice), take, reject, signal })
+    })
+  }
+
+  /** What is counted in an example. Rejects with what reading it threw. */
+  scan(index: number): Promise<ImageScan> {
+    return new Promise((resolve, reject) => {
+      const take = (answer: Answer) => {
+        if ('scan' in answer) resolve(answer.scan)
+      }
+      this.#add({ examples: [index], task: () => ({ scan: index }), take, reject })
     })
   }
 
@@ -99,7 +116,7 @@ export class WorkerPool implements Maker {
 
   async close(): Promise<void> {
     this.#closed = true
-    const ended = new AtrousError('the data loader was closed')
+    const ended = closed()
     for (const { reject } of this.#queue.splice(0)) reject(ended)
     const threads = [...this.#threads]
     this.#threads.clear()
@@ -108,10 +125,27 @@ export class WorkerPool implements Maker {
     await Promise.all(threads.map(({ worker }) => worker.terminate()))
   }
 
+  #add(job: Omit<Job, 'deaths'>): void {
+    if (this.#closed) job.reject(closed())
+    else this.#queue.push({ ...job, deaths: 0 })
+    this.#next()
+  }
+
+  #taskOf(slice: StepExamples): Task {
+    const known = new Map<number, Example>()
+    for (const index of slice.indices) {
+      const example = this.#known.get(index)
+      if (example) known.set(index, example)
+    }
+    return { slice, known, room: this.#room }
+  }
+
   #next(): void {
     while (this.#queue.length && !this.#closed) {
-      if (this.#queue[0].signal.aborted) {
-        const { reject, signal } = this.#queue.shift()!
+      // What nobody waits for any more leaves the queue when its turn comes.
+      const { signal, reject } = this.#queue[0]
+      if (signal?.aborted) {
+        this.#queue.shift()
         reject(signal.reason)
         continue
       }
@@ -123,13 +157,7 @@ export class WorkerPool implements Maker {
 
   #give(thread: Thread, job: Job): void {
     thread.job = job
-    const known = new Map<number, Example>()
-    for (const index of job.slice.indices) {
-      const example = this.#known.get(index)
-      if (example) known.set(index, example)
-    }
-    const task: Task = { id: ++this.#tasks, slice: job.slice, known, room: this.#room }
-    thread.worker.postMessage(task)
+    thread.worker.postMessage(job.task())
   }
 
   #start(): Thread {
@@ -152,10 +180,7 @@ export class WorkerPool implements Maker {
     const { job } = thread
     thread.job = undefined
     if ('error' in answer) job?.reject(errorAgain(answer.error))
-    else {
-      for (const [index, example] of answer.fresh) this.#keep(index, example)
-      job?.resolve(new Batch(answer.batch))
-    }
+    else job?.take(answer)
     this.#next()
   }
 
@@ -178,8 +203,8 @@ export class WorkerPool implements Maker {
     this.#next()
   }
 
-  #deadly({ slice }: Job, cause: unknown, code: number): DataError {
-    const [first, ...more] = Array.from(slice.indices, (index) => this.#options.fileOf(index))
+  #deadly({ examples }: Job, cause: unknown, code: number): DataError {
+    const [first, ...more] = Array.from(examples, (index) => this.#options.fileOf(index))
     const why = cause instanceof Error ? cause.message : `it exited with ${code}`
     const others = more.length ? ` (or ${more.join(', ')})` : ''
     return new DataError(

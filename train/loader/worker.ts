@@ -1,6 +1,7 @@
 // A worker thread of a loader (Node): opens the data set by itself and makes slices of batches from it, one at a time.
 
 import { parentPort, workerData } from 'node:worker_threads'
+import { scanExample } from '../data/scan.ts'
 import type { Dataset, Example } from '../dataset.ts'
 import { openSplit } from '../sources.ts'
 import { plainError } from './plain-errors.ts'
@@ -16,17 +17,31 @@ port.on('message', async (task: Task) => {
     const { answer, moved } = await done(task)
     port.postMessage(answer, moved)
   } catch (error) {
-    const answer: Answer = { id: task.id, error: plainError(error) }
+    const answer: Answer = { error: plainError(error) }
     port.postMessage(answer)
   }
 })
 
-async function done({ id, slice, known, room }: Task) {
+interface Done {
+  readonly answer: Answer
+  readonly moved: ArrayBuffer[]
+}
+
+async function done(task: Task): Promise<Done> {
   opened ??= open(spec)
   const dataset = await opened.catch((error) => {
     opened = undefined
     throw error
   })
+  if ('slice' in task) return slice(dataset, task)
+  const scan = scanExample(await dataset.get(task.scan))
+  return { answer: { scan }, moved: [] }
+}
+
+async function slice(
+  dataset: Dataset,
+  { slice, known, room }: Extract<Task, { slice: unknown }>,
+): Promise<Done> {
   const fresh = new Map<number, Example>()
   let left = room
   const get = async (index: number): Promise<Example> => {
@@ -37,15 +52,12 @@ async function done({ id, slice, known, room }: Task) {
     if (left >= 0) fresh.set(index, shared(example))
     return example
   }
-  const { image, targets, names, height, width } = await makeSlice(
-    { ...dataset, get },
-    slice,
-    options,
-  )
-  const answer: Answer = { id, batch: { image, targets, names, height, width }, fresh }
+  const made = await makeSlice({ ...dataset, get }, slice, options)
+  const { image, targets, names, height, width } = made
+  const buffers = [image.buffer, ...targets.map(({ data }) => data.buffer)]
   return {
-    answer,
-    moved: [image.buffer, ...targets.map(({ data }) => data.buffer)] as ArrayBuffer[],
+    answer: { batch: { image, targets, names, height, width }, fresh },
+    moved: buffers as ArrayBuffer[],
   }
 }
 

@@ -1,0 +1,160 @@
+// Looking through a data set once and no more: what was counted in an example is kept in the user's cache folder, by the size and the
+// time of its files, so that only what has changed is read again. A cache that cannot be read or written costs time and nothing else.
+
+import { createHash } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { cacheFolder } from '../../engine/cache-node.ts'
+import { AtrousError, DataError } from '../../engine/errors.ts'
+import { type Dataset, SPLITS, type Split } from '../dataset.ts'
+import { writeAtomic } from '../files.ts'
+import { defaultWorkers } from '../loader/open.ts'
+import { WorkerPool } from '../loader/pool.ts'
+import type { DataSource } from '../recipe.ts'
+import { openSplit } from '../sources.ts'
+import type { Pair } from './pairs.ts'
+import { type Preflight, preflight } from './preflight.ts'
+import { type ImageScan, scanExample } from './scan.ts'
+
+/** Goes up whenever a scan counts something else. */
+const VERSION = 1
+
+export interface PreflightForOptions {
+  /** Default train, val and test. */
+  readonly splits?: readonly Split[] | undefined
+  /** Reads everything again, whatever was found before. */
+  readonly fresh?: boolean | undefined
+  /** Also what has a class for each image and not for its pixels, of which nothing is kept; default false. */
+  readonly classified?: boolean | undefined
+  /** Threads that read; default `defaultWorkers()`, and none for a few images. */
+  readonly workers?: number | undefined
+  readonly onProgress?: ((split: Split, done: number, of: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Looks through the splits of a data set in files, at the size that they have there. A split that holds the same examples as one before it
+ * (val as test) is left out; so is what is drawn. Throws DataError for a folder or list that cannot be used; what is wrong with files of examples is in `problems`. */
+export async function preflightFor(
+  source: DataSource,
+  { splits = SPLITS, fresh, classified, workers, onProgress, signal }: PreflightForOptions = {},
+): Promise<Preflight[]> {
+  if (source.kind === 'street') return []
+  const own = { ...source, height: undefined, width: undefined }
+  const found: Preflight[] = []
+  const seen = new Set<string>()
+  for (const split of splits) {
+    const dataset = await openSplit(own, split, { cacheBytes: 0 })
+    if (dataset.labelled === 'image' && !classified) continue
+    const pairs = (dataset as { pairs?: readonly Pair[] }).pairs
+    const key = keyOf(dataset, source.kind, pairs)
+    if (seen.has(key)) continue
+    seen.add(key)
+    const file = join(cacheFolder(), 'preflight', `${key}.json`)
+    const cache = new ScanCache(pairs, fresh ? new Map() : await readCache(file))
+    const threads = dataset.size < FEW ? 0 : (workers ?? defaultWorkers())
+    await using reader = readerOf(dataset, own, split, threads)
+    found.push(
+      await preflight(dataset, {
+        parallel: Math.max(4, 2 * threads),
+        onProgress: onProgress && ((done, of) => onProgress(split, done, of)),
+        signal,
+        scan: (index) => cache.scan(index, reader.scan),
+      }),
+    )
+    if (cache.changed) await writeAtomic(file, cache.text()).catch(() => {})
+  }
+  return found
+}
+
+/** Throws DataError naming the first file of a preflight that cannot be used, and how many there are. */
+export function refuseProblems(found: readonly Preflight[]): void {
+  for (const { problems, split, name } of found) {
+    if (!problems.length) continue
+    const [what, hint] = problems[0].split('\n  hint: ')
+    const [file, ...said] = what.split(': ')
+    const more = problems.length > 1 ? `, and ${problems.length - 1} more files are at fault` : ''
+    throw new DataError(
+      file,
+      `${said.join(': ')} (in the ${split} split of ${name}${more})`,
+      hint ?? '`atrous data` lists all of them',
+    )
+  }
+}
+
+/** So many images are read before threads would have begun. */
+const FEW = 32
+
+interface Reader extends AsyncDisposable {
+  readonly scan: (index: number) => Promise<ImageScan>
+}
+
+function readerOf(dataset: Dataset, source: DataSource, split: Split, workers: number): Reader {
+  if (!workers) {
+    const scan = async (index: number) => scanExample(await dataset.get(index))
+    return { scan, [Symbol.asyncDispose]: async () => {} }
+  }
+  const pool = new WorkerPool({
+    ...{ spec: { source, split }, options: { seed: 0 }, workers, cacheBytes: 0 },
+    fileOf: (index) => (dataset as { pairs?: readonly Pair[] }).pairs?.[index]?.image ?? `${index}`,
+  })
+  pool.hold()
+  return { scan: (index) => pool.scan(index), [Symbol.asyncDispose]: () => pool.close() }
+}
+
+/** Fixed by what is looked at and how, not by where it lies. */
+function keyOf(dataset: Dataset, kind: string, pairs: readonly Pair[] | undefined): string {
+  const classes = dataset.classes.map(({ name }) => name)
+  const names = pairs?.map(({ name }) => name) ?? [dataset.split, dataset.size]
+  const text = JSON.stringify([VERSION, kind, classes, names])
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
+type Known = Map<string, { readonly stamp: string; readonly scan: ImageScan }>
+
+class ScanCache {
+  changed = false
+  readonly #pairs: readonly Pair[] | undefined
+  readonly #known: Known
+  readonly #found: Known = new Map()
+
+  constructor(pairs: readonly Pair[] | undefined, known: Known) {
+    this.#pairs = pairs
+    this.#known = known
+  }
+
+  async scan(index: number, read: (index: number) => Promise<ImageScan>): Promise<ImageScan> {
+    const pair = this.#pairs?.[index]
+    const stamp = pair && (await stampOf(pair))
+    if (stamp === undefined) return read(index)
+    const known = this.#known.get(pair!.name)
+    if (known?.stamp === stamp) {
+      this.#found.set(pair!.name, known)
+      return known.scan
+    }
+    const scan = await read(index)
+    this.#found.set(pair!.name, { stamp, scan })
+    this.changed = true
+    return scan
+  }
+
+  text(): string {
+    return JSON.stringify({ version: VERSION, scans: Object.fromEntries(this.#found) })
+  }
+}
+
+/** Size and time of the image and its label; undefined where one of them cannot be looked at. */
+async function stampOf({ image, label }: Pair): Promise<string | undefined> {
+  const stats = await Promise.all([image, label].map((file) => stat(file).catch(() => undefined)))
+  const parts = stats.map((s) => s && `${s.size}:${s.mtimeMs}`)
+  return parts.includes(undefined) ? undefined : parts.join(' ')
+}
+
+async function readCache(file: string): Promise<Known> {
+  try {
+    const { version, scans } = JSON.parse(await readFile(file, 'utf8'))
+    if (version !== VERSION) throw new AtrousError('another version')
+    return new Map(Object.entries(scans))
+  } catch {
+    return new Map()
+  }
+}
