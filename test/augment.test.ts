@@ -20,6 +20,21 @@ test('augment: without steps it is the bytes over 255, labels and objects unchan
   assert.notEqual(out.instances, example.instances)
 })
 
+test('augment: bytes of Node’s kind are bytes, and are not shared', () => {
+  const { image, labels, ...rest } = drawnExample(4, 6, 9)
+  const plain = { image, labels, ...rest }
+  const buffers = { image: Buffer.from(image), labels: Buffer.from(labels), ...rest }
+  for (const steps of [
+    [],
+    [{ name: 'translate', pixels: 2 } as const, { name: 'flip' } as const],
+  ]) {
+    const out = augment(buffers, steps, [1])
+    assert.deepEqual(out, augment(plain, steps, [1]))
+    out.labels.fill(9)
+    assert.deepEqual([...buffers.labels], [...labels])
+  }
+})
+
 test('augment: keys alone decide what is drawn, and the example stays as it is', () => {
   const example = drawnExample(9, 11, 2)
   const kept = structuredClone(example)
@@ -162,4 +177,16 @@ test('augment: steps are read strictly', () => {
   refused([{ name: 'gamma', range: 0.6 }], /range cannot be 0.6\n.*from 0 to 0.5/)
   refused([{ name: 'gamma', range: Number.NaN }], /range cannot be NaN/)
   refused([{ name: 'flip', chance: 2 }], /chance cannot be 2/)
+  refused([{ name: 'resize' }], /resize: longer or shorter is missing\n.*whole number from 1/)
+  refused([{ name: 'resize', longer: 5, shorter: 4 }], /longer and shorter exclude each other/)
+  refused([{ name: 'resize', longer: 5, range: [1.3, 0.7] }], /range cannot be \[1.3,0.7\]/)
+  refused([{ name: 'resize', longer: 5, filter: 'nearest' }], /one of antialias, bicubic/)
+  refused([{ name: 'crop', size: 504 }], /size cannot be 504\n.*\[height, width\]/)
+  refused([{ name: 'crop', size: [5, 0] }], /size cannot be \[5,0\]/)
+  refused([{ name: 'crop', size: [5, 5], padding: [124, 116, 104] }], /padding .*\n.*from 0 to 1/)
+  refused([{ name: 'crop', size: [5, 5], at: 'center' }], /one of random, centre, entropy/)
+  refused([{ name: 'sizedCrop', size: [5, 5], area: [0, 1] }], /area cannot be \[0,1\]/)
+  refused([{ name: 'colorJitter' }], /there is no colorJitter\n.*did you mean colourJitter/)
+  refused([{ name: 'subsample', factor: 0 }], /factor cannot be 0/)
+  refused([{ name: 'rotate', degrees: -1 }], /degrees cannot be -1\n.*from 0 to 180/)
 })

@@ -14,6 +14,7 @@ const commands: Record<string, () => Promise<Command>> = {
   eval: async () => (await import('./eval.ts')).evaluateCommand,
   recipes: async () => (await import('./recipes.ts')).recipesCommand,
   predict: async () => (await import('./predict.ts')).predictCommand,
+  preview: async () => (await import('./preview.ts')).previewCommand,
   data: async () => (await import('./data.ts')).dataCommand,
   doctor: async () => (await import('./doctor.ts')).doctor,
   models: async () => (await import('./models.ts')).modelsCommand,

@@ -24,9 +24,15 @@ export interface Drawn {
 
 /** An example before the first step. Labels that are not one a pixel are no map, and take no part. */
 export function frameOf({ name, image, labels, instances, height, width }: Example): Frame {
-  const map = labels?.length === height * width ? labels : undefined
-  return { name, height, width, image, labels: map, instances: map && instances }
+  const map = labels?.length === height * width ? plain(labels) : undefined
+  return { name, height, width, image: plain(image), labels: map, instances: map && instances }
 }
+
+/** Bytes as what they are and not as Node's Buffer, whose slices share and which loops do not expect. */
+const plain = (bytes: Uint8Array): Uint8Array =>
+  bytes.constructor === Uint8Array
+    ? bytes
+    : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 
 /** Part of a frame, in pixels; it may reach beyond it. */
 export interface Region {

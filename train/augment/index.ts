@@ -141,7 +141,8 @@ export function augment(
   const drawn: Drawn[] = []
   const base = hashKeys(...keys)
   const before = new Map<StepName, number>()
-  let frame = frameOf(example)
+  const first = frameOf(example)
+  let frame = first
   let scaling: Scaling | undefined
   for (const step of steps) {
     const ordinal = before.get(step.name) ?? 0
@@ -158,13 +159,14 @@ export function augment(
     drawn.push({ name: step.name, values: done.values ?? {} })
   }
   if (scaling) frame = scaled(frame, scaling)
-  const { height, width, labels = example.labels, instances } = frame
+  const { height, width, labels, instances } = frame
   return {
     name,
     image: numbersOf(frame),
-    labels: labels === example.labels ? labels.slice() : labels,
+    // What no step has made is still the reader's.
+    labels: labels && labels !== first.labels ? labels : new Uint8Array(example.labels),
     ...(instances && {
-      instances: instances === example.instances ? instances.slice() : instances,
+      instances: instances === first.instances ? new Uint16Array(instances) : instances,
     }),
     height,
     width,
