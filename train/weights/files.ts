@@ -27,7 +27,7 @@ const ENDINGS = [
 ]
 
 /** The weights in a file, in the files of an index (`*.index.json`, its shards beside it), or in a folder that holds
- * just one of these. Throws DataError naming the file that is missing, damaged, or one of several. */
+ * just one of these, or is a run's: of that the best. Throws DataError naming the file that is missing, damaged, or one of several. */
 export async function readWeights(path: string): Promise<Weights> {
   const file = (await isFolder(path)) ? join(path, await onlyIn(path)) : path
   const bytes = await readWhole(file)
@@ -86,6 +86,8 @@ async function onlyIn(folder: string): Promise<string> {
     .filter((name) => !shards.test(name))
     .sort()
   if (found.length === 1) return found[0]
+  const best = found.find((name) => name === 'checkpoint-best.safetensors')
+  if (best) return best
   if (found.length) throw new DataError(folder, `holds ${listed(found)}`, 'name one of them')
   if (names.some((name) => shards.test(name)))
     throw new DataError(folder, 'holds parts of weights without their index', 'fetch the index too')

@@ -25,7 +25,8 @@ export interface LoadOptions {
   readonly keys?: string
   /** What stands before the names in the file, as `state_dict.module.`, or the beginning of that. Default: found out. */
   readonly prefix?: string
-  /** Load these variables of the model only: those whose path starts with it, as `backbone`. */
+  /** Load these variables of the model only: those whose path starts with it. `backbone`, where a model has no field of that name,
+   * is all but its last layer, the variables below `head`, `fc` or `classifier`. */
   readonly part?: string
   /** Throw unless all fits (default); false loads what does fit, and does so into a network of another form too, as `anyForm`
    * does. */
@@ -69,7 +70,7 @@ export function matchWeights(
       !used.has(name) &&
       !map.ignores(name) &&
       !(headIsNew && map.isHead(name)) &&
-      !(map.ours && options.part !== undefined && !name.startsWith(`${options.part}.`))
+      !(map.ours && !isIn(state, options.part)(name))
     )
       lists.unexpected.push(name)
   for (const name of weights.tensors.keys())
@@ -126,13 +127,23 @@ function optionsOf(model: object): Readonly<Record<string, unknown>> {
   return config?.options ?? options ?? {}
 }
 
-/** The variables below a field of the model, as `backbone`; all of them without one. Throws OptionError where there are none. */
+/** The variables of a part of the model, as `LoadOptions` has it; all of them without one. Throws OptionError where there are none. */
 export function partOf(state: State, part?: string): State {
-  if (part === undefined) return state
-  const found = new Map([...state].filter(([path]) => path.startsWith(`${part}.`)))
+  const belongs = isIn(state, part)
+  const found = new Map([...state].filter(([path]) => belongs(path)))
   if (found.size) return found
   const fields = new Set([...state.keys()].map((path) => path.split('.')[0]))
-  throw new OptionError(`the model has no variables below '${part}'`, suggest(part, fields))
+  throw new OptionError(`the model has no variables below '${part}'`, suggest(part ?? '', fields))
+}
+
+/** Whether a path is of the part. */
+function isIn(state: State, part?: string): (path: string) => boolean {
+  if (part === undefined) return () => true
+  const below = (path: string) => path.startsWith(`${part}.`)
+  const { isHead } = keyMap('atrous')
+  const paths = [...state.keys()]
+  const isAllButHead = part === 'backbone' && !paths.some(below) && paths.some(isHead)
+  return isAllButHead ? (path) => !isHead(path) : below
 }
 
 type Kind = { readonly map: KeyMap; readonly prefix: string }
