@@ -152,7 +152,8 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   return c
 })
 
-function crc32(bytes: Uint8Array, start: number, end: number): number {
+/** The check sum of a PNG's chunk: of its type and data, bytes `start` … `end` − 1. */
+export function crc32(bytes: Uint8Array, start: number, end: number): number {
   let crc = 0xffffffff
   for (let i = start; i < end; i++) crc = CRC_TABLE[(crc ^ bytes[i]) & 255] ^ (crc >>> 8)
   return (crc ^ 0xffffffff) >>> 0

@@ -9,6 +9,7 @@ export {
   numberObjects,
   type Objects,
 } from './instance-iou.ts'
+export { type PredictSplitOptions, predictSplit } from './looks.ts'
 export { pairCounts } from './pair-counts.ts'
 export { RingCounts } from './ring-counts.ts'
 export { type ScoreRules, scoreRules } from './rules.ts'

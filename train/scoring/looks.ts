@@ -3,8 +3,9 @@
 
 import type { DeviceTensor } from '../../engine/device-tensor.ts'
 import { DataError } from '../../engine/errors.ts'
-import { evalBatches, type TargetName } from '../batches.ts'
 import type { Dataset, Example } from '../dataset.ts'
+import type { TargetName } from '../loader/batch.ts'
+import { evalBatches } from '../loader/eval.ts'
 import { crop } from '../pad.ts'
 import type { Predictor } from '../predict.ts'
 import { type InstanceIouRules, numberObjects, type Objects } from './instance-iou.ts'
@@ -112,5 +113,27 @@ export async function shown(
     if (!wanted(first + i)) continue
     const padded = classes.subarray(i * h * w, (i + 1) * h * w)
     await onExample(example, crop(padded, w, 1, example.height, example.width), first + i)
+  }
+}
+
+export interface PredictSplitOptions extends LookOptions, ShowOptions {
+  readonly onProgress?: (done: number, of: number) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Predicts every example of a split once, by the predictor's procedure, and gives it to `onExample`; nothing is scored, so labels
+ * do not matter. */
+export async function predictSplit(
+  predictor: Predictor,
+  dataset: Dataset,
+  options: PredictSplitOptions,
+): Promise<void> {
+  let done = 0
+  for await (const looked of looks(predictor, dataset, { ...options, instances: false })) {
+    const { examples, predictions } = looked
+    await shown(looked, done, options).finally(() => predictions.dispose())
+    done += examples.length
+    options.onProgress?.(done, dataset.size)
+    if (options.signal?.aborted) return
   }
 }
