@@ -9,7 +9,7 @@ import { hostTensor, openDevice, type Tensor } from '../engine/node.ts'
 import { titleOf } from '../engine/print.ts'
 import { frrnA } from '../models/index.ts'
 import { crossEntropy } from '../nn/index.ts'
-import { BatchStream } from '../train/batches.ts'
+import { DataLoader } from '../train/loader/loader.ts'
 import { Adam } from '../train/optimizers.ts'
 import { STREET_CLASSES, streetScenes } from '../train/street.ts'
 
@@ -35,7 +35,7 @@ const step = device.compile((image: Tensor, labels: Tensor, lr: Tensor) => {
   const { loss } = crossEntropy(model.apply(image, { train: true }), labels, { ignore: 255 })
   return optimizer.minimize(loss, lr)
 })
-const { image, labels } = await new BatchStream(streetScenes({ height, width }), {
+const { image, labels } = await new DataLoader(streetScenes({ height, width }), {
   count,
   seed: 1,
 }).batch(0)

@@ -7,7 +7,6 @@ import { train as trainCommand } from '../apps/cli/train.ts'
 import { OptionError } from '../engine/errors.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import { buildModel } from '../models/registry.ts'
-import { BatchStream } from '../train/batches.ts'
 import {
   type ClassifiedImage,
   Classifier,
@@ -16,6 +15,7 @@ import {
 } from '../train/classify.ts'
 import { openImagenet } from '../train/data/imagenet.ts'
 import { type Dataset, VOID } from '../train/dataset.ts'
+import { DataLoader } from '../train/loader/loader.ts'
 import { openLoader } from '../train/loader/open.ts'
 import { train } from '../train/loop.ts'
 import { Random } from '../train/random.ts'
@@ -255,7 +255,7 @@ test('classify: a narrow ResNet learns fifty photographs by heart', async () => 
   }
   const model = resnet(50, { width: 8, seed: 1 })
   const batches = recipeBatches(recipe, dataset, model)
-  assert.ok(batches instanceof BatchStream)
+  assert.ok(batches instanceof DataLoader)
   using classifier = new Classifier(device, model)
   const before = await classifier.evaluate(dataset, { steps: view })
   assert.ok(before.top1 < 0.1, `${before.top1}`)

@@ -1,8 +1,9 @@
 // Street scenes, batches and padding: everything between a seed and the numbers a network sees.
 
 import assert from 'node:assert/strict'
-import { BatchStream, evalBatches } from '../train/batches.ts'
 import type { Dataset, Example } from '../train/dataset.ts'
+import { evalBatches } from '../train/loader/eval.ts'
+import { DataLoader } from '../train/loader/loader.ts'
 import { crop, fillBeyond, padReflect, padVoid, reflect } from '../train/pad.ts'
 import { hashKeys, permutation, Random } from '../train/random.ts'
 import { resizeLabels } from '../train/resize-labels.ts'
@@ -129,11 +130,11 @@ test('batches: a step is the same in a fresh stream, in any order of asking', as
     { name: 'gamma', range: 0.05 },
   ] as const
   const options = { count: 3, seed: 4, augmentation, multiple: 16 }
-  const stream = new BatchStream(dataset, options)
+  const stream = new DataLoader(dataset, options)
   assert.equal(stream.stepsPerEpoch, 3)
   const steps = []
   for (let step = 0; step < 5; step++) steps.push(await stream.batch(step))
-  const resumed = new BatchStream(dataset, options)
+  const resumed = new DataLoader(dataset, options)
   assert.deepEqual(await resumed.batch(4), steps[4])
   assert.deepEqual(await resumed.batch(1), steps[1])
   assert.equal(steps[0].height, 32)
@@ -146,8 +147,8 @@ test('batches: what a network pads with is beyond the image, and a translation s
   const augmentation = [{ name: 'translate', pixels: 2 }] as const
   const padding = [0.25, 0.5, 0.75] as const
   for (const more of [{}, { augmentation }]) {
-    const mirrored = await new BatchStream(dataset, { ...options, ...more }).batch(0)
-    const batch = await new BatchStream(dataset, { ...options, ...more, padding }).batch(0)
+    const mirrored = await new DataLoader(dataset, { ...options, ...more }).batch(0)
+    const batch = await new DataLoader(dataset, { ...options, ...more, padding }).batch(0)
     fillBeyond(mirrored.image, 2, 3, 4, padding)
     assert.deepEqual(batch, mirrored)
     assert.deepEqual([...batch.image.slice(-3)], [...padding])
@@ -155,18 +156,18 @@ test('batches: what a network pads with is beyond the image, and a translation s
 })
 
 test('batches: an epoch takes no example twice and drops what does not fill a batch', () => {
-  const stream = new BatchStream(streetScenes({ size: 10 }), { count: 3, seed: 4 })
+  const stream = new DataLoader(streetScenes({ size: 10 }), { count: 3, seed: 4 })
   const epoch = [0, 1, 2].flatMap((step) => [...stream.indices(step)])
   assert.equal(new Set(epoch).size, 9)
   assert.notDeepEqual(stream.indices(3), stream.indices(0))
   assert.throws(
-    () => new BatchStream(streetScenes({ size: 2 }), { count: 3, seed: 0 }),
+    () => new DataLoader(streetScenes({ size: 2 }), { count: 3, seed: 0 }),
     /a batch of 3 is larger than street's train split of 2/,
   )
 })
 
 test('batches: an example used again in the next epoch is augmented anew', async () => {
-  const stream = new BatchStream(streetScenes({ size: 1 }), {
+  const stream = new DataLoader(streetScenes({ size: 1 }), {
     count: 1,
     seed: 1,
     augmentation: [{ name: 'translate', pixels: 9 }],
@@ -190,6 +191,6 @@ test('batches: images of two sizes in one batch are refused by name', async () =
     ...streetScenes({ size: 2 }),
     get: async (i) => ({ ...tiny, name: `image ${i}`, height: i + 1, width: 6 / (i + 1) }),
   }
-  const stream = new BatchStream(sizes, { count: 2, seed: 0 })
+  const stream = new DataLoader(sizes, { count: 2, seed: 0 })
   await assert.rejects(stream.batch(0), /image \d: is \d×\d but image \d in the same batch is/)
 })

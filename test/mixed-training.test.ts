@@ -7,7 +7,6 @@ import { DataError, NonFiniteError, OptionError } from '../engine/errors.ts'
 import type { Precision } from '../engine/stages.ts'
 import type { Variable } from '../engine/tensor.ts'
 import { buildModel, type Network } from '../models/index.ts'
-import { Batch, BatchStream } from '../train/batches.ts'
 import {
   decodeCheckpoint,
   encodeCheckpoint,
@@ -15,6 +14,8 @@ import {
   loadOptimizer,
 } from '../train/checkpoint.ts'
 import { evaluate } from '../train/evaluate.ts'
+import { Batch } from '../train/loader/batch.ts'
+import { DataLoader } from '../train/loader/loader.ts'
 import { Adam, type Optimizer } from '../train/optimizers.ts'
 import { Predictor } from '../train/predict.ts'
 import type { Progress } from '../train/progress.ts'
@@ -34,7 +35,7 @@ const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b) / xs.length
 
 /** The mean loss of the last ten steps, and the mean IoU on other scenes. */
 async function outcomeOf(device: Device, model: Network, precision: Precision, seed: number) {
-  const data = new BatchStream(streetScenes({ size: 64, height: 16, width: 32, seed }), {
+  const data = new DataLoader(streetScenes({ size: 64, height: 16, width: 32, seed }), {
     count: 2,
     seed,
   })

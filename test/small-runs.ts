@@ -8,8 +8,8 @@ import { Conv2d } from '../nn/conv.ts'
 import { heUniform } from '../nn/init.ts'
 import { type Mode, nameVariables } from '../nn/module.ts'
 import { BatchNorm2d } from '../nn/norm.ts'
-import { BatchStream } from '../train/batches.ts'
 import type { TrainEvent } from '../train/events.ts'
+import { DataLoader } from '../train/loader/loader.ts'
 import { type TrainOptions, train } from '../train/loop.ts'
 import { Adam } from '../train/optimizers.ts'
 import { batchLoss } from '../train/recipe-loss.ts'
@@ -40,7 +40,7 @@ export type SmallRun = Pick<TrainOptions, 'steps'> & Partial<TrainOptions>
 /** Options of a run on street scenes of 16×16. */
 export function smallRun(device: Device, options: SmallRun): TrainOptions {
   const model = options.model ?? new Thumb()
-  const data = new BatchStream(streetScenes({ size: 16, height: 16, width: 16 }), {
+  const data = new DataLoader(streetScenes({ size: 16, height: 16, width: 16 }), {
     count: 2,
     seed: 3,
   })

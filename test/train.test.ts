@@ -11,7 +11,6 @@ import type { Variable } from '../engine/tensor.ts'
 import { frrnA } from '../models/index.ts'
 import type { Network } from '../models/network.ts'
 import { bootstrappedCrossEntropy } from '../nn/bootstrap.ts'
-import { Batch, BatchStream } from '../train/batches.ts'
 import {
   decodeCheckpoint,
   encodeCheckpoint,
@@ -20,6 +19,8 @@ import {
 } from '../train/checkpoint.ts'
 import { readCheckpoint, writeCheckpoint } from '../train/checkpoint-files.ts'
 import { evaluate } from '../train/evaluate.ts'
+import { Batch } from '../train/loader/batch.ts'
+import { DataLoader } from '../train/loader/loader.ts'
 import { ConfusionMatrix } from '../train/metrics.ts'
 import { Adam, type Optimizer } from '../train/optimizers.ts'
 import { crop, fillBeyond, padReflect } from '../train/pad.ts'
@@ -45,7 +46,7 @@ const narrow = () => frrnA({ classes: 8, base: 4, lanes: 4, seed: 1 })
 
 function tenSteps(device: Device) {
   const model = narrow()
-  const data = new BatchStream(streetScenes({ height: 32, width: 32 }), { count: 2, seed: 1 })
+  const data = new DataLoader(streetScenes({ height: 32, width: 32 }), { count: 2, seed: 1 })
   return smallRun(device, {
     model,
     steps: 10,
@@ -76,7 +77,7 @@ async function stateOf(device: Device, ...parts: (Network | Optimizer)[]): Promi
 test('train: a run that was stopped and resumed from its checkpoint ends in the same bits', async () => {
   const device = await testDevice()
   const whole = smallRun(device, { model: narrow(), steps: 6 })
-  const data = new BatchStream(streetScenes({ height: 16, width: 16 }), { count: 2, seed: 1 })
+  const data = new DataLoader(streetScenes({ height: 16, width: 16 }), { count: 2, seed: 1 })
   const common = {
     steps: 6,
     batch: (step: number) => data.batch(step),

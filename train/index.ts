@@ -17,7 +17,6 @@ export {
   type PrecisionRule,
   precisionRecall,
 } from './average-precision.ts'
-export * from './batches.ts'
 export * from './boundaries.ts'
 export * from './chart.ts'
 export {
@@ -48,6 +47,8 @@ export type * from './events.ts'
 export { exactCrf } from './exact-crf.ts'
 export * from './heat-map.ts'
 export * from './instance-scores.ts'
+export * from './loader/batch.ts'
+export * from './loader/eval.ts'
 export { DataLoader, type LoaderOptions, type Maker } from './loader/loader.ts'
 export {
   LAST_BATCHES,

@@ -19,7 +19,7 @@ import type { Network } from '../models/network.ts'
 import { labelsOnGrid } from '../nn/grid.ts'
 import { crossEntropy } from '../nn/losses.ts'
 import type { Mode } from '../nn/module.ts'
-import { checkPixels } from './batches.ts'
+import { checkPixels } from './loader/batch.ts'
 import { permutation } from './random.ts'
 
 /** Examples whose gradient is measured; a `Batch` is one. */

@@ -11,7 +11,7 @@ import { reshape, slice } from '../engine/ops/shape.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { Network } from '../models/network.ts'
-import { type Batch, checkPixels } from './batches.ts'
+import { type Batch, checkPixels } from './loader/batch.ts'
 
 export interface FieldOptions {
   /** Row and column of the score, in the grid of scores; default `centre`, which is ⌊rows/2⌋, ⌊columns/2⌋. A network that

@@ -8,9 +8,9 @@ import { type ModelConfig, models, type Network } from '../models/index.ts'
 import { needPixelScores } from '../models/network.ts'
 import { suggest } from '../nn/near.ts'
 import { type AugmentStep, checkSteps } from './augment/index.ts'
-import { BatchStream } from './batches.ts'
 import type { FormatName } from './data/formats.ts'
 import type { Dataset } from './dataset.ts'
+import { DataLoader, type LoaderOptions } from './loader/loader.ts'
 import {
   Adam,
   type AdamOptions,
@@ -185,11 +185,15 @@ export function checkTask(model: Network, { name, labelled }: Dataset): void {
     )
 }
 
-/** The batches of a recipe over its training split. Throws OptionError as `checkTask` does. */
-export function recipeBatches(recipe: Recipe, dataset: Dataset, model: Network): BatchStream {
+/** What decides the batches of a recipe over its training split. Throws OptionError as `checkTask` does. */
+export function loaderOptions(recipe: Recipe, dataset: Dataset, model: Network): LoaderOptions {
   checkTask(model, dataset)
   const { batch: count, seed, augmentation } = recipe
   const { sizeMultiple: multiple, padding } = model
   const targets = [dataset.labelled === 'image' ? 'category' : 'labels'] as const
-  return new BatchStream(dataset, { count, seed, augmentation, multiple, padding, targets })
+  return { count, seed, augmentation, multiple, padding, targets }
 }
+
+/** The batches of a recipe over its training split, made in this thread. Throws OptionError as `checkTask` does. */
+export const recipeBatches = (recipe: Recipe, dataset: Dataset, model: Network): DataLoader =>
+  new DataLoader(dataset, loaderOptions(recipe, dataset, model))

@@ -2,9 +2,9 @@
 
 import { OptionError } from '../../engine/errors.ts'
 import { type Measurement, measure } from '../../models/measure.ts'
-import { toBatch } from '../../train/batches.ts'
 import { framed, heatMap } from '../../train/heat-map.ts'
 import { writePng } from '../../train/images.ts'
+import { toBatch } from '../../train/loader/batch.ts'
 import { comfortableScale, enlarge, type Picture } from '../../train/picture.ts'
 import {
   type FieldOptions,

@@ -1,7 +1,7 @@
 // `paths`: on paths of which length a residual network learns.
 
-import { toBatch } from '../../train/batches.ts'
 import { writeChart } from '../../train/images.ts'
+import { toBatch } from '../../train/loader/batch.ts'
 import { decades, pathLengthsSvg } from '../../train/path-chart.ts'
 import { type PathLengths, pathLengths, residualUnits } from '../../train/path-lengths.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
