@@ -13,17 +13,17 @@ const ramp: readonly Colour[] = [
 ]
 
 /** Strengths from 0 up, [height, width], as colours by (strength / largest)^gamma, so that with a gamma below 1, default ½,
- * weak ones are seen too. Black where all are 0. */
+ * weak ones are seen too. Black where all are 0. `largest` is theirs unless it is given, and what is beyond is as bright. */
 export function heatMap(
   strengths: Float32Array,
   height: number,
   width: number,
   gamma = 0.5,
+  largest = strengths.reduce((a, b) => Math.max(a, b), 0),
 ): Picture {
-  const largest = strengths.reduce((a, b) => Math.max(a, b), 0)
   const data = new Uint8Array(3 * height * width)
   strengths.forEach((strength, i) => {
-    if (strength > 0) data.set(colourOf((strength / largest) ** gamma), 3 * i)
+    if (strength > 0) data.set(colourOf(Math.min(1, strength / largest) ** gamma), 3 * i)
   })
   return { data, height, width }
 }

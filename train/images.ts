@@ -11,10 +11,15 @@ export async function readImage(file: string): Promise<Picture> {
   return decodeImage(await readBytes(file), file)
 }
 
-/** The same from bytes already read. A damaged or truncated file is an error, never a half-grey picture. */
-export async function decodeImage(bytes: Uint8Array, file: string): Promise<Picture> {
+/** The same from bytes already read, `upright` turned as its EXIF says. A damaged or truncated file is an error, never a half-grey
+ * picture. */
+export async function decodeImage(
+  bytes: Uint8Array,
+  file: string,
+  { upright = false } = {},
+): Promise<Picture> {
   try {
-    const { data, info } = await sharp(bytes, { failOn: 'warning' })
+    const { data, info } = await sharp(bytes, { failOn: 'warning', autoOrient: upright })
       .removeAlpha()
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
@@ -23,6 +28,28 @@ export async function decodeImage(bytes: Uint8Array, file: string): Promise<Pict
   } catch (error) {
     throw new DataError(file, `cannot be decoded: ${reason(error)}`, 'fetch the file again')
   }
+}
+
+/** A photo as a person sees it: turned upright as its EXIF says, which `readImage` does not, since the labels of data sets are those
+ * of the stored pixels. Throws DataError for a film or an animation, of which it would be one picture of many. */
+export async function readPhoto(file: string): Promise<Picture> {
+  const bytes = await readBytes(file)
+  const hint = 'save its pictures as files, and name their folder'
+  if (isFilm(bytes)) throw new DataError(file, 'is a film', hint)
+  const { pages = 1 } = await sharp(bytes)
+    .metadata()
+    .catch((): { pages?: number } => ({}))
+  if (pages > 1) throw new DataError(file, `holds ${pages} pictures`, hint)
+  return decodeImage(bytes, file, { upright: true })
+}
+
+/** MP4 and QuickTime, Matroska and WebM, AVI, MPEG. */
+function isFilm(bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
+  // HEIF pictures begin in the same way.
+  if (head.slice(4, 8) === 'ftyp') return !/^(avi[fs]|hei|hev|mif|msf)/.test(head.slice(8))
+  const begins = ['\x1aE\xdf\xa3', '\0\0\x01\xba'].some((magic) => head.startsWith(magic))
+  return begins || (head.startsWith('RIFF') && head.slice(8) === 'AVI ')
 }
 
 function reason(error: unknown): string {

@@ -9,6 +9,7 @@ export {
   imageSize,
   readImage,
   readLabels,
+  readPhoto,
   resizeImage,
   writeLabelsPng,
   writePng,

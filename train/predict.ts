@@ -19,12 +19,13 @@ import type { Tensor } from '../engine/tensor.ts'
 import { type Network, needPixelScores } from '../models/network.ts'
 import { scoresOnImage } from '../nn/grid.ts'
 import { predict } from '../nn/losses.ts'
+import { Crf } from './crf/index.ts'
 import type { Picture } from './picture.ts'
 import { type Fused, fused, type View } from './predict/fuse.ts'
 import { pixelsAlong, sizesOf, windowsOf } from './predict/geometry.ts'
 import { resizedPicture } from './predict/look.ts'
 import { type Scorer, scorerOf, viewOf } from './predict/scorer.ts'
-import { checkTestTime, type TestTime } from './test-time.ts'
+import { checkTestTime, crfOptionsOf, type TestTime } from './test-time.ts'
 
 export interface PredictorOptions {
   /** Bytes of scores that may wait for each other; default 512 MiB. */
@@ -44,6 +45,8 @@ export class Predictor {
   readonly #plain: Program<Tensor>
   readonly #resize: Program<Tensor>
   readonly #fuse: Program<Tensor>
+  readonly #classes: Program<Tensor>
+  readonly #crf: Crf | undefined
 
   /** `models` are one network or several that tell the same classes apart; the probabilities of all count alike. Throws
    * OptionError for a procedure that means nothing, for models that do not score the classes of pixels, that differ in their
@@ -83,6 +86,8 @@ export class Predictor {
       (spec: string, ...given: Tensor[]) => fused(JSON.parse(spec) as Fused, given),
       { cache: plans },
     )
+    this.#classes = device.compile((probabilities: Tensor) => predict(probabilities))
+    this.#crf = test.crf === undefined ? undefined : new Crf(device)
   }
 
   /** Classes u8 [n, h, w] of images f32 [n, h, w, 3] in [0, 1], whose sizes the first model accepts, by one pass without the
@@ -99,9 +104,25 @@ export class Predictor {
 
   /** Classes u8 [1, h, w] of a picture of any size, at its own pixels, by the whole procedure; they stay on the device. Throws
    * ShapeError for a picture without pixels, or of another number of values than its size says, and for one that the given
-   * windows do not cover; OutOfMemoryError where the device cannot hold what it takes. */
+   * windows do not cover; OutOfMemoryError where the device cannot hold what it takes, and OptionError for a picture that is too
+   * large for the CRF. */
   async example(picture: Picture): Promise<DeviceTensor> {
-    return this.#run(picture, 'classes')
+    if (!this.#crf) return this.#run(picture, 'classes')
+    using refined = await this.refined(picture)
+    return this.classesOf(refined)
+  }
+
+  /** Probabilities f32 [1, h, w, classes] of a picture by the whole procedure, the CRF too, of which `example` gives the likeliest
+   * class; they stay on the device. Throws as it does. */
+  async refined(picture: Picture): Promise<DeviceTensor> {
+    if (!this.#crf) return this.probabilities(picture)
+    using averaged = await this.probabilities(picture)
+    return this.#crf.refine(averaged, picture, crfOptionsOf(this.test.crf))
+  }
+
+  /** The likeliest class of each pixel, u8 [1, h, w], of probabilities f32 [1, h, w, classes]. */
+  classesOf(probabilities: DeviceTensor): Promise<DeviceTensor> {
+    return this.#classes.run(probabilities)
   }
 
   /** Probabilities f32 [1, h, w, classes] of a picture, by the procedure but for the CRF; they stay on the device. Those that
@@ -179,7 +200,8 @@ export class Predictor {
 
   dispose(): void {
     for (const { scores, look } of this.#scorers) for (const p of [scores, look]) p.dispose()
-    for (const p of [this.#plain, this.#resize, this.#fuse]) p.dispose()
+    for (const p of [this.#plain, this.#resize, this.#fuse, this.#classes]) p.dispose()
+    this.#crf?.dispose()
   }
 
   [Symbol.dispose](): void {

@@ -7,7 +7,7 @@ import { isPlain } from '../engine/ops/options.ts'
 import { shown } from '../engine/ops/refuse.ts'
 import { type Check, flag, oneOf } from '../models/options.ts'
 import { suggest } from '../nn/near.ts'
-import type { CrfOptions } from './exact-crf.ts'
+import { type CrfOptions, type CrfPublished, crfSettings } from './crf/options.ts'
 
 /** The size that a picture is brought to before anything else. Where one length is given the other follows from the picture's
  * shape, rounded to whole pixels. */
@@ -46,9 +46,14 @@ export interface TestTime {
    * pixels of the resized picture, as in training, probabilities from there. `bicubic`: probabilities all the way, by Keys' cubic
    * (a = −¾), which may overshoot 0 and 1 by an eighth or so. */
   readonly upsample?: 'bilinear' | 'bicubic'
-  /** Refine the averaged probabilities by the fully connected CRF, with these options or, `true`, the usual ones. */
-  readonly crf?: true | CrfOptions
+  /** Refine the averaged probabilities by the fully connected CRF: with these options, those that somebody published, or, `true`,
+   * the usual ones. */
+  readonly crf?: true | CrfPublished | CrfOptions
 }
+
+/** What the CRF is called with. */
+export const crfOptionsOf = (crf: TestTime['crf']): CrfOptions =>
+  typeof crf === 'string' ? { published: crf } : crf === true ? {} : (crf ?? {})
 
 const isWhole = (v: unknown): v is number => Number.isSafeInteger(v) && (v as number) >= 1
 const isPositive = (v: unknown): v is number =>
@@ -97,7 +102,10 @@ const checks: { readonly [K in keyof Required<TestTime>]: Check } = {
   },
   shifted: oneOf('features', 'input'),
   upsample: oneOf('bilinear', 'bicubic'),
-  crf: { what: 'true, or options of the CRF', fits: (v) => v === true || isPlain(v) },
+  crf: {
+    what: 'true, the name of published options, or options',
+    fits: (v) => v === true || typeof v === 'string' || isPlain(v),
+  },
 }
 
 /** The procedure as it is. Throws OptionError naming the first part that means nothing, as what was read from a file may. */
@@ -117,6 +125,8 @@ export function checkTestTime(given: unknown): TestTime {
         `it must be ${what}`,
       )
   }
+  const { crf } = given as TestTime
+  if (crf !== undefined) crfSettings('test time', crfOptionsOf(crf))
   return given as TestTime
 }
 
