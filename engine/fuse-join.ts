@@ -42,10 +42,12 @@ export function joinNeighbours(
 ): void {
   const returned = new Set(graph.outputs)
   const open = new Map<Node, Kernel>()
-  const readBefore = (t: Tensor, end: Kernel) =>
-    (readBy.get(t) ?? []).some(
-      (r) => position.get(r)! < position.get(end.at)! && !end.results.some((x) => x.node === r),
+  const readBefore = (t: Tensor, first: Kernel, end: Kernel) => {
+    const parts = [...first.results, ...end.results].map(({ node }) => node)
+    return (readBy.get(t) ?? []).some(
+      (r) => position.get(r)! < position.get(end.at)! && !parts.includes(r),
     )
+  }
   const readAfter = (t: Tensor | undefined, end: Kernel) =>
     t !== undefined && (readBy.get(t) ?? []).some((r) => position.get(r)! > position.get(end.at)!)
   // What reads an old version must stay before the update, unless it is part of it.
@@ -59,7 +61,7 @@ export function joinNeighbours(
       (t) =>
         !returned.has(t) &&
         (t.node.op.name === 'assign' || sizeOf(t.shape) <= smallKernel) &&
-        !readBefore(t, second) &&
+        !readBefore(t, first, second) &&
         // An old version that is read later still must be read before its update, which may not wait for that.
         !readAfter(before.get(t), second) &&
         // Nor may an update wait for the next update of the same variable.

@@ -44,19 +44,18 @@ export class Ema {
     this.averages = new Map([...parameters, ...buffers].map((v) => [v, averageOf(v)]))
   }
 
-  /** Inside a step, before any variable has its last value in it: the function that it returns takes one of them in, which the
-   * step has done with. Each is to be taken in once a step. */
+  /** Inside a step, before its gradients: the function that it returns takes in a variable which the step has done with. Each is
+   * to be taken in once a step. */
   prepare(): (variable: Variable) => void {
     const { decay, warmUp } = this.options
     const before = read(this.steps)
     assign(this.steps, add(before, 1))
-    const first = equal(before, 0)
     // 1 − (1 + t) / (10 + t), which no subtraction can spoil.
-    const share = warmUp ? maximum(1 - decay, div(9, add(before, 10))) : 1 - decay
+    const later = warmUp ? maximum(1 - decay, div(9, add(before, 10))) : 1 - decay
+    const share = where(equal(before, 0), 1, later)
     return (variable) => {
       const average = this.averages.get(variable)!
-      const moved = add(average, mul(sub(variable, average), share))
-      assign(average, where(first, variable, moved))
+      assign(average, add(average, mul(sub(variable, average), share)))
     }
   }
 

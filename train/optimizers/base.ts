@@ -43,6 +43,12 @@ export function checkRange(me: string, name: string, value: number, fits: boolea
     refuseOption(me, `${name} ${shown(value)} is out of range`, `it goes ${range}`)
 }
 
+/** What a step does with each parameter, and with what is averaged beside those that it changes. */
+interface Update {
+  readonly one: (p: Variable, g: Tensor) => void
+  readonly rest: () => void
+}
+
 /** Assigns new values to parameters so that a loss falls. */
 export abstract class Optimizer {
   /** Those that it trains: all but the frozen ones. */
@@ -123,7 +129,7 @@ export abstract class Optimizer {
     lr: Tensor | number,
   ): void {
     // What all updates share comes before the gradients.
-    const update = scope('optimizer', () => this.prepare(toTensor(lr, 'step')))
+    const update = scope('optimizer', () => this.#prepareAll(toTensor(lr, 'step')))
     const given = typeof grads === 'function' ? grads() : grads
     const assign = (gs: readonly Tensor[]) => this.#assign(parameters, this.#bounded(gs), update)
     if (!this.lossScale || !given.length) assign(given)
@@ -142,22 +148,27 @@ export abstract class Optimizer {
     return clip === undefined ? gradients : scope('clip', () => clipped(gradients, clip))
   }
 
-  #assign(
-    parameters: readonly Variable[],
-    grads: readonly Tensor[],
-    update: (p: Variable, g: Tensor) => void,
-  ): void {
+  #prepareAll(lr: Tensor): Update {
+    const update = this.prepare(lr)
+    const average = this.ema?.prepare()
+    if (!average) return { one: update, rest: () => undefined }
+    const left = new Set(this.ema!.averages.keys())
+    const one = (p: Variable, g: Tensor) => {
+      update(p, g)
+      if (left.delete(p)) average(p)
+    }
+    const rest = () => {
+      for (const v of left) scope(v.name, () => average(v))
+    }
+    return { one, rest }
+  }
+
+  #assign(parameters: readonly Variable[], grads: readonly Tensor[], update: Update): void {
     scope('optimizer', () => {
-      const average = this.ema?.prepare()
       parameters.forEach((p, i) => {
-        scope(p.name, () => {
-          update(p, grads[i])
-          average?.(p)
-        })
+        scope(p.name, () => update.one(p, grads[i]))
       })
-      if (!average) return
-      const done = new Set(parameters)
-      for (const v of this.ema!.averages.keys()) if (!done.has(v)) scope(v.name, () => average(v))
+      update.rest()
     })
   }
 

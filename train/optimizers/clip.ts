@@ -1,10 +1,15 @@
 // Gradient clipping, by the norm of all gradients together or by value.
 //
-//   r = norm / bound = √(Σ (g · 2⁻⁴⁰ / bound)²) · 2⁴⁰        g ← g / max(1, r)
+//   r = norm / bound        g ← g / max(1, r)
 //
-// The squares are scaled, so that they neither overflow, up to a norm of 2¹⁰⁴ · bound, nor lose anything beside the bound: what is
-// too small to be counted is below 2⁻²³ · bound. One pass over the gradients does where a scale that is found first would take two.
+// Squares overflow from 2⁶⁴ on and vanish below 2⁻⁶³. So they are summed at two scales in one pass, h = g / bound:
+//
+//   S₁ = Σ (h · 2⁻²⁰)²    S₂ = Σ (h · 2⁻⁶⁴)²        r = 2²⁰ √S₁, or where S₁ is not finite 2⁶⁴ √S₂
+//
+// S₁ loses nothing that counts beside the bound, and S₂ nothing that counts beside what brought S₁ to overflow. A scale that is
+// found first, by the largest value, would take a second pass over all gradients.
 
+import { apply } from '../../engine/op.ts'
 import {
   add,
   clamp,
@@ -16,7 +21,7 @@ import {
   square,
   where,
 } from '../../engine/ops/arithmetic.ts'
-import { sum } from '../../engine/ops/reduce.ts'
+import { sumOp } from '../../engine/ops/reduce.ts'
 import { refuseOption, shown } from '../../engine/ops/refuse.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 
@@ -27,9 +32,14 @@ export type Clip = number | { readonly norm: number } | { readonly value: number
 /** Throws OptionError for what is no bound above 0. */
 export function checkClip(clip: Clip): void {
   const bound = boundOf(clip)
-  const [[name, value], ...more] = Object.entries(bound)
+  const [name, ...more] = Object.keys(bound)
   if (more.length || !['norm', 'value'].includes(name))
-    refuseOption('clip', `${shown(Object.keys(bound))}`, 'give norm or value, one of them')
+    refuseOption(
+      'clip',
+      `${shown(Object.keys(bound))} is no bound`,
+      'give norm or value, one of them',
+    )
+  const value = bound.norm ?? bound.value
   if (!(typeof value === 'number' && Number.isFinite(value) && value > 0))
     refuseOption('clip', `${name} ${shown(value)} is no bound`, 'use a number above 0')
 }
@@ -49,17 +59,28 @@ export function clipped(gradients: readonly Tensor[], clip: Clip): Tensor[] {
   return gradients.map((g) => mul(g, factor))
 }
 
-const SCALE = 2 ** -40
+/** Of the two sums. */
+const SCALES = [2 ** -20, 2 ** -64]
 
-/** The norm of all values of the tensors together, divided by `bound`: an f32 scalar, exact to some roundings where it is between
- * 2⁻²⁰ and 2¹⁰⁴. Tensors of one shape are added up before they are summed, in one kernel. */
+/** The norm of all values of the tensors together, divided by `bound`: an f32 scalar, exact to some roundings wherever the norm of
+ * the values over the bound is a finite f32 above 2⁻²⁰. Tensors of one shape are added up before they are summed, in one kernel. */
 export function relativeNorm(tensors: readonly Tensor[], bound: number): Tensor {
-  const byShape = new Map<string, Tensor>()
+  const byShape = new Map<string, Tensor[]>()
   for (const t of tensors) {
-    const [key, squares] = [t.shape.join(), square(mul(t, SCALE / bound))]
-    const others = byShape.get(key)
-    byShape.set(key, others ? add(others, squares) : squares)
+    const squares = SCALES.map((scale) => square(mul(mul(t, 1 / bound), scale)))
+    const others = byShape.get(t.shape.join())
+    byShape.set(t.shape.join(), others ? squares.map((s, i) => add(others[i], s)) : squares)
   }
-  const total = [...byShape.values()].map((t) => sum(t)).reduce((a, b) => add(a, b))
-  return mul(sqrt(total), 1 / SCALE)
+  const sums = [...byShape.values()].map(sumsOf)
+  const [near, far] = SCALES.map((scale, i) => {
+    const total = sums.map((both) => both[i]).reduce((a, b) => add(a, b))
+    return mul(sqrt(total), 1 / scale)
+  })
+  return where(isFinite(near), near, far)
+}
+
+/** Of several tensors of one shape, in one pass. */
+function sumsOf(xs: readonly Tensor[]): Tensor[] {
+  const [{ shape }] = xs
+  return apply(sumOp, xs, { first: 0, count: shape.length, shape })
 }
