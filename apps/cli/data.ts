@@ -6,11 +6,13 @@ import { type Preflight, preflightText } from '../../train/data/preflight.ts'
 import { preflightFor } from '../../train/data/preflight-cache.ts'
 import { SPLITS } from '../../train/dataset.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
+import { lookThroughImages } from './data-images.ts'
 import { TerminalProgress } from './progress.ts'
 
 async function run(args: Args): Promise<number> {
   const [root] = args.expect('FOLDER')
   const format = args.choice('format', formatNames) ?? (await formatOf(root))
+  if (format === 'imagenet') return lookThroughImages(root, args)
   const chosen = args.choice('split', SPLITS)
   const progress = new TerminalProgress()
   const found: Preflight[] = []
