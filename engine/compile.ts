@@ -22,7 +22,7 @@ import { CompiledPlan, type CompileProgress } from './program.ts'
 import { type Mapped, mapLeaves, type StageOptions, type Stages, stages } from './stages.ts'
 import type { Tensor, Variable } from './tensor.ts'
 import type { TuneOptions } from './tuning-run.ts'
-import { nonFinite, type Watched, watched } from './watch.ts'
+import { firstNonFinite, type Watched, watched } from './watch.ts'
 
 export type { Argument } from './arguments.ts'
 export type { CompileProgress } from './program.ts'
@@ -208,8 +208,8 @@ async function watchOver(
   const flags = results.pop()!
   try {
     const found = await flags.read()
-    const first = found.findIndex((f: number) => f !== 0)
-    if (first >= 0) throw nonFinite(watch.values[first], positions)
+    const error = firstNonFinite(watch, found, positions)
+    if (error) throw error
   } catch (error) {
     for (const r of results) r.dispose()
     throw error

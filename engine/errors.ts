@@ -33,8 +33,38 @@ export class DeviceLostError extends DeviceError {}
 /** The plan needs more memory than the device gives. */
 export class OutOfMemoryError extends DeviceError {}
 
-/** A value became NaN or infinite while the watch was on; names the first node that made one. */
-export class NonFiniteError extends AtrousError {}
+/** What came into a node. */
+export interface SeenInput {
+  /** As `f32[1,8,8,16]`. */
+  readonly type: string
+  /** Undefined where nobody looked: at integers, for one. */
+  readonly finite?: boolean
+  /** Smallest and largest element, where all are finite. */
+  readonly least?: number
+  readonly most?: number
+}
+
+/** The first node that made a value which is not finite, as the watch saw it. */
+export interface SeenNode {
+  readonly op: string
+  /** Module path. */
+  readonly path: string
+  readonly type: string
+  /** The node whose derivative it is a part of; undefined in the forward pass and in updates. */
+  readonly derivativeOf: { readonly op: string; readonly path: string } | undefined
+  /** In their order, plain numbers left out. */
+  readonly inputs: readonly SeenInput[]
+}
+
+/** A value became NaN or infinite; with the watch on, names the first node that made one. */
+export class NonFiniteError extends AtrousError {
+  /** What the watch saw of it. */
+  readonly seen: SeenNode | undefined
+  constructor(message: string, hint?: string, seen?: SeenNode) {
+    super(message, hint)
+    this.seen = seen
+  }
+}
 
 /** A lazy tensor reads a version of a variable that has been overwritten. */
 export class StaleTensorError extends AtrousError {}

@@ -204,6 +204,6 @@ async function runStep(
   } catch (error) {
     if (!(error instanceof NonFiniteError)) throw error
     const [what] = error.message.split('\n')
-    throw new NonFiniteError(`step ${step + 1}: ${what}`, error.hint)
+    throw new NonFiniteError(`step ${step + 1}: ${what}`, error.hint, error.seen)
   }
 }
