@@ -90,22 +90,24 @@ const pointSums = (access: Access): Kernel =>
   })
 
 export interface BlurSpec {
-  readonly points: number
+  /** Points of x and of y. Those that only one of them has count as 0, or are left out. */
+  readonly from: number
+  readonly to: number
   readonly quads: number
   /** Of neighbours, x. */
   readonly access: readonly Access[]
 }
 
-/** Inputs neighbours u32 [points, 2], x; output y. A number beyond the points is no neighbour. */
-export const blur = ({ points, quads, access }: BlurSpec): Recipe => ({
+/** Inputs neighbours u32 [to, 2], x; output y. A number beyond the points of x is no neighbour. */
+export const blur = ({ from, to, quads, access }: BlurSpec): Recipe => ({
   scratch: [],
-  dispatches: [overIndex(blurred(access), points, [input(0), input(1), output(0)], quads)],
+  dispatches: [overIndex(blurred(access), to, [input(0), input(1), output(0)], quads, from)],
 })
 
 const blurred = (access: readonly Access[]): Kernel =>
   perIndex({
     key: 'lattice/blur',
-    params: 'quads: u32',
+    params: 'quads: u32, points: u32',
     bindings: [
       { name: 'neighbours', access: access[0], ...u32 },
       { name: 'x', access: access[1], ...f32 },
@@ -114,14 +116,16 @@ const blurred = (access: readonly Access[]): Kernel =>
     body: /* wgsl */ `
   let a = neighbours[2u * i];
   let b = neighbours[2u * i + 1u];
-  // Where there is none, the point itself with weight 0.
-  let atA = select(i, a, a < p.count) * p.quads;
-  let atB = select(i, b, b < p.count) * p.quads;
-  let partA = select(0.0, 0.25, a < p.count);
-  let partB = select(0.0, 0.25, b < p.count);
-  let at = i * p.quads;
+  // What is not there is read from where something is, with weight 0.
+  let here = select(0u, i, i < p.points);
+  let atI = here * p.quads;
+  let atA = select(here, a, a < p.points) * p.quads;
+  let atB = select(here, b, b < p.points) * p.quads;
+  let partI = select(0.0, 0.5, i < p.points);
+  let partA = select(0.0, 0.25, a < p.points);
+  let partB = select(0.0, 0.25, b < p.points);
   for (var q = 0u; q < p.quads; q++) {
-    y[at + q] = 0.5 * x[at + q] + (partA * x[atA + q] + partB * x[atB + q]);
+    y[i * p.quads + q] = partI * x[atI + q] + (partA * x[atA + q] + partB * x[atB + q]);
   }`,
   })
 

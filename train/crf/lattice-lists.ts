@@ -9,7 +9,8 @@ import { ABSENT, CORNERS } from './points.ts'
 const SEGMENT = 64
 
 export interface LatticeLists {
-  /** First entry of each segment in `order`, and the end; then the first segment of each point, and the end. */
+  /** First entry of each segment in `order`, and the end; then the first segment of each point that pixels are spread over, and
+   * the end. */
   readonly begins: HostTensor
   readonly firsts: HostTensor
   /** Entries (pixel · 6 + k), sorted by their point. */
@@ -21,28 +22,29 @@ export interface LatticeLists {
 }
 
 /** The lists of a lattice. Points and segments that there are not have no entries and no neighbours. */
-export function latticeLists({ points, corners, weights, neighbours }: Lattice): LatticeLists {
+export function latticeLists(lattice: Lattice): LatticeLists {
+  const { points, met, corners, weights, neighbours } = lattice
   const entries = corners.length
-  const ends = new Uint32Array(points)
+  const ends = new Uint32Array(met)
   for (const v of corners) ends[v]++
-  const firsts = new Uint32Array(roundedUp(points) + 1)
+  const firsts = new Uint32Array(roundedUp(met) + 1)
   let segments = 0
-  for (let v = 0, sum = 0; v < points; v++) {
+  for (let v = 0, sum = 0; v < met; v++) {
     segments += Math.ceil(ends[v] / SEGMENT)
     firsts[v + 1] = segments
     sum += ends[v]
     ends[v] = sum
   }
-  firsts.fill(segments, points)
+  firsts.fill(segments, met)
   const begins = new Uint32Array(roundedUp(segments) + 1).fill(entries)
-  for (let v = 0; v < points; v++) {
+  for (let v = 0; v < met; v++) {
     const begin = v ? ends[v - 1] : 0
     for (let s = firsts[v]; s < firsts[v + 1]; s++) begins[s] = begin + (s - firsts[v]) * SEGMENT
   }
   const order = new Uint32Array(entries)
   // Backwards, so that each end moves to its list's beginning.
   for (let e = entries - 1; e >= 0; e--) order[--ends[corners[e]]] = e
-  const capacity = firsts.length - 1
+  const capacity = roundedUp(points)
   const beside = new Uint32Array(CORNERS * 2 * capacity).fill(ABSENT)
   for (const [axis, list] of neighbours.entries()) beside.set(list, axis * 2 * capacity)
   const pixels = entries / CORNERS

@@ -6,15 +6,16 @@
 //
 //   splat   corner ← Σ weight · pixel       blur   along each of the six axes, ¼ ½ ¼       slice   pixel ← Σ weight · corner
 //
-// Only points that are a corner of some pixel's simplex are kept, numbered in the order of the pixels that meet them, and those
+// Only points that are a corner of some pixel's simplex are kept, and those
 // that have two of these as neighbours: what is blurred passes through them, and without them a kernel loses a quarter of its
 // weight in pictures of many colours.
 
 import { CORNERS, DIMENSIONS, PointTable } from './points.ts'
 
 export interface Lattice {
-  /** How many points. */
+  /** How many points, and how many of them, the first, pixels are spread over. */
   readonly points: number
+  readonly met: number
   /** The points around each pixel, [pixels, 6], and their weights, which sum to 1. */
   readonly corners: Uint32Array
   readonly weights: Float32Array
@@ -51,9 +52,9 @@ export function buildLattice(
         weights[CORNERS * i + k] = simplex.weights[k]
       }
     }
-  table.closeGaps()
-  const neighbours = Array.from({ length: CORNERS }, (_, axis) => table.neighbours(axis))
-  return { points: table.size, corners, weights, neighbours }
+  const met = table.size
+  const neighbours = table.connect()
+  return { points: table.size, met, corners, weights, neighbours }
 }
 
 /** Distance of lattice points for which splat, blur and slice together have deviation 1 (section 3.1.1 of the paper), and

@@ -75,21 +75,28 @@ export function meanField(scores: Tensor, filters: Filters, how: MeanField): Ten
   return q
 }
 
-/** What the lattice makes of a single pixel's 1 to have a Gaussian of height 1: in units of its deviations the Gaussian has the
- * volume (2π)^(5/2), and a lattice point stands for 6^-½·(3/2)^(5/2). */
-const HEIGHT = (2 * Math.PI) ** 2.5 * Math.sqrt(CORNERS) * (2 / 3) ** 2.5
+/** What the lattice's result has to be multiplied by to be a Gaussian of height 1. In units of its deviations the Gaussian has
+ * the volume (2π)^(5/2), and a lattice point stands for 6^-½·(3/2)^(5/2), which would be exact where all neighbours are there
+ * and pixels lie evenly. They crowd around each other's colours, where the lattice's kernel is flatter than a Gaussian: the
+ * factor 1.2 halves the errors against exactCrf on photographs without normalisation. With it the height does not count. */
+const HEIGHT = 1.2 * (2 * Math.PI) ** 2.5 * Math.sqrt(CORNERS) * (2 / 3) ** 2.5
 
 /** Sums below this are rounding and the far ends of the kernel. */
 const LEAST = 1e-3
 
 /** w₁·S₁(K₁ − I)S₁ for [pixels, c]. */
 function appearance(filters: Filters, pixels: number, how: MeanField): (x: Tensor) => Tensor {
-  const { corners, weights, neighbours } = filters
+  const { corners, weights, neighbours, firsts } = filters
+  // Nobody reads points that no pixel is spread over in the end, so the last axis leaves them out.
+  const spread = firsts.shape[0] - 1
+  const axes = neighbours.map((list, a) =>
+    a === CORNERS - 1 ? part(list, [0, 0], [spread, 2]) : list,
+  )
   const filtered = (by: Tensor, x: Tensor) =>
     slice(
       corners,
       by,
-      neighbours.reduce((y, list) => blur(list, y), splat(filters, by, x)),
+      axes.reduce((y, list) => blur(list, y), splat(filters, by, x)),
     )
   const own = sum(mul(matmul(weights, constant(BETWEEN, [CORNERS, CORNERS])), weights), [1], {
     keepDims: true,

@@ -69,19 +69,20 @@ const blurOp: StructuredOp<Empty> = {
   name: 'latticeBlur',
   infer: ([neighbours, x], _, no) => {
     if (!isWhole4(x)) no(...channels)
-    if (neighbours.shape[0] !== x.shape[0]) no('each point has two neighbours')
-    return [{ dtype: 'f32', shape: x.shape }]
+    if (neighbours.shape[1] !== 2) no('each point has two neighbours')
+    return [{ dtype: 'f32', shape: [neighbours.shape[0], x.shape[1]] }]
   },
-  cost: ([, x]) => ({ macs: 0, flops: 5 * sizeOf(x.shape) }),
+  cost: (_, [y]) => ({ macs: 0, flops: 5 * sizeOf(y.shape) }),
   lower: ({ inputs }) =>
     blurRecipe({
-      points: inputs[1].shape[0],
+      from: inputs[1].shape[0],
+      to: inputs[0].shape[0],
       quads: quadsOf(inputs[1]),
       access: inputs.map((t) => t.access),
     }),
   reference: ([neighbours, x], _, [y]) => {
     const [points, c] = y.shape
-    const value = (v: number, k: number) => (v < points ? x.data[v * c + k] : 0)
+    const value = (v: number, k: number) => (v < x.shape[0] ? x.data[v * c + k] : 0)
     return rowsOf(points, c, (v, out) => {
       const [a, b] = [neighbours.data[2 * v], neighbours.data[2 * v + 1]]
       for (let k = 0; k < c; k++) out[k] = value(v, k) / 2 + (value(a, k) + value(b, k)) / 4
@@ -158,7 +159,7 @@ export interface Lists {
 export const splat = ({ begins, firsts, order }: Lists, weights: Tensor, x: Tensor): Tensor =>
   apply(splatOp, [begins, firsts, order, weights, x], {})[0]
 
-/** y[v] = ½·x[v] + ¼·(x[a] + x[b]) with a, b = neighbours[v], of which numbers beyond the points count as 0. */
+/** y[v] = ½·x[v] + ¼·(x[a] + x[b]) with a, b = neighbours[v]; what x does not have counts as 0. As many rows as neighbours. */
 export const blur = (neighbours: Tensor, x: Tensor): Tensor => apply(blurOp, [neighbours, x], {})[0]
 
 /** y[i] = Σ_k weights[i, k]·x[corners[i, k]]: [pixels, c] from x [points, c]. */
