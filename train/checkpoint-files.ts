@@ -21,7 +21,7 @@ export async function writeCheckpoint(
   run: RunFolder,
   which: Which,
   { bytes, info }: { bytes: Uint8Array; info: CheckpointInfo },
-  { keep = 1 }: { keep?: number } = {},
+  { keep = 1 }: { keep?: number | undefined } = {},
 ): Promise<string> {
   if (!(Number.isInteger(keep) && keep >= 1))
     throw new OptionError(`${keep} checkpoints cannot be kept`, 'keep a whole number from 1')

@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
+import type { Point } from './chart.ts'
 import type { CodeVersion } from './code-version.ts'
 import { holderOf } from './run-lock.ts'
 import type { MetricsRecord, RunFolder, RunState } from './runs.ts'
@@ -49,7 +50,8 @@ export async function runInfo(run: RunFolder): Promise<RunInfo> {
   const progress = await run.readState()
   // The metrics of a long run are long: they are read only where nothing shorter says the same.
   const records = progress ? [] : await run.readMetrics()
-  const best = progress ? progress.best : bestValidation(validationsOf(records))
+  const validations = validationsOf(records)
+  const best = progress ? progress.best : bestValidation(validations)
   return {
     name: basename(resolve(run.folder)),
     folder: run.folder,
@@ -58,7 +60,7 @@ export async function runInfo(run: RunFolder): Promise<RunInfo> {
     of: progress?.of ?? (config.recipe?.['steps'] as number | undefined),
     seconds: progress?.seconds,
     best: best && { step: best.step, score: best.score },
-    scoreName: best?.scoreName ?? 'mean IoU',
+    scoreName: progress?.scoreName ?? validations.at(-1)?.scoreName ?? 'mean IoU',
     network: networkName(config.recipe?.['model']),
     data: dataName(config.recipe?.['data']),
     config,
@@ -68,16 +70,22 @@ export async function runInfo(run: RunFolder): Promise<RunInfo> {
 
 function stateOf(run: RunFolder, progress: RunState | undefined): Pick<RunInfo, 'state' | 'note'> {
   const state = progress?.state
-  if (state === 'finished') return { state }
-  if (holderOf(run.folder)) {
-    return { state: 'running', note: state === 'trained' ? 'scoring the test split' : undefined }
-  }
+  const held = holderOf(run.folder) !== undefined
   if (state === undefined) {
+    if (held) return { state: 'running' }
     return { state: existsSync(run.path('scores.json')) ? 'finished' : 'stopped' }
   }
-  if (state === 'running') return { state: 'stopped', note: 'it ended without a word' }
+  if (state === 'running') return held ? { state } : { state: 'stopped', note: 'it was killed' }
+  if (state === 'trained' && held) return { state: 'running', note: 'scoring the test split' }
   return { state, note: progress?.message }
 }
+
+/** One figure of the steps that have it, such as `loss`. */
+export const seriesOf = (records: readonly MetricsRecord[], key: string): Point[] =>
+  records.flatMap((record) => {
+    const value = record[key]
+    return typeof value === 'number' ? [{ step: record.step, value }] : []
+  })
 
 /** The validations among the records of metrics.jsonl, those of older versions too. */
 export function validationsOf(records: readonly MetricsRecord[]): ValidationRecord[] {

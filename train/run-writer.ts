@@ -5,13 +5,14 @@ import { appendFileSync } from 'node:fs'
 import type { EndEvent, StartEvent, StepEvent, TrainEvent, ValidationEvent } from './events.ts'
 import { fileError } from './files.ts'
 import { encodePng } from './images.ts'
-import type { Picture } from './picture.ts'
+import type { Progress } from './progress.ts'
 import type { RunFolder, RunState } from './runs.ts'
+import type { SamplePictures } from './samples.ts'
 import { imageFrame, scalarFrame, startFrame, versionFrame } from './tensorboard.ts'
 
 export interface RunWriterOptions {
-  /** Steps and seconds of earlier runs that this one goes on from. */
-  readonly from?: { readonly step: number; readonly seconds: number } | undefined
+  /** Where earlier sessions came to. */
+  readonly from?: Progress | undefined
   /** Told once of each file that could not be written and that the run can do without. */
   readonly say?: (line: string) => void
 }
@@ -42,7 +43,8 @@ export class RunWriter {
     this.#secondsBefore = from?.seconds ?? 0
     // TensorBoard reads the files of a folder in the order of their names.
     this.#events = `events.out.tfevents.${Math.floor(this.#wall / 1000)}.${process.pid}.atrous`
-    this.#state = { state: 'running', step: this.#from, seconds: this.#secondsBefore }
+    const { best } = from ?? {}
+    this.#state = { state: 'running', step: this.#from, seconds: this.#secondsBefore, best }
     this.#tell({})
   }
 
@@ -57,7 +59,9 @@ export class RunWriter {
 
   /** A picture of how the network answers some images after `step` steps: samples/step-000500.png, beside samples/truth.png, what
    * is right of them. */
-  samples(step: number, { answers, truth }: { answers: Picture; truth: Picture }): void {
+  samples(step: number, pictures: SamplePictures | undefined): void {
+    if (!pictures) return
+    const { answers, truth } = pictures
     const name = `samples/step-${`${step}`.padStart(6, '0')}.png`
     this.#later('samples', async () => {
       const png = await encodePng(answers)
@@ -115,7 +119,7 @@ export class RunWriter {
         ...tagged('class IoU', ious ?? {}),
       }),
     )
-    this.#tell({ step, ...(best && { best: { step, score, scoreName } }) })
+    this.#tell({ step, scoreName, ...(best && { best: { step, score } }) })
   }
 
   #end({ step, reason, seconds }: EndEvent): void {

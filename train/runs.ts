@@ -32,7 +32,9 @@ export interface RunState {
   readonly seconds: number
   /** Seconds left, as it looked. */
   readonly eta?: number
-  readonly best?: { readonly step: number; readonly score: number; readonly scoreName: string }
+  readonly best?: { readonly step: number; readonly score: number } | undefined
+  /** What the score is, such as `mean IoU`. */
+  readonly scoreName?: string
   /** Step of the last checkpoint. */
   readonly checkpoint?: number
   readonly parameters?: number

@@ -6,7 +6,12 @@ import { beside, blend, colourLabels, fitted, type Picture } from './picture.ts'
 /** Rows that each image is brought to. */
 const ROWS = 180
 
-/** Collects overlays of evenly spread images of a split; `add` is what `evaluate` wants as `onExample`. */
+export interface SamplePictures {
+  readonly answers: Picture
+  readonly truth: Picture
+}
+
+/** Overlays of evenly spread images of a split, collected while it is evaluated. */
 export class Samples {
   readonly #classes: readonly ClassInfo[]
   readonly #chosen: ReadonlySet<number>
@@ -22,10 +27,13 @@ export class Samples {
     )
   }
 
-  /** Takes an example with its predicted classes [height, width] if it is one of the chosen. */
-  add(example: Example, prediction: Uint8Array, index: number): void {
-    if (!this.#chosen.has(index)) return
-    const { image: data, labels, height, width } = example
+  /** What `evaluate` is to be given. */
+  readonly options = {
+    examples: (index: number): boolean => this.#chosen.has(index),
+    onExample: (example: Example, prediction: Uint8Array): void => this.#add(example, prediction),
+  }
+
+  #add({ image: data, labels, height, width }: Example, prediction: Uint8Array): void {
     const over = (classes: Uint8Array) =>
       fitted(
         blend({ data, height, width }, colourLabels(classes, height, width, this.#classes)),
@@ -36,7 +44,7 @@ export class Samples {
   }
 
   /** Answers and truth of the images since the last call, each beside each other; undefined where there were none. */
-  take(): { readonly answers: Picture; readonly truth: Picture } | undefined {
+  take(): SamplePictures | undefined {
     const [answers, truths] = [this.#answers, this.#truths]
     this.#answers = []
     this.#truths = []

@@ -16,8 +16,9 @@ import {
   loadOptimizer,
 } from '../../train/checkpoint.ts'
 import { readCheckpoint, writeCheckpoint } from '../../train/checkpoint-files.ts'
-import { type Evaluation, evaluate } from '../../train/evaluate.ts'
-import type { EndEvent, TrainEvent, Validation } from '../../train/events.ts'
+import { codeVersion } from '../../train/code-version.ts'
+import { evaluate, validationOf } from '../../train/evaluate.ts'
+import type { EndEvent } from '../../train/events.ts'
 import { train } from '../../train/loop.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { Progress } from '../../train/progress.ts'
@@ -30,12 +31,15 @@ import {
   recipeSteps,
 } from '../../train/recipe.ts'
 import { batchLoss } from '../../train/recipe-loss.ts'
+import { writeReport } from '../../train/report/from-run.ts'
+import { RunWriter } from '../../train/run-writer.ts'
 import { createRun, openRun, type RunFolder } from '../../train/runs.ts'
+import { Samples } from '../../train/samples.ts'
 import { openSplits, readAll, type Splits } from '../../train/sources.ts'
 import { readWeights } from '../../train/weights/files.ts'
 import { matchWeights } from '../../train/weights/load.ts'
 import { checkReport } from '../../train/weights/report.ts'
-import type { Args } from './command.ts'
+import { type Args, typed } from './command.ts'
 import { openSaying } from './open.ts'
 import type { TerminalProgress } from './progress.ts'
 import { type Outcome, report } from './report.ts'
@@ -47,6 +51,8 @@ interface Prepared {
   readonly model: Network
   readonly batches: BatchStream
   readonly run: RunFolder
+  /** That no other process works on the run. */
+  readonly held: Disposable
   readonly checkpoint: Checkpoint | undefined
   /** What a weight file gives the model; empty once it has it. */
   readonly start: Map<Variable, Float32Array>
@@ -60,6 +66,7 @@ async function prepare(
 ): Promise<Prepared> {
   const folder = args.text('resume')
   const run = folder === undefined ? undefined : await openRun(folder)
+  const before = await run?.hold()
   const checkpoint = run && (await readCheckpoint(run.folder, 'last'))
   const recipe = checkpoint
     ? resumedRecipe(args, recipeOf(checkpoint))
@@ -75,15 +82,9 @@ async function prepare(
   if (warning) progress.say(`note: ${warning}`)
   await readFiles(recipe, splits, progress, signal)
   if (run) await run.truncateMetrics(step)
-  return {
-    recipe,
-    splits,
-    model,
-    batches,
-    run: run ?? (await createRun(splits.train.name, { out: args.text('out') })),
-    checkpoint,
-    start,
-  }
+  const own = run ?? (await createRun(splits.train.name, { out: args.text('out') }))
+  const held = before ?? (await own.hold())
+  return { recipe, splits, model, batches, run: own, held, checkpoint, start }
 }
 
 /** The values of the recipe's weight file, for which the network must have a place. */
@@ -167,37 +168,68 @@ export async function trainSession(
 }> {
   const prepared = await prepare(args, progress, signal)
   const { run, checkpoint, recipe, splits } = prepared
+  using _ = prepared.held
   let device: Device | undefined
+  let writer: RunWriter | undefined
   try {
     const say = (line: string) => progress.say(line)
     device = checkpoint ? await openResumed(run, say) : await openSaying(say)
     progress.say(`run folder: ${run.folder}`)
     const { line, tuning } = device
     if (!checkpoint) {
-      await run.writeConfig({ recipe, device: line, tuning: tuning.hash })
+      const [code, command] = [await codeVersion(), commandLine()]
+      await run.writeConfig({ recipe, device: line, tuning: tuning.hash, code, command })
       await run.write(TUNING, tuning.text)
     }
-    const end = await runLoop(prepared, device, progress, signal, args.has('watch-nan'))
+    writer = new RunWriter(run, { from: checkpoint?.info.progress, say })
+    const end = await runLoop(prepared, device, writer, progress, signal, {
+      watch: args.has('watch-nan'),
+      keep: args.whole('checkpoints'),
+    })
     if (end.reason === 'stopped') return { run, outcome: undefined, step: end.step }
     const outcome = await report(device, run, splits.test, progress, signal)
+    if (outcome) writer.finish()
     return { run, outcome, step: end.step }
   } catch (error) {
     // A run that never came to a checkpoint is of no use to anyone, unless its losses tell why it diverged.
     const started =
       existsSync(run.path('metrics.jsonl')) || existsSync(run.path('checkpoint.safetensors'))
+    writer?.fail(error)
+    await writer?.close()
     if (!checkpoint && !started) await rm(run.folder, { recursive: true, force: true })
     throw error
   } finally {
     device?.close()
+    await writer?.close()
+    if (existsSync(run.path('metrics.jsonl'))) await reportOf(run, progress)
   }
 }
+
+/** The page for people, of a run that was stopped too; nothing that a run should fail for. */
+async function reportOf(run: RunFolder, progress: TerminalProgress): Promise<void> {
+  try {
+    await writeReport(run)
+  } catch (error) {
+    progress.say(`note: no report.html: ${(error as Error).message.split('\n')[0]}`)
+  }
+}
+
+/** As a person typed it. */
+const commandLine = (): string =>
+  typed(
+    process.argv
+      .slice(2)
+      .map((arg) => (/^[\w@%+=:,./~-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`))
+      .join(' '),
+  )
 
 async function runLoop(
   { recipe, splits, model, batches, run, checkpoint, start }: Prepared,
   device: Device,
+  writer: RunWriter,
   progress: TerminalProgress,
   signal: AbortSignal,
-  watch: boolean,
+  { watch, keep }: { readonly watch: boolean; readonly keep: number | undefined },
 ): Promise<EndEvent> {
   const optimizer = recipeOptimizer(recipe, model)
   for (const [variable, values] of start) device.write(variable, values)
@@ -207,6 +239,7 @@ async function runLoop(
     loadOptimizer(device, optimizer, checkpoint)
   }
   using predictor = new Predictor(device, model)
+  const samples = new Samples(splits.val)
   const size = [splits.train, await splits.train.get(0)] as const
   const info = {
     classes: splits.train.classes,
@@ -233,40 +266,19 @@ async function runLoop(
     validate: async () => {
       const onProgress = (done: number, of: number) =>
         progress.passing(`validating ${done} of ${of}`)
-      return validationOf(await evaluate(predictor, splits.val, { signal, onProgress }))
+      const options = { signal, onProgress, ...samples.options }
+      return validationOf(await evaluate(predictor, splits.val, options))
     },
     save: async (which, at: Progress) => {
       const encoded = await encodeCheckpoint(device, model, optimizer, { ...info, progress: at })
-      await writeCheckpoint(run, which, encoded)
+      await writeCheckpoint(run, which, encoded, { keep })
     },
   })
   for await (const event of events) {
-    record(run, event)
+    writer.on(event)
+    if (event.kind === 'validation') writer.samples(event.step, samples.take())
     progress.on(event)
     if (event.kind === 'end') return event
   }
   throw new Error('training ended without saying so')
-}
-
-const validationOf = ({ scores }: Evaluation): Validation => {
-  const { meanIoU, pixelAccuracy, meanAccuracy, perClass } = scores
-  const figures = { meanIoU, pixelAccuracy, meanAccuracy }
-  const known = perClass.flatMap(({ name, iou }) => (iou === null ? [] : [{ name, iou }]))
-  return { score: meanIoU, scoreName: 'mean IoU', figures, perClass: known }
-}
-
-function record(run: RunFolder, event: TrainEvent): void {
-  if (event.kind === 'step')
-    for (const { step, value: loss } of event.losses)
-      run.appendMetrics({
-        step,
-        loss,
-        lr: event.lr,
-        imagesPerSecond: +event.imagesPerSecond.toPrecision(4),
-      })
-  if (event.kind === 'validation') {
-    const { step, score, scoreName, figures, perClass = [], seconds } = event
-    const ious = Object.fromEntries(perClass.map(({ name, iou }) => [name, iou]))
-    run.appendMetrics({ step, validation: { score, scoreName, ...figures, seconds, ious } })
-  }
 }

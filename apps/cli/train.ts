@@ -48,6 +48,7 @@ const resultText = (folder: string, { evaluation, step, dataset }: Outcome): str
     scoresText(evaluation, `${dataset.name}, ${dataset.split} split, weights of step ${step}`),
     '',
     `in ${folder}:`,
+    '  report.html               all of it on one page; samples/, how it learnt; events.out.* for TensorBoard',
     '  overlays.png, overlays/   input, truth, prediction and errors beside each other',
     '  loss.svg, metrics.jsonl   the loss of every step, and the validations',
     '  scores.json, config.json  the figures above, and what was asked for',

@@ -2,12 +2,17 @@
 
 import { readdir } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
-import type { Point } from '../chart.ts'
 import type { ClassInfo } from '../dataset.ts'
 import { dataUri, readImage } from '../images.ts'
 import type { Scores } from '../metrics.ts'
 import { cutOut, type Picture } from '../picture.ts'
-import { bestValidation, runInfo, type ValidationRecord, validationsOf } from '../run-info.ts'
+import {
+  bestValidation,
+  runInfo,
+  seriesOf,
+  type ValidationRecord,
+  validationsOf,
+} from '../run-info.ts'
 import type { MetricsRecord, RunFolder } from '../runs.ts'
 import type { ReportData, ReportExample, ReportResult, ReportSample } from './data.ts'
 import { reportHtml } from './html.ts'
@@ -63,10 +68,10 @@ export async function reportData(
     eta: progress?.eta,
     parameters: progress?.parameters,
     bytes: progress?.bytes ?? progress?.activationBytes,
-    loss: pointsOf(records, 'loss'),
-    rate: pointsOf(records, 'lr'),
-    gradientNorm: pointsOf(records, 'gradientNorm'),
-    speed: pointsOf(records, 'imagesPerSecond'),
+    loss: seriesOf(records, 'loss'),
+    rate: seriesOf(records, 'lr'),
+    gradientNorm: seriesOf(records, 'gradientNorm'),
+    speed: seriesOf(records, 'imagesPerSecond'),
     validations,
     scoreName: validations.at(-1)?.scoreName ?? info.scoreName,
     result: scored ? resultOf(scored, classes) : validated(validations, classes),
@@ -75,15 +80,9 @@ export async function reportData(
     config: withoutPaths(config.recipe ?? config),
     device: config.device,
     code: config.code,
-    command: config.command,
+    command: config.command?.replace(/(^|[\s='"])\/\S*\//g, '$1…/'),
   }
 }
-
-const pointsOf = (records: readonly MetricsRecord[], key: string): Point[] =>
-  records.flatMap((record) => {
-    const value = record[key]
-    return typeof value === 'number' ? [{ step: record.step, value }] : []
-  })
 
 async function classesOf(run: RunFolder): Promise<readonly ClassInfo[]> {
   const info = (await run.readJson('checkpoint.json').catch(() => undefined)) as
@@ -129,7 +128,7 @@ const CAPTIONS = ['input', 'truth', 'prediction', 'errors']
 const GAP = 2
 
 async function examplesOf(run: RunFolder, file: ScoresFile): Promise<ReportExample[]> {
-  const listed = file.examples ?? (await olderPanels(run))
+  const listed = file.examples?.length ? file.examples : await olderPanels(run)
   const shown = listed.map(async ({ file, name, kind, score }) => {
     const panel = await readImage(run.path(file)).catch(() => undefined)
     if (!panel) return []
@@ -141,7 +140,7 @@ async function examplesOf(run: RunFolder, file: ScoresFile): Promise<ReportExamp
   return (await Promise.all(shown)).flat()
 }
 
-/** Runs of older versions name no panels. */
+/** Runs of older versions name no panels, and a split of one image has neither best nor worst. */
 async function olderPanels(run: RunFolder): Promise<ScoredExample[]> {
   const names = await readdir(run.path('overlays')).catch(() => [])
   return names
