@@ -44,8 +44,14 @@ export function fillBeyond(
   toWidth: number,
   colour: readonly number[],
 ): void {
-  for (let i = 0; i < image.length / 3; i++)
-    if (i >= height * toWidth || i % toWidth >= width) image.set(colour, 3 * i)
+  const [r, g, b] = colour
+  const rows = image.length / 3 / toWidth
+  for (let y = 0; y < rows; y++)
+    for (let i = 3 * (y * toWidth + (y < height ? width : 0)); i < 3 * (y + 1) * toWidth; i += 3) {
+      image[i] = r
+      image[i + 1] = g
+      image[i + 2] = b
+    }
 }
 
 /** Labels [height, width] grown to [toHeight, toWidth] with void. */

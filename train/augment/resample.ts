@@ -38,7 +38,7 @@ interface Taps {
   /** The first of them. */
   readonly start: Int32Array
   /** [target pixel, tap]. */
-  readonly weights: Float32Array
+  readonly weights: Float64Array
 }
 
 /** The sums that make target pixels first … first + length − 1 of `to` out of `from`. */
@@ -51,12 +51,13 @@ export function tapsOf(
 ): Taps {
   const scale = Math.max(1, from / to)
   const reach = filter.radius * scale
-  const count = Math.min(from, Math.floor(2 * reach) + 1)
+  // Pixels strictly within reach: at its ends filters are 0.
+  const count = Math.min(from, Math.ceil(2 * reach))
   const start = new Int32Array(length)
-  const weights = new Float32Array(length * count)
+  const weights = new Float64Array(length * count)
   for (let i = 0; i < length; i++) {
     const centre = ((first + i + 0.5) * from) / to - 0.5
-    start[i] = Math.min(from - count, Math.max(0, Math.ceil(centre - reach)))
+    start[i] = Math.min(from - count, Math.max(0, Math.floor(centre - reach) + 1))
     let sum = 0
     for (let k = 0; k < count; k++) sum += filter.at((start[i] + k - centre) / scale)
     for (let k = 0; k < count; k++)
@@ -80,7 +81,7 @@ export function resampled(
   const lastRow = rows.start[region.height - 1] + rows.count
   const firstColumn = columns.start[0]
   const lastColumn = columns.start[region.width - 1] + columns.count
-  const line = new Float32Array(3 * (lastColumn - firstColumn))
+  const line = new Float64Array(3 * (lastColumn - firstColumn))
   const across = 3 * region.width
   const between = new Float32Array((lastRow - firstRow) * across)
   for (let y = firstRow; y < lastRow; y++) {
@@ -95,7 +96,7 @@ export function resampled(
 
 /** One row, in another width. */
 function acrossRow(
-  line: Float32Array,
+  line: Float64Array,
   firstColumn: number,
   { start, count, weights }: Taps,
   out: Float32Array,
@@ -118,7 +119,7 @@ function acrossRow(
   }
 }
 
-/** Rows of `across` numbers, in another height; four source rows at a time, since the sums lie in memory. */
+/** Rows of `across` numbers in another height, cut off at 0 and 1; four source rows at a time, since the sums lie in memory. */
 function downColumns(
   rows: Float32Array,
   firstRow: number,
@@ -127,26 +128,31 @@ function downColumns(
 ): Float32Array {
   const height = start.length
   const out = new Float32Array(height * across)
+  const sums = new Float64Array(across)
   for (let y = 0; y < height; y++) {
-    const to = y * across
-    for (let k = 0; k < count; k += 4) {
-      const left = Math.min(4, count - k)
-      const w0 = weights[y * count + k]
-      const w1 = left > 1 ? weights[y * count + k + 1] : 0
-      const w2 = left > 2 ? weights[y * count + k + 2] : 0
-      const w3 = left > 3 ? weights[y * count + k + 3] : 0
-      const a = (start[y] - firstRow + k) * across
-      // Where there are fewer than four, the first stands in with weight 0.
-      const b = left > 1 ? a + across : a
-      const c = left > 2 ? b + across : a
-      const d = left > 3 ? c + across : a
+    sums.fill(0)
+    let w = y * count
+    let a = (start[y] - firstRow) * across
+    let left = count
+    for (; left >= 4; left -= 4, w += 4, a += 4 * across) {
+      const w0 = weights[w]
+      const w1 = weights[w + 1]
+      const w2 = weights[w + 2]
+      const w3 = weights[w + 3]
+      const b = a + across
+      const c = b + across
+      const d = c + across
       for (let i = 0; i < across; i++)
-        out[to + i] += w0 * rows[a + i] + w1 * rows[b + i] + w2 * rows[c + i] + w3 * rows[d + i]
+        sums[i] += w0 * rows[a + i] + w1 * rows[b + i] + w2 * rows[c + i] + w3 * rows[d + i]
     }
-  }
-  for (let i = 0; i < out.length; i++) {
-    const v = out[i]
-    out[i] = v < 0 ? 0 : v > 1 ? 1 : v
+    for (; left > 0; left--, w++, a += across) {
+      const weight = weights[w]
+      for (let i = 0; i < across; i++) sums[i] += weight * rows[a + i]
+    }
+    for (let i = 0, to = y * across; i < across; i++, to++) {
+      const v = sums[i]
+      out[to] = v < 0 ? 0 : v > 1 ? 1 : v
+    }
   }
   return out
 }

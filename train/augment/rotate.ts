@@ -30,6 +30,7 @@ function bilinear(frame: Frame, degrees: number): Float32Array {
   const image = numbersOf(frame)
   const { sin, cos, x0, y0 } = turn(frame, degrees)
   const out = new Float32Array(image.length)
+  const across = 3 * width
   for (let y = 0, to = 0; y < height; y++)
     for (let x = 0; x < width; x++, to += 3) {
       const sx = x0 + cos * x - sin * y
@@ -44,17 +45,16 @@ function bilinear(frame: Frame, degrees: number): Float32Array {
       const r = left + 1 < width ? right : 0
       const t = top < 0 ? 0 : 1 - down
       const b = top + 1 < height ? down : 0
-      const a = 3 * (Math.max(0, top) * width + Math.max(0, left))
+      const tl = 3 * ((top < 0 ? 0 : top) * width + (left < 0 ? 0 : left))
       const toRight = left < 0 || r === 0 ? 0 : 3
-      const toDown = top < 0 || b === 0 ? 0 : 3 * width
-      const c = a + toDown
-      const [tl, tr, bl, br] = [t * l, t * r, b * l, b * r]
-      for (let k = 0; k < 3; k++)
-        out[to + k] =
-          tl * image[a + k] +
-          tr * image[a + toRight + k] +
-          bl * image[c + k] +
-          br * image[c + toRight + k]
+      const tr = tl + toRight
+      const bl = top < 0 || b === 0 ? tl : tl + across
+      const br = bl + toRight
+      out[to] = t * (l * image[tl] + r * image[tr]) + b * (l * image[bl] + r * image[br])
+      out[to + 1] =
+        t * (l * image[tl + 1] + r * image[tr + 1]) + b * (l * image[bl + 1] + r * image[br + 1])
+      out[to + 2] =
+        t * (l * image[tl + 2] + r * image[tr + 2]) + b * (l * image[bl + 2] + r * image[br + 2])
     }
   return out
 }
