@@ -1,0 +1,160 @@
+// How fast batches come from files: images a second and core time an image, with so many threads, and where that time goes.
+//
+//   npm run bench:loader -- [--data FOLDER] [--size 512x1024] [--batch 3] [--workers 0,1,2] [--seconds 5] [--kept]
+//
+// Images are those of a Cityscapes folder's train split (the sample beside the repository, if it is there), again and again; without
+// one, street scenes of 1024×2048 drawn into a temporary folder, as PNG and as JPEG. Nothing stays in memory between uses unless
+// --kept says so. Core time is that of all threads of the process; what 16 cores would do is an estimate from it, as if nothing but
+// cores were shared.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import sharp from 'sharp'
+import { augment } from '../train/augment/index.ts'
+import { isThere } from '../train/files.ts'
+import { readImage, readLabels, resizeImage, writeLabelsPng, writePng } from '../train/images.ts'
+import { toBatch } from '../train/loader/batch.ts'
+import { openLoader } from '../train/loader/open.ts'
+import type { DataSource } from '../train/recipe.ts'
+import { resizeLabels } from '../train/resize-labels.ts'
+import { openSplit } from '../train/sources.ts'
+import { STREET_CLASSES, streetPainter } from '../train/street.ts'
+import { openDataset } from './repeated.ts'
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string', default: '../shared/data/cityscapes-sample' },
+    size: { type: 'string', default: '512x1024' },
+    batch: { type: 'string', default: '3' },
+    workers: { type: 'string', default: '0,1,2' },
+    seconds: { type: 'string', default: '5' },
+    kept: { type: 'boolean', default: false },
+  },
+})
+const [height, width] = values.size.split('x').map(Number)
+const count = Number(values.batch)
+const temporary: string[] = []
+
+/** FRRN's step: 30 ms for 3 images on the GPU that it is meant for. */
+const STEP_MS = 30
+const CORES = 16
+
+const augmentation = [
+  { name: 'translate', pixels: Math.round((120 / 2048) * width) },
+  { name: 'gamma', range: 0.05 },
+] as const
+
+try {
+  console.log(
+    `${availableParallelism()} cores, Node ${process.version}; batches of ${count} at ${height}×${width}`,
+  )
+  for (const source of await sources()) {
+    const sized = { ...source, height, width } as DataSource
+    console.log(`\n${nameOf(source)}\n`)
+    await parts(sized)
+    console.log('\nthreads   images/s   core ms/image   16 cores: ms/batch')
+    for (const workers of values.workers.split(',').map(Number)) await measure(sized, workers)
+  }
+} finally {
+  for (const folder of temporary) rmSync(folder, { recursive: true })
+}
+
+async function measure(source: DataSource, workers: number): Promise<void> {
+  const spec = { module: new URL('./repeated.js', import.meta.url).href, options: { source } }
+  const dataset = await openDataset(spec.options)
+  await using loader = openLoader(dataset, {
+    ...{ count, seed: 1, augmentation, workers, spec, cacheBytes: values.kept ? 2 ** 30 : 0 },
+  })
+  let step = 0
+  // Threads start, code is compiled.
+  for (; step < 2 * (workers + 1); step++) await loader.batch(step)
+  const [begun, used, first] = [performance.now(), process.cpuUsage(), step]
+  while (performance.now() - begun < 1000 * Number(values.seconds)) await loader.batch(step++)
+  const seconds = (performance.now() - begun) / 1000
+  const { user, system } = process.cpuUsage(used)
+  const images = count * (step - first)
+  const core = (user + system) / 1000 / images
+  const batch = (core * count) / CORES
+  console.log(
+    [
+      `${workers}`.padStart(7),
+      (images / seconds).toFixed(1).padStart(10),
+      core.toFixed(1).padStart(15),
+      `${batch.toFixed(1)} (estimate; ${batch <= STEP_MS ? 'keeps up with' : 'too slow for'} ${STEP_MS})`.padStart(
+        21,
+      ),
+    ].join(' '),
+  )
+}
+
+/** Core milliseconds of each part of an image's way, one after the other in this thread, the median of several. */
+async function parts(source: DataSource): Promise<void> {
+  const { pairs } = (await openSplit(
+    { ...source, height: undefined, width: undefined } as DataSource,
+    'train',
+  )) as unknown as {
+    readonly pairs: readonly { readonly image: string; readonly label: string }[]
+  }
+  const [{ image, label }] = pairs
+  const picture = await readImage(image)
+  const stored = await readLabels(label)
+  const example = await (await openSplit(source, 'train')).get(0)
+  const keys = [1, 2]
+  const augmented = augment(example, augmentation, keys)
+  const at = [picture.height, picture.width, height, width] as const
+  const labels = Uint8Array.from(stored.values)
+  for (const [name, work] of [
+    [`decode the image of ${picture.height}×${picture.width}`, () => readImage(image)],
+    ['Lanczos to size', () => resizeImage(picture, height, width)],
+    ['decode the labels', () => readLabels(label)],
+    ['labels to size', () => resizeLabels(labels, ...at)],
+    ['augment', () => augment(example, augmentation, keys)],
+    ['assemble', () => toBatch([augmented])],
+  ] as const) {
+    const times: number[] = []
+    for (let i = 0; i < 9; i++) {
+      const used = process.cpuUsage()
+      await work()
+      const { user, system } = process.cpuUsage(used)
+      times.push((user + system) / 1000)
+    }
+    console.log(
+      `${name.padEnd(32)} ${times
+        .sort((a, b) => a - b)[4]
+        .toFixed(1)
+        .padStart(6)} core ms`,
+    )
+  }
+}
+
+function nameOf(source: DataSource): string {
+  if (source.kind !== 'folder') return source.kind
+  return source.folder.replace(/^.*-(\w+)-\w+$/, 'drawn street scenes, $1')
+}
+
+async function sources(): Promise<DataSource[]> {
+  if (await isThere(join(values.data, 'leftImg8bit')))
+    return [{ kind: 'cityscapes', folder: values.data }]
+  return [await drawn('png'), await drawn('jpeg')]
+}
+
+async function drawn(kind: 'png' | 'jpeg'): Promise<DataSource> {
+  const folder = mkdtempSync(join(tmpdir(), `atrous-${kind}-`))
+  temporary.push(folder)
+  const draw = streetPainter(1024, 2048)
+  for (let i = 0; i < 4; i++) {
+    const { image, labels } = draw(1, i)
+    const name = join(folder, `images/train/${i}.${kind}`)
+    await writePng(name.replace(/jpeg$/, 'png'), { data: image, height: 1024, width: 2048 })
+    if (kind === 'jpeg') {
+      const bytes = await sharp(name.replace(/jpeg$/, 'png')).jpeg({ quality: 95 }).toBuffer()
+      writeFileSync(name, bytes)
+      rmSync(name.replace(/jpeg$/, 'png'))
+    }
+    await writeLabelsPng(join(folder, `labels/train/${i}.png`), labels, 1024, 2048)
+  }
+  writeFileSync(join(folder, 'classes.txt'), STREET_CLASSES.map(({ name }) => name).join('\n'))
+  return { kind: 'folder', folder }
+}
