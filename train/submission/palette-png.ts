@@ -4,7 +4,7 @@
 import { deflateSync } from 'node:zlib'
 import { OptionError } from '../../engine/errors.ts'
 import type { Colour } from '../dataset.ts'
-import { crc32 } from '../png-labels.ts'
+import { crc32 } from '../weights/zip.ts'
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10]
 const PALETTE = 3
@@ -46,6 +46,6 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   view.setUint32(0, data.length)
   bytes.set(Buffer.from(type, 'latin1'), 4)
   bytes.set(data, 8)
-  view.setUint32(data.length + 8, crc32(bytes, 4, data.length + 8))
+  view.setUint32(data.length + 8, crc32(bytes.subarray(4, data.length + 8)))
   return bytes
 }

@@ -195,7 +195,8 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   return c
 })
 
-function crc32(bytes: Uint8Array): number {
+/** The check sum of zip, gzip and PNG. */
+export function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff
   for (let i = 0; i < bytes.length; i++) crc = CRC_TABLE[(crc ^ bytes[i]) & 255] ^ (crc >>> 8)
   return ~crc >>> 0
