@@ -11,8 +11,12 @@ import { Args, aligned, type Command, helpOf } from './command.ts'
 const commands: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./train.ts')).start,
   train: async () => (await import('./train.ts')).train,
+  runs: async () => (await import('./runs.ts')).runsCommand,
+  report: async () => (await import('./report.ts')).reportCommand,
+  watch: async () => (await import('./watch.ts')).watchCommand,
   eval: async () => (await import('./eval.ts')).evaluateCommand,
   recipes: async () => (await import('./recipes.ts')).recipesCommand,
+  reproduce: async () => (await import('./reproduce.ts')).reproduce,
   predict: async () => (await import('./predict.ts')).predictCommand,
   preview: async () => (await import('./preview.ts')).previewCommand,
   data: async () => (await import('./data.ts')).dataCommand,
