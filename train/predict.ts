@@ -12,11 +12,11 @@ import type { Program } from '../engine/compile.ts'
 import type { Device } from '../engine/device.ts'
 import type { DeviceTensor } from '../engine/device-tensor.ts'
 import { isWholes } from '../engine/dtype.ts'
-import { OptionError, ShapeError } from '../engine/errors.ts'
+import { ShapeError } from '../engine/errors.ts'
 import type { Pair } from '../engine/ops/options.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import type { Tensor } from '../engine/tensor.ts'
-import { type Network, needPixelScores } from '../models/network.ts'
+import type { Network } from '../models/network.ts'
 import { scoresOnImage } from '../nn/grid.ts'
 import { predict } from '../nn/losses.ts'
 import { Crf } from './crf/index.ts'
@@ -24,7 +24,7 @@ import type { Picture } from './picture.ts'
 import { type Fused, fused, type View } from './predict/fuse.ts'
 import { pixelsAlong, sizesOf, windowsOf } from './predict/geometry.ts'
 import { resizedPicture } from './predict/look.ts'
-import { type Scorer, scorerOf, viewOf } from './predict/scorer.ts'
+import { checkModels, type Scorer, scorerOf, viewOf } from './predict/scorer.ts'
 import { checkTestTime, crfOptionsOf, type TestTime } from './test-time.ts'
 
 export interface PredictorOptions {
@@ -58,19 +58,11 @@ export class Predictor {
     { hold = 2 ** 29, plans = 8 }: PredictorOptions = {},
   ) {
     const all = Array.isArray(models) ? (models as readonly Network[]) : [models as Network]
-    if (!all.length) throw new OptionError('there is no model to predict with', 'give one or more')
+    this.test = checkTestTime(test)
+    checkModels(all, test)
     const [model] = all
     this.model = model
-    this.test = checkTestTime(test)
     this.#hold = hold
-    for (const m of all) {
-      needPixelScores(m, 'a class mask')
-      if (m.classes !== model.classes)
-        throw new OptionError(
-          `${model.config.name} tells ${model.classes} classes apart and ${m.config.name} ${m.classes}`,
-          'probabilities are averaged of models with the same classes',
-        )
-    }
     const cache = Math.max(plans, test.scales?.length ?? 1)
     this.#scorers = all.map((m) => scorerOf(device, m, test, cache))
     this.#plain = device.compile((image) => {
@@ -109,7 +101,7 @@ export class Predictor {
   async example(picture: Picture): Promise<DeviceTensor> {
     if (!this.#crf) return this.#run(picture, 'classes')
     using refined = await this.refined(picture)
-    return this.classesOf(refined)
+    return await this.classesOf(refined)
   }
 
   /** Probabilities f32 [1, h, w, classes] of a picture by the whole procedure, the CRF too, of which `example` gives the likeliest
@@ -117,7 +109,7 @@ export class Predictor {
   async refined(picture: Picture): Promise<DeviceTensor> {
     if (!this.#crf) return this.probabilities(picture)
     using averaged = await this.probabilities(picture)
-    return this.#crf.refine(averaged, picture, crfOptionsOf(this.test.crf))
+    return await this.#crf.refine(averaged, picture, crfOptionsOf(this.test.crf))
   }
 
   /** The likeliest class of each pixel, u8 [1, h, w], of probabilities f32 [1, h, w, classes]. */

@@ -13,6 +13,7 @@ import { fileError, isThere, makeFolder } from '../../train/files.ts'
 import { heatMap } from '../../train/heat-map.ts'
 import { readPhoto, writeLabelsPng, writePng } from '../../train/images.ts'
 import { overlay } from '../../train/picture.ts'
+import { checkModels } from '../../train/predict/scorer.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { TestTime } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
@@ -42,6 +43,7 @@ async function run(args: Args): Promise<number> {
   const models = checkpoints.map(checkpointModel)
   const [{ file, info }] = checkpoints
   const testTime = await procedureOf(args, info, asked)
+  checkModels(models, testTime)
   const shown = args.texts('scores').map((text) => classOf(info.classes, text))
   const names = shown.map((c) => info.classes[c].name.replace(/[^\p{L}\p{N}]+/gu, '-'))
   const jobs = plan(await listImages(inputs), out, names)
@@ -72,7 +74,7 @@ async function run(args: Args): Promise<number> {
         using map = await probabilityOf.run(refined, String(c))
         maps.push((await map.read()) as Float32Array)
       }
-      return predictor.classesOf(refined)
+      return await predictor.classesOf(refined)
     }
     using found = await classes()
     const mask = (await found.read()) as Uint8Array

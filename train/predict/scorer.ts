@@ -6,7 +6,7 @@ import { OptionError } from '../../engine/errors.ts'
 import type { Pair } from '../../engine/ops/options.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { Fcrn } from '../../models/fcrn.ts'
-import type { Network } from '../../models/network.ts'
+import { type Network, needPixelScores } from '../../models/network.ts'
 import { passOffsets, shiftedScores } from '../../models/shifted.ts'
 import type { TestTime } from '../test-time.ts'
 import type { View } from './fuse.ts'
@@ -25,41 +25,62 @@ export interface Scorer {
   readonly moves: readonly Pair[]
 }
 
-/** Throws OptionError where the network cannot be shifted as the procedure wants it. */
+/** Throws OptionError for models that a procedure cannot be applied to: those that do not score the classes of pixels, that differ
+ * in their number of classes, or that cannot be shifted as asked. */
+export function checkModels(models: readonly Network[], { shifted }: TestTime): void {
+  if (!models.length) throw new OptionError('there is no model to predict with', 'give one or more')
+  const [first] = models
+  for (const model of models) {
+    const { config, classes, scoreStride } = model
+    needPixelScores(model, 'a class mask')
+    if (classes !== first.classes)
+      throw new OptionError(
+        `${first.config.name} tells ${first.classes} classes apart and ${config.name} ${classes}`,
+        'probabilities are averaged of models with the same classes',
+      )
+    if (shifted === 'features' && !isShiftable(model))
+      throw new OptionError(
+        `${config.name} has no stage whose stride can be shifted`,
+        "take an FCRN of output stride 8, 16 or 32, or shift the 'input'",
+      )
+    if (shifted === 'input' && scoreStride % 4)
+      throw new OptionError(
+        `${config.name} has a score every ${scoreStride} pixels, of which a quarter is no number of pixels`,
+        'shifted passes are for networks whose scores are coarser than their images',
+      )
+  }
+}
+
+const isShiftable = (model: Network): model is Fcrn =>
+  model instanceof Fcrn && Boolean(model.backbone.lastStrided)
+
+/** The programs of a network that `checkModels` accepts; `cache` plans of each are kept. */
 export function scorerOf(
   device: Device,
   model: Network,
   { shifted }: TestTime,
   cache: number,
 ): Scorer {
-  const { config, scoreStride: s, padding } = model
-  const moved = device.compile(
-    (image: Tensor, rows: Tensor, columns: Tensor) => look(image, rows, columns, padding),
-    { cache },
-  )
-  const plain = { model, look: moved, moves: [[0, 0]] as const, stride: s }
-  if (shifted === 'features') {
-    if (!(model instanceof Fcrn) || !model.backbone.lastStrided)
-      throw new OptionError(
-        `${config.name} has no stage whose stride can be shifted`,
-        "take an FCRN of output stride 8, 16 or 32, or shift the 'input'",
-      )
-    const scores = device.compile(
-      (image: Tensor) => shiftedScores(model, image, { train: false }),
+  const { scoreStride: s, padding } = model
+  const features = shifted === 'features' && isShiftable(model)
+  const mode = { train: false }
+  return {
+    model,
+    look: device.compile(
+      (image: Tensor, rows: Tensor, columns: Tensor) => look(image, rows, columns, padding),
       { cache },
-    )
-    return { ...plain, scores, stride: s / 2 }
+    ),
+    scores: device.compile(
+      (image: Tensor) => (features ? shiftedScores(model, image, mode) : model.apply(image, mode)),
+      { cache },
+    ),
+    stride: features ? s / 2 : s,
+    // Cell i of pass a answers for pixel s·i + s/2 of what it looks at, which is (s/2)·(2i + a) + s/4 of the picture.
+    moves:
+      shifted === 'input'
+        ? passOffsets.map((pass): Pair => [(pass[0] - 0.5) * (s / 2), (pass[1] - 0.5) * (s / 2)])
+        : [[0, 0]],
   }
-  const scores = device.compile((image: Tensor) => model.apply(image, { train: false }), { cache })
-  if (!shifted) return { ...plain, scores }
-  if (s % 4)
-    throw new OptionError(
-      `${config.name} has a score every ${s} pixels, of which a quarter is no number of pixels`,
-      'shifted passes are for networks whose scores are coarser than their images',
-    )
-  // Cell i of pass a answers for pixel s·i + s/2 of what it looks at, which is (s/2)·(2i + a) + s/4 of the picture.
-  const moves = passOffsets.map((pass) => pass.map((a) => (a ? s / 4 : -s / 4)) as unknown as Pair)
-  return { ...plain, scores, moves }
 }
 
 /** A look by this network at a picture of a size. */
