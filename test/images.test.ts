@@ -9,6 +9,8 @@ import { DataError } from '../engine/errors.ts'
 import { CAMVID_CLASSES, openCamvid } from '../train/data/camvid.ts'
 import { decodeImage, readImage, readLabels, writeLabelsPng, writePng } from '../train/images.ts'
 import { readPngLabels } from '../train/png-labels.ts'
+import { readPngPicture } from '../train/png-picture.ts'
+import { Random } from '../train/random.ts'
 import { needShared, test } from './harness.ts'
 import { crc32Of, png } from './png.ts'
 
@@ -26,6 +28,44 @@ for (const [colour, depths] of [
       assert.deepEqual([read.height, read.width], [height, width])
       assert.deepEqual([...read.values], values)
     })
+
+/** That numbers are linear in light, which nobody heeds. */
+function gammaChunk(): Uint8Array {
+  const chunk = Buffer.from('0000000467414d41000186a000000000', 'hex')
+  chunk.writeUInt32BE(crc32Of(chunk.subarray(4, 12)), 12)
+  return chunk
+}
+
+test('pictures: an RGB PNG is decoded in the thread that asks as it is by the general decoder', async () => {
+  const random = new Random(3)
+  for (const [height, width] of [
+    [1, 1],
+    [11, 7],
+    [23, 40],
+  ] as const) {
+    // Flat, steep and noisy places, so that every filter guesses right and wrong.
+    const values = Array.from({ length: height * width * 3 }, (_, i) =>
+      i % 7 < 3 ? (i * 5) % 256 : random.int(0, 255),
+    )
+    const bytes = png(values, height, 3 * width, 8, 2)
+    const picture = readPngPicture(bytes)
+    assert.deepEqual([...picture!.data], values)
+    const { data } = await decodeImage(bytes, 'x.png')
+    assert.deepEqual(picture, { data: new Uint8Array(data), height, width })
+    const gamma = Buffer.concat([bytes.subarray(0, 33), gammaChunk(), bytes.subarray(33)])
+    assert.deepEqual(readPngPicture(gamma), picture)
+    assert.deepEqual(new Uint8Array((await decodeImage(gamma, 'x.png')).data), picture!.data)
+    const turned = Uint8Array.from(bytes)
+    turned[50] ^= 4
+    for (const other of [turned, bytes.slice(0, -20), png(values, height, 3 * width, 8, 0)])
+      assert.equal(readPngPicture(other), undefined)
+  }
+  const file = needShared(
+    'data/cityscapes-sample/leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png',
+  )
+  const whole = await readImage(file)
+  assert.ok(Buffer.from(whole.data).equals(readPngPicture(readFileSync(file))!.data))
+})
 
 test('labels: what sharp decodes of a grey PNG is what we read', async () => {
   const folder = scratch()

@@ -2,7 +2,7 @@
 
 import { deflateSync } from 'node:zlib'
 
-/** Grey (colour 0) or palette (3) PNG of these values; `rows` may announce another height than is stored. */
+/** Grey (colour 0), palette (3) or RGB (2, `width` counting samples) PNG of these values; `rows` may announce another height than is stored. */
 export function png(
   values: readonly number[],
   height: number,
@@ -12,22 +12,29 @@ export function png(
   rows = height,
 ): Uint8Array {
   const header = new Uint8Array(13)
-  new DataView(header.buffer).setUint32(0, width)
+  const samples = colour === 2 ? 3 : 1
+  new DataView(header.buffer).setUint32(0, width / samples)
   new DataView(header.buffer).setUint32(4, rows)
   header.set([depth, colour], 8)
   const palette = Uint8Array.from({ length: 3 * 2 ** Math.min(8, depth) }, (_, i) => (i * 91) % 256)
   const parts = [chunk('IHDR', header)]
   if (colour === 3) parts.push(chunk('PLTE', palette))
-  parts.push(chunk('IDAT', deflateSync(filtered(values, height, width, depth))))
+  parts.push(chunk('IDAT', deflateSync(filtered(values, height, width, depth, samples))))
   parts.push(chunk('IEND', new Uint8Array(0)))
   return new Uint8Array(
     Buffer.concat([Uint8Array.from([137, 80, 78, 71, 13, 10, 26, 10]), ...parts]),
   )
 }
 
-function filtered(values: readonly number[], height: number, width: number, depth: number) {
+function filtered(
+  values: readonly number[],
+  height: number,
+  width: number,
+  depth: number,
+  samples: number,
+) {
   const rowBytes = Math.ceil((width * depth) / 8)
-  const step = Math.max(1, depth / 8)
+  const step = Math.max(1, (depth * samples) / 8)
   const raw = new Uint8Array(rowBytes * height)
   values.forEach((value, i) => {
     const at = Math.floor(i / width) * rowBytes * 8 + (i % width) * depth

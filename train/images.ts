@@ -1,10 +1,12 @@
 // Images and label maps in files (Node): decoded exactly or refused, written whole or not at all.
 
+import { isMainThread } from 'node:worker_threads'
 import sharp from 'sharp'
 import { DataError } from '../engine/errors.ts'
 import { readBytes, readHead, writeAtomic } from './files.ts'
 import type { Picture } from './picture.ts'
 import { type LabelImage, readPngLabels } from './png-labels.ts'
+import { readPngPicture } from './png-picture.ts'
 
 /** An RGB image from a JPEG, PNG, WebP, TIFF or GIF file; alpha is dropped. Throws DataError naming the file. */
 export async function readImage(file: string): Promise<Picture> {
@@ -18,6 +20,9 @@ export async function decodeImage(
   file: string,
   { upright = false } = {},
 ): Promise<Picture> {
+  // In a thread of a loader the work is that thread's own.
+  const own = isMainThread ? undefined : readPngPicture(bytes)
+  if (own) return own
   try {
     const { data, info } = await sharp(bytes, { failOn: 'warning', autoOrient: upright })
       .removeAlpha()
