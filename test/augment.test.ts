@@ -1,7 +1,7 @@
 // Augmentation as a whole: steps as data, draws by keys, and FRRN's translation and gamma.
 
 import assert from 'node:assert/strict'
-import { OptionError } from '../engine/errors.ts'
+import { DataError, OptionError } from '../engine/errors.ts'
 import { type AugmentStep, augment, checkSteps, gammaExponent } from '../train/augment/index.ts'
 import { reflect } from '../train/pad.ts'
 import { chiSquared, drawnExample, drawnNumbers, meanOver } from './augment.ts'
@@ -72,10 +72,28 @@ test('augment: two steps of one name draw apart', () => {
 })
 
 test('augment: an image that has a class and no map keeps what stands for its labels', () => {
-  const example = { ...drawnExample(6, 5, 4), labels: Uint8Array.of(7) }
+  const { instances: _, ...whole } = drawnExample(6, 5, 4)
+  const example = { ...whole, labels: Uint8Array.of(7), category: 7 }
   const out = augment(example, [{ name: 'translate', pixels: 3 }, { name: 'flip' }], [2])
   assert.deepEqual([...out.labels], [7])
   assert.equal(out.image.length, 6 * 5 * 3)
+})
+
+test('augment: an example whose arrays are not of its size is refused by name', () => {
+  const example = drawnExample(4, 5, 1)
+  for (const [wrong, message] of [
+    [{ image: new Uint8Array(20) }, /drawn 1: is 4×5 and has 20 numbers of red.*, not 60/],
+    [{ labels: new Uint8Array(19) }, /drawn 1: is 4×5 and has 19 labels, not 20/],
+    [{ instances: new Uint16Array(21) }, /drawn 1: is 4×5 and has 21 numbers of objects/],
+  ] as const)
+    assert.throws(
+      () => augment({ ...example, ...wrong }, [], [1]),
+      (error: unknown) => error instanceof DataError && message.test(error.message),
+    )
+  assert.throws(
+    () => augment(example, [{ name: 'turn' } as unknown as AugmentStep], [1]),
+    /there is no turn/,
+  )
 })
 
 test('augment: the shift is an index shift of image, labels and objects, mirrored and void outside', () => {

@@ -76,6 +76,7 @@ export {
 } from './path-lengths.ts'
 export * from './picture.ts'
 export { Predictor, type PredictorOptions } from './predict.ts'
+export { type Preview, type PreviewOptions, type PreviewRow, previewSheet } from './preview.ts'
 export type { Progress } from './progress.ts'
 export { Random } from './random.ts'
 export {

@@ -25,7 +25,6 @@ async function run(args: Args): Promise<number> {
   const recipe = newRecipe(args, await findData(args))
   const { seed, augmentation: steps } = own ? { ...recipe, augmentation: own } : recipe
   const dataset = await openSplit(recipe.data, 'train')
-  await dataset.check?.()
   const taken = Math.min(count, dataset.size)
   const chosen = permutation(dataset.size, seed, CHOICE).slice(0, taken)
   const progress = new TerminalProgress()

@@ -111,10 +111,6 @@ const kinds: { readonly [N in StepName]: Kind<N> } = {
 
 export const stepNames = Object.keys(kinds) as StepName[]
 
-/** The options of a step, with defaults for those that are left out. */
-export const optionsOf = <N extends StepName>(step: StepOf<N>): Options<N> =>
-  ({ ...kinds[step.name as N].defaults, ...step }) as unknown as Options<N>
-
 /** Steps of augmentation as JSON has them: the same, with their defaults written out. Throws OptionError for what are no steps, for
  * names of steps and options that do not exist, and for values that are missing or out of range. */
 export function checkSteps(steps: unknown): readonly AugmentStep[] {
@@ -124,6 +120,17 @@ export function checkSteps(steps: unknown): readonly AugmentStep[] {
       "such as [{ name: 'flip' }]; an empty list leaves images as they are",
     )
   return steps.map((step, i) => checkStep(step, `step ${i} of augmentation`))
+}
+
+const known = new WeakMap<readonly AugmentStep[], readonly AugmentStep[]>()
+
+/** The same, read once for a list however often it is asked. */
+export function checkedOnce(steps: readonly AugmentStep[]): readonly AugmentStep[] {
+  const found = known.get(steps)
+  if (found) return found
+  const checked = checkSteps(steps)
+  known.set(steps, checked)
+  return checked
 }
 
 function checkStep(step: unknown, where: string): AugmentStep {

@@ -1,6 +1,7 @@
 // An image on its way through the steps, with what belongs to its pixels. Steps that only move pixels leave it in bytes; the first
 // that computes makes numbers of it, and those that follow may write into them, since nobody else holds them.
 
+import { DataError } from '../../engine/errors.ts'
 import type { Example } from '../dataset.ts'
 
 export interface Frame {
@@ -22,10 +23,38 @@ export interface Drawn {
   readonly values: Readonly<Record<string, number | string | boolean>>
 }
 
-/** An example before the first step. Labels that are not one a pixel are no map, and take no part. */
-export function frameOf({ name, image, labels, instances, height, width }: Example): Frame {
-  const map = labels?.length === height * width ? plain(labels) : undefined
-  return { name, height, width, image: plain(image), labels: map, instances: map && instances }
+/** An example before the first step. Throws DataError for arrays that are not of its size. */
+export function frameOf({
+  name,
+  image,
+  labels,
+  instances,
+  height,
+  width,
+  category,
+}: Example): Frame {
+  const pixels = height * width
+  const mustBe = (what: string, length: number, right: number) => {
+    if (length === right) return
+    throw new DataError(
+      name,
+      `is ${height}×${width} and has ${length} ${what}, not ${right}`,
+      'look at what reads it',
+    )
+  }
+  mustBe('numbers of red, green and blue', image.length, 3 * pixels)
+  // An image that is classified as a whole has none, or one.
+  const isMap = category === undefined && labels.length > 0
+  if (isMap) mustBe('labels', labels.length, pixels)
+  if (instances) mustBe('numbers of objects', instances.length, pixels)
+  return {
+    name,
+    height,
+    width,
+    image: plain(image),
+    labels: isMap ? plain(labels) : undefined,
+    instances,
+  }
 }
 
 /** Bytes as what they are and not as Node's Buffer, whose slices share and which loops do not expect. */

@@ -3,7 +3,7 @@
 
 import type { Example } from '../dataset.ts'
 import { hashKeys, permutation, Random } from '../random.ts'
-import { optionsOf, stepNames } from './checks.ts'
+import { checkedOnce, stepNames } from './checks.ts'
 import {
   anywhere,
   centred,
@@ -144,7 +144,7 @@ export function augment(
   const first = frameOf(example)
   let frame = first
   let scaling: Scaling | undefined
-  for (const step of steps) {
+  for (const step of checkedOnce(steps)) {
     const ordinal = before.get(step.name) ?? 0
     before.set(step.name, ordinal + 1)
     const random = new Random(base, nameKey(step.name), ordinal)
@@ -153,7 +153,7 @@ export function augment(
       scaling = undefined
     }
     const apply = applied[step.name] as Apply<StepName>
-    const done = apply(frame, optionsOf(step) as never, random, scaling)
+    const done = apply(frame, step as never, random, scaling)
     frame = done.frame
     scaling = done.scaling
     drawn.push({ name: step.name, values: done.values ?? {} })
