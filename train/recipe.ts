@@ -36,7 +36,17 @@ export type DataSource =
       /** Size that images are brought to; without it, their own. */
       readonly height?: number | undefined
       readonly width?: number | undefined
+      /** Data sets of the same classes whose training images are added. */
+      readonly also?: readonly AlsoSource[]
     }
+
+/** What is added to the training split of a data set. SBD beside VOC is the images that VOC's val does not hold. */
+export interface AlsoSource {
+  readonly kind: FormatName
+  readonly folder: string
+  /** Of Cityscapes: the images of `train_extra`, with coarse labels. */
+  readonly coarse?: boolean
+}
 
 /** An optimiser and its options. */
 export type OptimizerConfig =

@@ -1,7 +1,10 @@
 // Opening the data set of a recipe (Node).
 
+import { openCityscapes } from './data/cityscapes.ts'
 import { openFiles } from './data/formats.ts'
+import { joinedDatasets } from './data/joined.ts'
 import type { FileDataset } from './data/pairs.ts'
+import { openVocAugmented } from './data/sbd.ts'
 import { type Dataset, SPLITS, type Split } from './dataset.ts'
 import type { DataSource } from './recipe.ts'
 import { streetScenes } from './street.ts'
@@ -32,9 +35,22 @@ export async function openSplit(
     const { seed, height, width } = source
     return streetScenes({ split, seed, height, width, ...STREET_SIZE[split] })
   }
-  const { kind, folder, height, width } = source
-  const cache = cacheBytes === undefined ? {} : { cacheBytes }
-  return openFiles(kind, folder, split, { height, width, objects, ...cache })
+  const { kind, folder, height, width, also = [] } = source
+  const options = { height, width, ...(cacheBytes !== undefined && { cacheBytes }) }
+  if (split !== 'train' || !also.length)
+    return openFiles(kind, folder, split, { ...options, objects })
+  const beside = kind === 'voc' ? also.find((other) => other.kind === 'sbd') : undefined
+  const first = beside
+    ? openVocAugmented(folder, beside.folder, options)
+    : openFiles(kind, folder, split, { ...options, objects })
+  const others = also
+    .filter((other) => other !== beside)
+    .map((other) =>
+      other.coarse
+        ? openCityscapes(other.folder, { split: 'train_extra', labels: 'coarse', ...options })
+        : openFiles(other.kind, other.folder, split, { ...options, objects }),
+    )
+  return joinedDatasets(await Promise.all([first, ...others]))
 }
 
 /** The three splits. Files are looked for, and sizes in their headers compared, before this resolves; throws DataError naming the

@@ -5,7 +5,7 @@ import { OptionError } from '../../engine/errors.ts'
 import { findModel } from '../../models/catalog.ts'
 import { buildModel, type ModelConfig, models } from '../../models/index.ts'
 import { type FormatName, formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
-import { checkRecipe, type DataSource, type Recipe } from '../../train/recipe.ts'
+import { type AlsoSource, checkRecipe, type DataSource, type Recipe } from '../../train/recipe.ts'
 import { batchLoss } from '../../train/recipe-loss.ts'
 import {
   atSize,
@@ -25,6 +25,11 @@ export const trainOptions: Options = {
   data: {
     value: 'FOLDER',
     help: "a data set's folder, as published or your own (images/, labels/, classes.txt), or 'street' (default): drawn scenes",
+  },
+  also: {
+    value: 'FOLDER',
+    many: true,
+    help: "train on these images too: SBD beside VOC, COCO, 'coarse' for the coarse labels of Cityscapes",
   },
   format: {
     value: 'NAME',
@@ -106,19 +111,28 @@ export interface FoundData {
   readonly kind: FormatName
   readonly folder: string
   readonly classes: number
+  readonly also?: readonly AlsoSource[]
 }
 
 /** The folder of --data and what it is; undefined where none is named. Throws DataError for one that is laid out as nothing known. */
 export async function findData(args: Args): Promise<FoundData | undefined> {
   const [named, format] = [args.text('data'), args.choice('format', formatNames)]
   if (named === undefined || named === 'street') {
-    if (format) throw new OptionError(`--format ${format} is of a folder`, 'name it with --data')
+    for (const name of ['format', 'also'])
+      if (args.has(name)) throw new OptionError(`--${name} is of a folder`, 'name it with --data')
     return undefined
   }
   const folder = resolve(named)
   const kind = format ?? (await formatOf(folder))
   const { classes } = await openFiles(kind, folder, 'train')
-  return { kind, folder, classes: classes.length }
+  const also = await Promise.all(
+    args.texts('also').map(async (text): Promise<AlsoSource> => {
+      if (text === 'coarse') return { kind: 'cityscapes', folder, coarse: true }
+      const other = resolve(text)
+      return { kind: await formatOf(other), folder: other }
+    }),
+  )
+  return { kind, folder, classes: classes.length, also }
 }
 
 /** The recipe of a new run, and what a person should know of it. Throws OptionError for arguments that do not go together. */
@@ -151,7 +165,7 @@ function fileOf(
   note: (line: string) => void,
 ): RecipeFile {
   const [name] = args.positionals.length ? args.expect('RECIPE') : []
-  const file = recipeNamed(name ?? (found ? 'folder' : 'street'))
+  const file = recipeNamed(name ?? usualFor(found))
   if (name !== undefined && !args.has('data') && name !== 'street')
     throw new OptionError(
       `${name} needs images and labels`,
@@ -167,6 +181,9 @@ function fileOf(
   return size ? atSize(small, size) : small
 }
 
+const usualFor = (found: FoundData | undefined): string =>
+  !found ? 'street' : found.kind === 'imagenet' ? 'images' : 'folder'
+
 function dataOf(
   found: FoundData | undefined,
   size: readonly [height: number, width: number] | undefined,
@@ -174,7 +191,8 @@ function dataOf(
 ): DataSource {
   const [height, width] = size ?? []
   if (!found) return { kind: 'street', seed, height: height!, width: width! }
-  return { kind: found.kind, folder: found.folder, ...(size && { height, width }) }
+  const { kind, folder, also = [] } = found
+  return { kind, folder, ...(size && { height, width }), ...(also.length > 0 && { also }) }
 }
 
 /** What single options change in a recipe. */
