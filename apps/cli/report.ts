@@ -122,7 +122,7 @@ async function writeExtremes(
 }
 
 /** Draws the loss curve from what metrics.jsonl holds, so that a resumed run has the whole of it. */
-async function writeCurve(run: RunFolder): Promise<void> {
+export async function writeCurve(run: RunFolder): Promise<void> {
   const records = await run.readMetrics()
   const validations = validationsOf(records)
   await run.write(

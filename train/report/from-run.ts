@@ -2,6 +2,7 @@
 
 import { readdir } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
+import type { Classification } from '../classify.ts'
 import type { ClassInfo } from '../dataset.ts'
 import { dataUri, readImage } from '../images.ts'
 import type { Scores } from '../metrics.ts'
@@ -26,6 +27,11 @@ export interface ScoresFile {
   readonly baseline: Scores
   readonly confusion?: readonly number[]
   readonly examples?: readonly ScoredExample[]
+}
+
+/** The same of a run that classifies images as a whole. */
+export interface ClassifiedFile extends Pick<ScoresFile, 'split' | 'images' | 'step'> {
+  readonly classification: Classification
 }
 
 /** A panel in the run folder: input, truth, prediction and errors beside each other. */
@@ -58,6 +64,7 @@ export async function reportData(
   const validations = validationsOf(records)
   const scored = (await run.readJson('scores.json').catch(() => undefined)) as
     | ScoresFile
+    | ClassifiedFile
     | undefined
   const classes = await classesOf(run)
   const { progress, config } = info
@@ -75,7 +82,7 @@ export async function reportData(
     validations,
     scoreName: validations.at(-1)?.scoreName ?? info.scoreName,
     result: scored ? resultOf(scored, classes) : validated(validations, classes),
-    examples: scored ? await examplesOf(run, scored) : [],
+    examples: scored && 'scores' in scored ? await examplesOf(run, scored) : [],
     ...(await samplesOf(run, options.address)),
     config: withoutPaths(config.recipe ?? config),
     device: config.device,
@@ -91,7 +98,13 @@ async function classesOf(run: RunFolder): Promise<readonly ClassInfo[]> {
   return info?.classes ?? []
 }
 
-function resultOf(file: ScoresFile, classes: readonly ClassInfo[]): ReportResult {
+function resultOf(file: ScoresFile | ClassifiedFile, classes: readonly ClassInfo[]): ReportResult {
+  if ('classification' in file) {
+    const { classification, ...about } = file
+    const { top1, top5, baseline } = classification
+    const figures = [['top-1', top1] as const, ['top-5', top5] as const]
+    return { ...about, figures, baseline: baseline.top1, perClass: [] }
+  }
   const { split, step, images, scores, baseline, confusion } = file
   const colours = new Map(classes.map(({ name, colour }) => [name, colour]))
   return {

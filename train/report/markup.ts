@@ -24,8 +24,9 @@ export function countText(n: number): string {
 
 /** `1.2 GiB` */
 export function bytesText(n: number): string {
-  const power = n < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(n) / 10 + 1e-9))
-  return `${+(n / 1024 ** power).toPrecision(3)} ${['bytes', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`
+  if (n < 1024) return `${n} bytes`
+  const power = Math.min(4, Math.floor(Math.log2(n) / 10 + 1e-9))
+  return `${+(n / 1024 ** power).toPrecision(3)} ${['', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`
 }
 
 /** `45 s`, `12 min`, `3 h 05 min`. */

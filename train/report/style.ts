@@ -80,6 +80,7 @@ footer{margin-top:60px;padding-top:16px;border-top:1px solid var(--line);color:v
 @media(max-width:560px){main{padding:24px 16px 48px}h1{font-size:1.55rem}section{margin-top:40px}.plot{height:180px;margin-left:42px}.charts .chart:first-child:nth-last-child(odd) .plot{height:200px}
 .strip figure{grid-template-columns:1fr;gap:4px}.strip figcaption{text-align:left}.chart{padding:12px 14px 32px}.card{padding:14px}.tiles div{flex:1 1 42%;padding:13px 14px}.tiles .first{flex:1 1 100%}.bar{min-width:70px;width:30%}th,td{padding:7px 6px}
 .facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:10px}}
+.lost{max-width:none;margin:0;padding:9px 16px;background:var(--bad);color:var(--on);text-align:center;position:sticky;top:0;z-index:1}
 @media print{body{background:#fff}.chart,.example,tr{break-inside:avoid}}
 `
 
