@@ -17,15 +17,19 @@ const datasets: Readonly<
   imagenet: { name: 'imagenet', images: { train: 1_281_167, val: 50_000 } },
 }
 
-/** Of our figures, the papers' names, which are in percent. */
-export const FIGURES: Readonly<Record<string, string>> = {
-  meanIoU: 'meanIoU',
-  pixelAccuracy: 'pixelAcc',
-  meanAccuracy: 'meanAcc',
-  categoryIoU: 'categoryIoU',
-  boundaryAccuracy: 'boundaryAcc',
-  internalAccuracy: 'internalAcc',
-  adeScore: 'adeScore',
+/** Of our figures, which are shares, those that the papers print: their name, and the share that a printed number is. */
+export const PRINTED: Readonly<
+  Record<string, readonly [name: string, share: (n: number) => number]>
+> = {
+  meanIoU: ['meanIoU', (n) => n / 100],
+  pixelAccuracy: ['pixelAcc', (n) => n / 100],
+  meanAccuracy: ['meanAcc', (n) => n / 100],
+  categoryIoU: ['categoryIoU', (n) => n / 100],
+  boundaryAccuracy: ['boundaryAcc', (n) => n / 100],
+  internalAccuracy: ['internalAcc', (n) => n / 100],
+  adeScore: ['adeScore', (n) => n / 100],
+  top1: ['top1Err', (n) => 1 - n / 100],
+  top5: ['top5Err', (n) => 1 - n / 100],
 }
 
 /** What rows say beside what was done: it follows from that, or from the data set. */
@@ -34,7 +38,7 @@ const INFORMATION = new Set(['fov', 'input', 'inputWidth', 'printedName', 'units
 /** What a row that does not speak of it did not do. */
 const ABSENT: Readonly<Record<string, ConfigValue>> = {
   ...{ bootstrap: null, dropout: false, multiScale: false, crf: false },
-  ...{ downsampling: 'conv', trainOutputStride: 8, testOutputStride: 8 },
+  downsampling: 'conv',
 }
 
 export interface Beside {

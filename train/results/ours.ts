@@ -42,11 +42,12 @@ export function factsOf(ours: Ours): Facts[] {
   if (family === 'frrn')
     return [{ network: 'frrn', variant: frrnVariant(form), ...frrnFacts(ours), ...test }]
   if (family === 'gcn') return [{ ...gcnFacts(form, options, ours), ...test }]
-  if (family === 'model') return [{ ...widerFacts(form, options), ...test }]
+  const crops = cropFacts(ours)
+  if (family === 'model') return [{ ...widerFacts(form, options), ...crops, ...test }]
   if (name === 'resnet-50-gcn') return [{ network: 'resnet50-gcn', ...test }]
   if (family === 'resnet')
     return [
-      { network: 'resnet', depth: Number(form), ...test },
+      { network: 'resnet', depth: Number(form), ...crops, ...test },
       { network: `resnet${form}`, ...test },
     ]
   return []
@@ -102,14 +103,34 @@ function gcnFacts(form: string, options: Options, { recipe }: Ours): Facts {
   }
 }
 
+const DEPTHS: Readonly<Record<string, number>> = {
+  A: 38,
+  B: 20,
+  C: 42,
+  D: 34,
+  E: 26,
+  F: 34,
+  16: 16,
+}
+
+/** To segment, maps are halved by convolutions where a row does not say; to classify by pooling. */
 function widerFacts(form: string, { head, downsample }: Options): Facts {
-  const convs = { '1conv': 1, '2conv': 2 }[head as string]
+  const variant = form.toUpperCase()
+  const known = { network: 'wider', variant, depth: DEPTHS[variant] }
+  if (head === 'classify')
+    return { ...known, ...(downsample !== 'pool' && { downsampling: 'other' }) }
   return {
-    network: 'wider',
-    variant: form.toUpperCase(),
+    ...known,
     downsampling: downsample === 'strided' ? 'conv' : (downsample as string),
-    ...(convs && { classifierConvs: convs }),
+    classifierConvs: head === '1conv' ? 1 : 2,
   }
+}
+
+/** Sides of the crops of classifiers, in training and in the test. */
+function cropFacts({ recipe }: Ours): Facts {
+  const train = recipe?.augmentation?.flatMap((s) => (s.name === 'sizedCrop' ? [s.size] : []))[0]
+  const test = recipe?.view?.flatMap((s) => (s.name === 'crop' ? [s.size] : []))[0]
+  return { ...(train && { trainCrop: train[0] }), ...(test && { testCrop: test[0] }) }
 }
 
 /** What of its training keeps a network from being the paper's, in words; empty where nothing is known to. */
