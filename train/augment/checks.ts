@@ -40,34 +40,30 @@ interface Kind<N extends StepName> {
   /** What stands for an option that is left out; undefined where there is nothing. */
   readonly defaults: { readonly [K in keyof Options<N>]: Options<N>[K] | undefined }
   readonly checks: Checks<Omit<StepOf<N>, 'name'>>
-  /** Options that must be there: one of each group. */
-  readonly needs?: readonly (readonly (keyof Options<N> & string)[])[]
+  /** Options of which one must be there, and no more; else all that nothing stands for must be. */
+  readonly either?: readonly (keyof Options<N> & string)[]
 }
 
 const kinds: { readonly [N in StepName]: Kind<N> } = {
   translate: {
     defaults: { pixels: undefined },
     checks: { pixels: fromZero },
-    needs: [['pixels']],
   },
-  gamma: { defaults: { range: undefined }, checks: { range: within(0, 0.5) }, needs: [['range']] },
-  subsample: { defaults: { factor: undefined }, checks: { factor: count }, needs: [['factor']] },
+  gamma: { defaults: { range: undefined }, checks: { range: within(0, 0.5) } },
+  subsample: { defaults: { factor: undefined }, checks: { factor: count } },
   rotate: {
     defaults: { degrees: undefined },
     checks: { degrees: within(0, 180) },
-    needs: [['degrees']],
   },
   saturation: {
     defaults: { range: undefined },
     checks: {
       range: { what: '[low, high], numbers from 0', fits: (v) => isRange(v, (n) => n >= 0) },
     },
-    needs: [['range']],
   },
   hue: {
     defaults: { degrees: undefined },
     checks: { degrees: within(0, 180) },
-    needs: [['degrees']],
   },
   flip: { defaults: { chance: 0.5 }, checks: { chance: within(0, 1) } },
   resize: {
@@ -78,17 +74,15 @@ const kinds: { readonly [N in StepName]: Kind<N> } = {
       range: factors,
       filter: oneOf('antialias', 'bicubic'),
     },
-    needs: [['longer', 'shorter']],
+    either: ['longer', 'shorter'],
   },
   crop: {
     defaults: { size: undefined, at: 'random', padding: mean },
     checks: { size, at: oneOf('random', 'centre', 'entropy'), padding: colour },
-    needs: [['size']],
   },
   pad: {
     defaults: { size: undefined, padding: mean },
     checks: { size, padding: colour },
-    needs: [['size']],
   },
   sizedCrop: {
     defaults: { size: undefined, area: [0.08, 1], aspect: [3 / 4, 4 / 3] },
@@ -100,7 +94,6 @@ const kinds: { readonly [N in StepName]: Kind<N> } = {
       },
       aspect: factors,
     },
-    needs: [['size']],
   },
   colourJitter: {
     defaults: { brightness: 0.4, contrast: 0.4, saturation: 0.4 },
@@ -141,10 +134,11 @@ function checkStep(step: unknown, where: string): AugmentStep {
     throw new OptionError(`${where} has no name`, `it is one of ${stepNames.join(', ')}`)
   if (!Object.hasOwn(kinds, name))
     throw new OptionError(`${where}: there is no ${name}`, suggest(name, stepNames))
-  const { defaults, checks, needs = [] } = kinds[name as StepName] as unknown as AnyKind
+  const { defaults, checks, either } = kinds[name as StepName] as unknown as AnyKind
   const me = `${where}, ${name}`
   const full: Record<string, unknown> = readOptions(me, given, defaults, checks)
-  for (const group of needs) {
+  const bare = Object.keys(defaults).filter((option) => defaults[option] === undefined)
+  for (const group of either ? [either] : bare.map((option) => [option])) {
     const there = group.filter((option) => full[option] !== undefined)
     if (there.length === 1) continue
     const what = `${group[0]} is ${checks[group[0]].what}`
@@ -159,5 +153,5 @@ function checkStep(step: unknown, where: string): AugmentStep {
 interface AnyKind {
   readonly defaults: Record<string, unknown>
   readonly checks: Record<string, Check>
-  readonly needs?: readonly (readonly string[])[]
+  readonly either?: readonly string[]
 }

@@ -105,7 +105,7 @@ export function padded(
   return windowed(frame, { top: 0, left: 0, height, width }, padding)
 }
 
-export interface SizedCrop {
+export interface SizedCropOptions {
   readonly size: readonly [height: number, width: number]
   /** Share of the image's pixels. */
   readonly area: readonly [low: number, high: number]
@@ -119,7 +119,7 @@ const SIZED_TRIES = 10
  * one in the middle that has the target's aspect: the shorter side resized, and the centre cropped. */
 export function sizedRegion(
   { height, width }: Pick<Frame, 'height' | 'width'>,
-  { size, area, aspect }: SizedCrop,
+  { size, area, aspect }: SizedCropOptions,
   random: Random,
 ): Region {
   for (let i = 0; i < SIZED_TRIES; i++) {

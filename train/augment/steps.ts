@@ -1,6 +1,6 @@
 // The steps of augmentation as plain data, which a recipe holds as JSON: what there is, what each does, and what it draws.
 
-import type { SizedCrop } from './crop.ts'
+import type { SizedCropOptions } from './crop.ts'
 import type { Rgb } from './frame.ts'
 import type { Interpolation } from './resize.ts'
 
@@ -87,7 +87,7 @@ export interface Pad {
 /** ImageNet: a part whose share of the pixels is uniform in `area`, [0.08, 1] unless told, and its width to height in `aspect`,
  * [3/4, 4/3], exchanged with probability ½; anywhere in the image, resized to `size` with the bicubic filter. Parts that do not fit are
  * drawn anew; after ten it is the largest one in the middle of the aspect of `size`. */
-export interface SizedCropStep extends Partial<Omit<SizedCrop, 'size'>> {
+export interface SizedCrop extends Partial<Omit<SizedCropOptions, 'size'>> {
   readonly name: 'sizedCrop'
   readonly size: Size
 }
@@ -120,7 +120,7 @@ export type AugmentStep =
   | Resize
   | Crop
   | Pad
-  | SizedCropStep
+  | SizedCrop
   | ColourJitter
   | Lighting
 
