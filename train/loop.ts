@@ -165,7 +165,15 @@ function checkLimits(options: TrainOptions): void {
 
 type StepProgram = Program<void>
 
-function compileStep(options: TrainOptions, history: History): StepProgram {
+/** What a step is made of. */
+type StepOptions = Pick<
+  TrainOptions,
+  'device' | 'optimizer' | 'loss' | 'accumulate' | 'precision'
+> &
+  Pick<TrainOptions, 'watch' | 'onCompile'>
+
+/** The program of a step, which `runStep` runs. */
+export function compileStep(options: StepOptions, history: History): StepProgram {
   const { device, optimizer, watch, accumulate = 1, precision = 'full', onCompile } = options
   return device.compile(
     (image, rate, slot, seed, step, ...targets) => {
@@ -184,9 +192,10 @@ function compileStep(options: TrainOptions, history: History): StepProgram {
   )
 }
 
-async function runStep(
+/** Throws NonFiniteError naming the step where the program watches. */
+export async function runStep(
   program: StepProgram,
-  { seed = 0 }: TrainOptions,
+  { seed = 0 }: Pick<TrainOptions, 'seed'>,
   { image, targets, names, height, width }: Batch,
   step: number,
   rate: number,

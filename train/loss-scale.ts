@@ -98,8 +98,8 @@ export class LossScale {
   }
 }
 
-/** u8 scalar. Those of one shape are looked at together. */
-function allFinite(tensors: readonly Tensor[]): Tensor {
+/** Whether every value of f32 tensors, of one at least, is finite: a u8 scalar. Those of one shape are looked at together. */
+export function allFinite(tensors: readonly Tensor[]): Tensor {
   const byShape = new Map<string, Tensor>()
   for (const t of tensors) {
     const [key, finite] = [t.shape.join(), isFinite(t)]

@@ -109,8 +109,19 @@ export class Meter {
   }
 }
 
-const diverged = (step: number, loss: number, precision?: Precision): NonFiniteError =>
-  new NonFiniteError(
+/** A loss is not finite. */
+export class DivergedError extends NonFiniteError {
+  /** The step, counted from 1. */
+  readonly step: number
+  constructor(step: number, message: string, hint: string) {
+    super(message, hint)
+    this.step = step
+  }
+}
+
+const diverged = (step: number, loss: number, precision?: Precision): DivergedError =>
+  new DivergedError(
+    step,
     `the loss of step ${step} is ${loss}`,
     precision === 'mixed'
       ? 'activations beyond 65504 are infinite in f16: lower the learning rate, or train in full precision'
