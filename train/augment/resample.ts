@@ -4,7 +4,7 @@
 //   weight of source pixel j:                    filter((j − c) / s),   s = max(1, from / to)
 //
 // When a picture shrinks the filter is widened by s, so that it takes all that a target pixel covers and nothing is aliased; weights
-// beyond the edge are left out and the rest made to sum to 1. This is how PIL resizes, which P4's code does it with.
+// beyond the edge are left out and the rest made to sum to 1. This is how Pillow resizes, which the code of Wu et al. does it with.
 
 import { type Frame, type Region, shares } from './frame.ts'
 
