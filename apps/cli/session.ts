@@ -7,7 +7,6 @@ import type { Device } from '../../engine/node.ts'
 import type { Variable } from '../../engine/tensor.ts'
 import { checkFieldOfView } from '../../models/field-of-view.ts'
 import { buildModel, type Network } from '../../models/index.ts'
-import type { BatchStream } from '../../train/batches.ts'
 import {
   type Checkpoint,
   checkpointModel,
@@ -17,15 +16,16 @@ import {
 } from '../../train/checkpoint.ts'
 import { readCheckpoint, writeCheckpoint } from '../../train/checkpoint-files.ts'
 import { codeVersion } from '../../train/code-version.ts'
-import { evaluate, validationOf } from '../../train/evaluate.ts'
+import { preflightFor, refuseProblems } from '../../train/data/preflight-cache.ts'
 import type { EndEvent } from '../../train/events.ts'
+import type { DataLoader } from '../../train/loader/loader.ts'
+import { openLoader } from '../../train/loader/open.ts'
 import { train } from '../../train/loop.ts'
-import { Predictor } from '../../train/predict.ts'
 import type { Progress } from '../../train/progress.ts'
 import {
   checkRecipe,
+  loaderOptions,
   type Recipe,
-  recipeBatches,
   recipeOptimizer,
   recipeRate,
   recipeSteps,
@@ -34,12 +34,13 @@ import { batchLoss } from '../../train/recipe-loss.ts'
 import { writeReport } from '../../train/report/from-run.ts'
 import { RunWriter } from '../../train/run-writer.ts'
 import { createRun, openRun, type RunFolder } from '../../train/runs.ts'
-import { Samples } from '../../train/samples.ts'
-import { openSplits, readAll, type Splits } from '../../train/sources.ts'
+import { openSplits, type Splits } from '../../train/sources.ts'
 import { readWeights } from '../../train/weights/files.ts'
 import { matchWeights } from '../../train/weights/load.ts'
 import { checkReport } from '../../train/weights/report.ts'
+import { type ClassifiedOutcome, reportClassified } from './classified.ts'
 import { type Args, typed } from './command.ts'
+import { judgeOf } from './judge.ts'
 import { openSaying } from './open.ts'
 import type { TerminalProgress } from './progress.ts'
 import { type Outcome, report } from './report.ts'
@@ -49,7 +50,7 @@ interface Prepared {
   readonly recipe: Recipe
   readonly splits: Splits
   readonly model: Network
-  readonly batches: BatchStream
+  readonly batches: DataLoader
   readonly run: RunFolder
   /** That no other process works on the run. */
   readonly held: Disposable
@@ -76,11 +77,15 @@ async function prepare(
   const splits = await openSplits(recipe.data)
   const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
   const start = checkpoint ? new Map() : await startOf(recipe, model, progress)
-  const batches = recipeBatches(recipe, splits.train, model)
+  const batches = openLoader(splits.train, {
+    ...loaderOptions(recipe, splits.train, model),
+    // Scenes are drawn faster than a thread begins.
+    ...(recipe.data.kind !== 'street' && { spec: { source: recipe.data, split: 'train' } }),
+  })
   const { height, width } = recipe.data
   const warning = height && width && checkFieldOfView(model, [height, width])
   if (warning) progress.say(`note: ${warning}`)
-  await readFiles(recipe, splits, progress, signal)
+  await lookThrough(recipe, progress, signal)
   if (run) await run.truncateMetrics(step)
   const own = run ?? (await createRun(splits.train.name, { out: args.text('out') }))
   const held = before ?? (await own.hold())
@@ -114,20 +119,21 @@ function refuseFinished(run: RunFolder, recipe: Recipe, at: Progress): void {
   throw new OptionError(`${run.folder} has ${done}`, `to go on, ask for more: ${more}`)
 }
 
-/** More images than this are not read ahead: it would take minutes, and they would not stay in memory. */
-const READ_AHEAD = 4000
-
-async function readFiles(
+/** Files that cannot be used are refused before anything is made of the others; what looks wrong is said. */
+async function lookThrough(
   { data }: Recipe,
-  splits: Splits,
   progress: TerminalProgress,
   signal: AbortSignal,
 ): Promise<void> {
-  const all = Object.values(splits)
-  const images = all.reduce((sum, { size }) => sum + size, 0)
-  if (data.kind === 'street' || images > READ_AHEAD) return
-  await readAll(all, (done) => progress.passing(`reading ${done} of ${images} images`), signal)
+  const found = await preflightFor(data, {
+    signal,
+    onProgress: (split, done, of) =>
+      progress.passing(`looking through ${split}: ${done} of ${of} images`),
+  })
   progress.clear()
+  refuseProblems(found)
+  for (const { split, warnings } of found)
+    if (split === 'train') for (const warning of warnings) progress.say(`note: ${warning}`)
 }
 
 function recipeOf({ file, info }: Checkpoint): Recipe {
@@ -163,7 +169,7 @@ export async function trainSession(
   signal: AbortSignal,
 ): Promise<{
   readonly run: RunFolder
-  readonly outcome: Outcome | undefined
+  readonly outcome: Outcome | ClassifiedOutcome | undefined
   readonly step: number
 }> {
   const prepared = await prepare(args, progress, signal)
@@ -187,7 +193,10 @@ export async function trainSession(
       keep: args.whole('checkpoints'),
     })
     if (end.reason === 'stopped') return { run, outcome: undefined, step: end.step }
-    const outcome = await report(device, run, splits.test, progress, signal)
+    const outcome =
+      splits.test.labelled === 'image'
+        ? await reportClassified(device, run, splits.test, recipe, progress, signal)
+        : await report(device, run, splits.test, progress, signal)
     if (outcome) writer.finish()
     return { run, outcome, step: end.step }
   } catch (error) {
@@ -200,6 +209,7 @@ export async function trainSession(
     throw error
   } finally {
     device?.close()
+    await prepared.batches.close()
     await writer?.close()
     if (existsSync(run.path('metrics.jsonl'))) await reportOf(run, progress)
   }
@@ -238,14 +248,11 @@ async function runLoop(
     loadModel(device, model, checkpoint)
     loadOptimizer(device, optimizer, checkpoint)
   }
-  using predictor = new Predictor(device, model)
-  const samples = new Samples(splits.val)
-  const size = [splits.train, await splits.train.get(0)] as const
-  const info = {
-    classes: splits.train.classes,
-    size: [size[1].height, size[1].width] as const,
-    recipe,
-  }
+  using judge = judgeOf(device, model, splits.val, recipe)
+  const { height, width } = await splits.train.get(0)
+  // Images that are classified as a whole may have any size; their recipe says what is made of them.
+  const size = splits.train.labelled === 'image' ? undefined : ([height, width] as const)
+  const info = { classes: splits.train.classes, size, recipe }
   const events = train({
     device,
     model,
@@ -266,8 +273,7 @@ async function runLoop(
     validate: async () => {
       const onProgress = (done: number, of: number) =>
         progress.passing(`validating ${done} of ${of}`)
-      const options = { signal, onProgress, ...samples.options }
-      return validationOf(await evaluate(predictor, splits.val, options))
+      return judge.validate({ signal, onProgress })
     },
     save: async (which, at: Progress) => {
       const encoded = await encodeCheckpoint(device, model, optimizer, { ...info, progress: at })
@@ -276,7 +282,7 @@ async function runLoop(
   })
   for await (const event of events) {
     writer.on(event)
-    if (event.kind === 'validation') writer.samples(event.step, samples.take())
+    if (event.kind === 'validation') writer.samples(event.step, judge.samples())
     progress.on(event)
     if (event.kind === 'end') return event
   }

@@ -1,5 +1,6 @@
 // `start` and `train`: one command under two names, the first for somebody who has just cloned this.
 
+import { type ClassifiedOutcome, classifiedJson, classifiedText } from './classified.ts'
 import { type Args, type Command, typed } from './command.ts'
 import { TerminalProgress } from './progress.ts'
 import { type Outcome, scoresText } from './report.ts'
@@ -36,14 +37,18 @@ async function run(args: Args): Promise<number> {
   }
 }
 
-const resultJson = (folder: string, { evaluation, step, dataset }: Outcome): string => {
+const resultJson = (folder: string, outcome: Outcome | ClassifiedOutcome): string => {
+  if ('classification' in outcome) return classifiedJson(folder, outcome)
+  const { evaluation, step, dataset } = outcome
   const { scores, baseline, images } = evaluation
   const { split } = dataset
   return JSON.stringify({ run: folder, split, images, step, scores, baseline }, null, 2)
 }
 
-const resultText = (folder: string, { evaluation, step, dataset }: Outcome): string =>
-  [
+const resultText = (folder: string, outcome: Outcome | ClassifiedOutcome): string => {
+  if ('classification' in outcome) return classifiedText(folder, outcome)
+  const { evaluation, step, dataset } = outcome
+  return [
     '',
     scoresText(evaluation, `${dataset.name}, ${dataset.split} split, weights of step ${step}`),
     '',
@@ -56,6 +61,7 @@ const resultText = (folder: string, { evaluation, step, dataset }: Outcome): str
     '',
     `try it on a picture of yours: ${typed(`predict ${folder} photo.jpg --out masks`)}`,
   ].join('\n')
+}
 
 export const start: Command = {
   name: 'start',
