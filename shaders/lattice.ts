@@ -4,6 +4,7 @@
 //   splat   y[v] = Σ weight[e]·x[⌊e/6⌋]   over the entries e of point v, of which `order` is a list sorted by point
 //   blur    y[v] = ½·x[v] + ¼·(x[a] + x[b])   a, b its neighbours along one axis; one that is not there counts as 0
 //   slice   y[i] = Σ weight[6i + k]·x[corner[6i + k]]   over k < 6
+//   own     y[i] = what splat, a blur along each axis in turn, and slice make of x[i] in y[i] itself
 //
 // One invocation makes all channels of its point or pixel: what it looks up serves all of them. Splatting gathers, so that no
 // two invocations add to one place. A point may have very many entries (a picture of one colour has a handful of points), so
@@ -174,3 +175,71 @@ const sliced = (access: readonly Access[]): Kernel =>
 
 const corners = (line: (k: number) => string): string =>
   Array.from({ length: EACH }, (_, k) => line(k)).join('\n  ')
+
+export interface OwnSpec {
+  readonly pixels: number
+  readonly points: number
+  /** Of corners, weights, turns, neighbours. */
+  readonly access: readonly Access[]
+}
+
+/** Inputs corners, weights, turns u32 [pixels] (the axis from each corner to the next, 3 bits each), neighbours u32
+ * [6, points, 2]; output y [pixels]. */
+export const own = ({ pixels, points, access }: OwnSpec): Recipe => ({
+  scratch: [],
+  dispatches: [
+    overIndex(
+      ownParts(access),
+      pixels,
+      [input(0), input(1), input(2), input(3), output(0)],
+      points,
+    ),
+  ],
+})
+
+// The six steps from corner to corner, each along another axis, lead once around the simplex. What a corner has comes to the
+// one m corners further by a quarter along each of the m axes between them, in the order of the axes, and a half along each
+// other: 2^-(6 + m), if all points on the way are there. The same backwards; m = 6 is once around.
+const ownParts = (access: readonly Access[]): Kernel =>
+  perIndex({
+    key: 'lattice/own',
+    params: 'points: u32',
+    bindings: [
+      { name: 'corners', access: access[0], ...u32 },
+      weightsOf(access[1]),
+      { name: 'turns', access: access[2], ...u32 },
+      { name: 'neighbours', access: access[3], ...u32 },
+      { name: 'y', access: 'read_write', elem: 'f32' },
+    ],
+    functions: /* wgsl */ `
+fn leads(start: u32, axes: u32, way: u32) -> bool {
+  var v = start;
+  for (var a = 0u; a < ${EACH}u; a++) {
+    if (((axes >> a) & 1u) != 0u) {
+      v = neighbours[2u * (a * p.points + v) + way];
+      if (v >= p.points) { return false; }
+    }
+  }
+  return true;
+}`,
+    body: /* wgsl */ `
+  let base = ${EACH}u * i;
+  let turn = turns[i];
+  var sum = 0.0;
+  for (var j = 0u; j < ${EACH}u; j++) {
+    let start = min(corners[base + j], p.points - 1u);
+    var part = weights[base + j] / 64.0;
+    var share = 1.0 / 64.0;
+    var after = 0u;
+    var before = 0u;
+    for (var m = 1u; m <= ${EACH}u; m++) {
+      share *= 0.5;
+      after |= 1u << ((turn >> (3u * ((j + m - 1u) % ${EACH}u))) & 7u);
+      before |= 1u << ((turn >> (3u * ((j + ${EACH}u - m) % ${EACH}u))) & 7u);
+      part += share * select(0.0, weights[base + (j + m) % ${EACH}u], leads(start, after, 1u));
+      part += share * select(0.0, weights[base + (j + ${EACH}u - m) % ${EACH}u], leads(start, before, 0u));
+    }
+    sum += weights[base + j] * part;
+  }
+  y[i] = sum;`,
+  })

@@ -55,24 +55,19 @@ export class Crf {
         order: Tensor,
         corners: Tensor,
         weights: Tensor,
+        turns: Tensor,
         neighbours: Tensor,
         iterations: string,
         symmetric: boolean,
       ) => {
         const [, h, w, c] = probabilities.shape
-        const [axes, points] = neighbours.shape
-        const alongAxis = (a: number) =>
-          reshape(cut(neighbours, [a, 0, 0], [a + 1, points, 2]), [points, 2])
-        const lists = { begins, firsts, order, corners, weights }
+        const lists = { begins, firsts, order, corners, weights, turns, neighbours }
         const q = meanField(
           scoresOf(reshape(probabilities, [h, w, c])),
-          {
-            ...{ ...lists, taps, inColumn, inRow },
-            neighbours: Array.from({ length: axes }, (_, a) => alongAxis(a)),
-          },
+          { ...lists, taps, inColumn, inRow },
           {
             ...{ iterations: Number(iterations), symmetric, appearance, smoothness },
-            together: classesAtOnce(device, h * w, points),
+            together: classesAtOnce(device, h * w, neighbours.shape[1]),
           },
         )
         return reshape(cut(q, [0, 0, 0], [h, w, c]), [1, h, w, c])
@@ -102,7 +97,8 @@ export class Crf {
       settings.appearance,
       settings.smoothness,
       ...[gauss.taps, gauss.inColumn, gauss.inRow],
-      ...[lists.begins, lists.firsts, lists.order, lists.corners, lists.weights, lists.neighbours],
+      ...[lists.begins, lists.firsts, lists.order, lists.corners, lists.weights],
+      ...[lists.turns, lists.neighbours],
       String(settings.iterations),
       settings.normalisation === 'symmetric',
     )

@@ -17,13 +17,14 @@ export interface LatticeLists {
   readonly order: HostTensor
   readonly corners: HostTensor
   readonly weights: HostTensor
+  readonly turns: HostTensor
   /** Of each point along each axis, [6, points, 2]. */
   readonly neighbours: HostTensor
 }
 
 /** The lists of a lattice. Points and segments that there are not have no entries and no neighbours. */
 export function latticeLists(lattice: Lattice): LatticeLists {
-  const { points, met, corners, weights, neighbours } = lattice
+  const { points, met, corners, weights, turns, neighbours } = lattice
   const entries = corners.length
   const ends = new Uint32Array(met)
   for (const v of corners) ends[v]++
@@ -54,6 +55,7 @@ export function latticeLists(lattice: Lattice): LatticeLists {
     order: hostTensor(order),
     corners: hostTensor(corners, [pixels, CORNERS]),
     weights: hostTensor(weights, [pixels, CORNERS]),
+    turns: hostTensor(turns),
     neighbours: hostTensor(beside, [CORNERS, capacity, 2]),
   }
 }

@@ -19,6 +19,8 @@ export interface Lattice {
   /** The points around each pixel, [pixels, 6], and their weights, which sum to 1. */
   readonly corners: Uint32Array
   readonly weights: Float32Array
+  /** Along which axis each corner is a step before the next, and the last before the first, in 3 bits each: [pixels]. */
+  readonly turns: Uint32Array
   /** For each axis the two neighbours of each point, [points, 2]; ABSENT where there is none. */
   readonly neighbours: readonly Uint32Array[]
 }
@@ -39,6 +41,7 @@ export function buildLattice(
   const pixels = height * width
   const corners = new Uint32Array(pixels * CORNERS)
   const weights = new Float32Array(pixels * CORNERS)
+  const turns = new Uint32Array(pixels)
   const table = new PointTable(pixels)
   const simplex = new Simplex()
   const key = new Int32Array(DIMENSIONS)
@@ -50,11 +53,12 @@ export function buildLattice(
         simplex.corner(k, key)
         corners[CORNERS * i + k] = table.add(key)
         weights[CORNERS * i + k] = simplex.weights[k]
+        turns[i] |= simplex.turn(k) << (3 * k)
       }
     }
   const met = table.size
   const neighbours = table.connect()
-  return { points: table.size, met, corners, weights, neighbours }
+  return { points: table.size, met, corners, weights, turns, neighbours }
 }
 
 /** Distance of lattice points for which splat, blur and slice together have deviation 1 (section 3.1.1 of the paper), and
@@ -108,6 +112,11 @@ class Simplex {
       weights[CORNERS - rank[j]] -= part
     }
     weights[0] += 1 + weights[CORNERS]
+  }
+
+  /** The axis along which corner k is a step before corner k + 1. */
+  turn(k: number): number {
+    return this.#rank.indexOf(DIMENSIONS - k)
   }
 
   /** The coordinates of corner k but the last, which the others tell. */

@@ -8,17 +8,15 @@
 //
 //   K₂ − I = (I + B)(I + A) − I = A + B·(I + A)
 //
-// is summed without the centre and loses no digits where A and B are small. The lattice has no such form: a pixel's own part
-// in its own result is what its six weights give through the blur, when all neighbours are there, and is subtracted.
+// is summed without the centre and loses no digits where A and B are small. The lattice has no such form: the part of a pixel
+// in its own result is computed and subtracted.
 
 import {
   add,
   broadcastTo,
   concat,
-  constant,
   greater,
   log,
-  matmul,
   maximum,
   mul,
   pad,
@@ -29,17 +27,18 @@ import {
   softmax,
   sqrt,
   sub,
-  sum,
   type Tensor,
   where,
 } from '../../engine/index.ts'
-import { blur, type Lists, sideSums, slice, splat } from './ops.ts'
+import { blur, type Lists, own, sideSums, slice, splat } from './ops.ts'
 import { CORNERS } from './points.ts'
 
 export interface Filters extends Lists {
   readonly corners: Tensor
   readonly weights: Tensor
-  readonly neighbours: readonly Tensor[]
+  readonly turns: Tensor
+  /** [6, points, 2] */
+  readonly neighbours: Tensor
   /** Of the Gaussian at distances 1, 2, …, and its sums over the neighbours in a column [h, 1, 1] and in a row [1, w, 1]. */
   readonly taps: Tensor
   readonly inColumn: Tensor
@@ -82,44 +81,35 @@ export function meanField(scores: Tensor, filters: Filters, how: MeanField): Ten
 const HEIGHT = 1.2 * (2 * Math.PI) ** 2.5 * Math.sqrt(CORNERS) * (2 / 3) ** 2.5
 
 /** Sums below this are rounding and the far ends of the kernel. */
-const LEAST = 1e-3
+const LEAST = 1e-2
 
 /** w₁·S₁(K₁ − I)S₁ for [pixels, c]. */
 function appearance(filters: Filters, pixels: number, how: MeanField): (x: Tensor) => Tensor {
-  const { corners, weights, neighbours, firsts } = filters
+  const { corners, weights, turns, neighbours, firsts } = filters
   // Nobody reads points that no pixel is spread over in the end, so the last axis leaves them out.
   const spread = firsts.shape[0] - 1
-  const axes = neighbours.map((list, a) =>
-    a === CORNERS - 1 ? part(list, [0, 0], [spread, 2]) : list,
-  )
+  const axes = Array.from({ length: CORNERS }, (_, a) => {
+    const rows = a === CORNERS - 1 ? spread : neighbours.shape[1]
+    return reshape(part(neighbours, [a, 0, 0], [a + 1, rows, 2]), [rows, 2])
+  })
   const filtered = (by: Tensor, x: Tensor) =>
     slice(
       corners,
       by,
       axes.reduce((y, list) => blur(list, y), splat(filters, by, x)),
     )
-  const own = sum(mul(matmul(weights, constant(BETWEEN, [CORNERS, CORNERS])), weights), [1], {
-    keepDims: true,
-  })
+  const self = own(corners, weights, turns, neighbours)
   let scale = broadcastTo(sqrt(mul(how.appearance, HEIGHT)), [pixels, 1])
   if (how.symmetric) {
     const all = part(filtered(weights, broadcastTo(scalar(1), [pixels, 4])), [0, 0], [pixels, 1])
-    const total = mul(sub(all, own), HEIGHT)
+    const total = mul(sub(all, self), HEIGHT)
     scale = mul(scale, rsqrt(maximum(total, LEAST)))
   }
   // Both sides' scales and the strength are in the weights, which are used on both sides.
   const scaled = mul(weights, scale)
-  const self = mul(own, mul(scale, scale))
-  return (x) => sub(filtered(scaled, x), mul(self, x))
+  const selfScaled = mul(self, mul(scale, scale))
+  return (x) => sub(filtered(scaled, x), mul(selfScaled, x))
 }
-
-/** What a corner's 1 becomes at another k corners further: through the blur along the k axes between them, or backwards along all
- * others; at the corner itself also once around. */
-const BETWEEN = Array.from({ length: CORNERS ** 2 }, (_, i) => {
-  const k = Math.abs(Math.floor(i / CORNERS) - (i % CORNERS))
-  const around = (steps: number) => 0.25 ** steps * 0.5 ** (CORNERS - steps)
-  return around(k) + around(CORNERS - k) + (k ? 0 : around(CORNERS))
-})
 
 /** w₂·S₂(K₂ − I)S₂ for [h, w, c]. */
 function smoothness({ taps, inColumn, inRow }: Filters, how: MeanField): (x: Tensor) => Tensor {
@@ -127,9 +117,9 @@ function smoothness({ taps, inColumn, inRow }: Filters, how: MeanField): (x: Ten
   const total = add(inRow, mul(inColumn, add(inRow, 1)))
   const scale = how.symmetric ? where(greater(total, 0), rsqrt(total), 0) : undefined
   return (x) => {
-    const own = scale ? mul(x, scale) : x
-    const along = sideSums(taps, own, 1)
-    const all = add(along, sideSums(taps, add(own, along), 0))
+    const scaled = scale ? mul(x, scale) : x
+    const along = sideSums(taps, scaled, 1)
+    const all = add(along, sideSums(taps, add(scaled, along), 0))
     return mul(mul(all, how.smoothness), scale ?? 1)
   }
 }

@@ -7,6 +7,7 @@ import { apply, refusedGradient, type StructuredOp } from '../../engine/op.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import {
   blur as blurRecipe,
+  own as ownRecipe,
   slice as sliceRecipe,
   splat as splatRecipe,
 } from '../../shaders/lattice.ts'
@@ -114,6 +115,49 @@ const sliceOp: StructuredOp<Empty> = {
   },
 }
 
+const ownOp: StructuredOp<Empty> = {
+  ...common,
+  name: 'latticeOwn',
+  infer: ([corners]) => [{ dtype: 'f32', shape: [corners.shape[0], 1] }],
+  cost: ([corners]) => ({ macs: 0, flops: 50 * sizeOf(corners.shape) }),
+  lower: ({ inputs }) =>
+    ownRecipe({
+      pixels: inputs[0].shape[0],
+      points: inputs[3].shape[1],
+      access: inputs.map((t) => t.access),
+    }),
+  // By its meaning: each corner's value, blurred point by point.
+  reference: ([corners, weights, , neighbours]) => {
+    const [, points] = neighbours.shape
+    const pixels = corners.shape[0]
+    const next = (axis: number, v: number, way: number) =>
+      neighbours.data[2 * (axis * points + v) + way]
+    return [
+      Float64Array.from({ length: pixels }, (_, i) => {
+        let values = new Map<number, number>()
+        for (let e = CORNERS * i; e < CORNERS * (i + 1); e++)
+          values.set(corners.data[e], weights.data[e])
+        for (let axis = 0; axis < CORNERS; axis++) {
+          const blurred = new Map<number, number>()
+          const give = (v: number, part: number) => {
+            if (v < points) blurred.set(v, (blurred.get(v) ?? 0) + part)
+          }
+          for (const [v, x] of values) {
+            give(v, x / 2)
+            give(next(axis, v, 0), x / 4)
+            give(next(axis, v, 1), x / 4)
+          }
+          values = blurred
+        }
+        let sum = 0
+        for (let e = CORNERS * i; e < CORNERS * (i + 1); e++)
+          sum += weights.data[e] * (values.get(corners.data[e]) ?? 0)
+        return sum
+      }),
+    ]
+  },
+}
+
 const around = (shape: Shape, axis: number) => ({
   outer: sizeOf(shape.slice(0, axis)),
   n: shape[axis],
@@ -166,8 +210,13 @@ export const blur = (neighbours: Tensor, x: Tensor): Tensor => apply(blurOp, [ne
 export const slice = (corners: Tensor, weights: Tensor, x: Tensor): Tensor =>
   apply(sliceOp, [corners, weights, x], {})[0]
 
+/** What of x[i] is in element i of slice(blur(… blur(splat(x)))), along all six axes in turn: [pixels, 1]. `turns` u32 [pixels] has
+ * the axis from each corner to the next, 3 bits each, `neighbours` u32 [6, points, 2]. */
+export const own = (corners: Tensor, weights: Tensor, turns: Tensor, neighbours: Tensor): Tensor =>
+  apply(ownOp, [corners, weights, turns, neighbours], {})[0]
+
 /** y[i] = Σ_{k ≥ 1} taps[k − 1]·(x[i − k] + x[i + k]) along an axis; x is 0 outside of it. */
 export const sideSums = (taps: Tensor, x: Tensor, axis: number): Tensor =>
   apply(sideSumsOp, [taps, x], { axis })[0]
 
-export const crfOps = [splatOp, blurOp, sliceOp, sideSumsOp] as const
+export const crfOps = [splatOp, blurOp, sliceOp, ownOp, sideSumsOp] as const
