@@ -90,6 +90,16 @@ export {
   validReceptiveField,
 } from './receptive-field.ts'
 export * from './recipe.ts'
+export { type BatchLoss, batchLoss, checkLoss, type LossConfig } from './recipe-loss.ts'
+export {
+  atSize,
+  type RecipeFile,
+  recipeNamed,
+  recipes,
+  scaled,
+  withAssignment,
+  withValue,
+} from './recipes/index.ts'
 export { resizeLabels } from './resize-labels.ts'
 export { readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.ts'
 export * from './schedules.ts'
