@@ -32,6 +32,8 @@ export const PRINTED: Readonly<
   top5: ['top5Err', (n) => 1 - n / 100],
 }
 
+const printed = new Set(Object.values(PRINTED).map(([name]) => name))
+
 /** What rows say beside what was done: it follows from that, or from the data set. */
 const INFORMATION = new Set(['fov', 'input', 'inputWidth', 'printedName', 'units', 'features'])
 
@@ -89,6 +91,7 @@ export function besidePapers(evaluated: Evaluated, table?: string): Comparison {
   const rows = tables.flatMap(({ id, paper, where, rows }) =>
     rows
       .filter((r) => r.by === 'paper' && r.dataset === known.name && r.split === split)
+      .filter(({ values }) => Object.keys(values).some((key) => printed.has(key)))
       .filter(({ config }) => facts.some(({ network }) => network === config['network']))
       .map((row): Beside => {
         const each = facts

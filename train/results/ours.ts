@@ -136,7 +136,7 @@ function cropFacts({ recipe }: Ours): Facts {
 /** What of its training keeps a network from being the paper's, in words; empty where nothing is known to. */
 export function trainedOtherwise({ recipe }: Ours, steps: number): string[] {
   const file = recipe?.name === undefined ? undefined : recipes.get(recipe.name)
-  if (!file?.source) return ['trained by no recipe of a paper']
+  if (!file || file.source.startsWith('ours')) return ['trained by no recipe of a paper']
   const wanted = file.steps ?? file.rate.reduce((sum, phase) => sum + phase.steps, 0)
   return [
     ...(steps < 0.9 * wanted ? [`trained for ${steps} steps of the recipe's ${wanted}`] : []),
