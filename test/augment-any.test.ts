@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { type AugmentStep, augment, checkSteps, stepNames } from '../train/augment/index.ts'
 import { VOID } from '../train/dataset.ts'
 import { Random } from '../train/random.ts'
+import { recipes } from '../train/recipes/index.ts'
 import { drawnExample, drawnSize } from './augment.ts'
 import { test } from './harness.ts'
 
@@ -114,5 +115,15 @@ test('augment: an image without labels looks as the same one with them', () => {
     assert.deepEqual(out.image, augment(example, steps, [seed]).image)
     assert.equal(out.labels.length, 0)
     assert.equal(out.instances, undefined)
+  }
+})
+
+test('augment: the steps of every recipe are steps, and batches of them have one size', () => {
+  for (const { name, augmentation, batch } of recipes.values()) {
+    const sizes = [1, 2, 3].map((seed) => {
+      const { height, width } = augment(drawnExample(60, 90, seed), augmentation, [seed])
+      return `${height}×${width}`
+    })
+    assert.ok(batch === 1 || new Set(sizes).size === 1, `${name}: ${sizes}`)
   }
 })
