@@ -40,6 +40,8 @@ export interface StepEvent {
   readonly eta: number
   /** Labels since the last event that were neither a class nor void. They did not count. */
   readonly outOfRange: number
+  /** With a loss scale: steps since the last event that were skipped, since gradients of theirs were not finite. */
+  readonly skipped?: number | undefined
 }
 
 /** How good a network is on held-out data. */
@@ -71,8 +73,8 @@ export interface CheckpointEvent {
 export interface EndEvent {
   readonly kind: 'end'
   readonly step: number
-  /** `stopped`: the signal was aborted. */
-  readonly reason: 'steps' | 'minutes' | 'stopped'
+  /** `stopped`: the signal was aborted; `patience`: the score rose no more. */
+  readonly reason: 'steps' | 'minutes' | 'patience' | 'stopped'
   /** Trained in this run and in those that it resumes. */
   readonly seconds: number
   readonly best: { readonly step: number; readonly score: number } | undefined

@@ -45,6 +45,8 @@ export interface TrainOptions {
   readonly validate?: () => Promise<Validation>
   /** Steps between validations; left out, there are four in a run. Always one at the end. */
   readonly validateEvery?: number | undefined
+  /** Ends the run after so many validations in a row without a better score. Default: it goes on. */
+  readonly patience?: number | undefined
   /** Keeps a checkpoint: `last` after each validation, when stopped and every now and then, `best` whenever the score was
    * best. */
   readonly save?: (which: 'last' | 'best', progress: Progress) => Promise<void>
@@ -65,25 +67,26 @@ export interface TrainOptions {
 /** Trains until the limit or the signal; an event for whatever happens. Throws NonFiniteError naming the step when a
  * loss is not finite, and leaves the last checkpoint as it was. */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> {
-  const { device, signal, from, saveEvery = 120 } = options
+  const { device, signal, from, saveEvery = 120, patience = Number.POSITIVE_INFINITY } = options
   checkLimits(options)
   const clock = new Clock(options)
   const history = new History()
   const program = compileStep(options, history)
   const meter = new Meter(options, clock, history)
   let best = from?.best
+  let stale = from?.stale ?? 0
   const first = from?.step ?? 0
   let step = first
   let validated = first
   let nextValidation = clock.nextValidation(step)
   let savedAt = clock.seconds()
-  const progress = (): Progress => ({ step, seconds: clock.seconds(), best })
+  const progress = (): Progress => ({ step, seconds: clock.seconds(), best, stale })
 
   try {
     while (!signal?.aborted) {
       // Read once: under a time limit it could pass 1 between a test and its use.
       const at = clock.progress(step)
-      if (!(at < 1)) break
+      if (!(at < 1) || stale >= patience) break
       const batch = await options.batch(step)
       const rate = options.rate(step, at)
       await runStep(program, options, batch, step, rate)
@@ -113,7 +116,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
     if (!signal?.aborted && validated < step) yield* validation()
     if (signal?.aborted) yield* saving('last')
     const limit = options.steps === undefined ? 'minutes' : 'steps'
-    const reason = signal?.aborted ? 'stopped' : limit
+    const gaveUp = stale >= patience && clock.progress(step) < 1
+    const reason = signal?.aborted ? 'stopped' : gaveUp ? 'patience' : limit
     yield { kind: 'end', step, reason, seconds: clock.seconds(), best }
   } finally {
     program.dispose()
@@ -130,6 +134,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
       const { score } = result
       const isBest = !best || score > best.score
       if (isBest) best = { step, score }
+      stale = isBest ? 0 : stale + 1
       const seconds = (performance.now() - begun) / 1000
       yield { kind: 'validation', step, ...result, best: isBest, seconds }
       if (isBest) yield* saving('best')
@@ -147,7 +152,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
 }
 
 function checkLimits(options: TrainOptions): void {
-  const { steps, minutes, validateEvery, watch, precision } = options
+  const { steps, minutes, validateEvery, patience, watch, precision } = options
   if (watch && precision === 'mixed')
     throw new OptionError(
       'watch and precision mixed exclude each other: gradients may overflow there, and the step is skipped',
@@ -161,6 +166,8 @@ function checkLimits(options: TrainOptions): void {
     throw new OptionError(`minutes: ${minutes} is no time`, 'use a number above 0')
   if (validateEvery !== undefined && !(Number.isInteger(validateEvery) && validateEvery > 0))
     throw new OptionError(`validateEvery: ${validateEvery} is no number of steps`)
+  if (patience !== undefined && !(Number.isInteger(patience) && patience > 0))
+    throw new OptionError(`patience: ${patience} is no number of validations`, 'use one from 1')
 }
 
 type StepProgram = Program<void>
@@ -186,7 +193,7 @@ export function compileStep(options: StepOptions, history: History): StepProgram
         return loss
       }
       const loss = accumulated(optimizer, accumulate, lossOf, rate)
-      history.record(slot, loss, outside!)
+      history.record(slot, loss, outside!, optimizer.lossScale?.skipped)
     },
     { watch, precision, ...(onCompile && { onProgress: onCompile }) },
   )

@@ -50,6 +50,8 @@ export class LossScale {
   readonly scale: Variable
   /** f32 scalar: steps with finite gradients since it last changed. */
   readonly streak: Variable
+  /** f32 scalar: 0 after a step that was taken, after one that was skipped the scale that it had. No part of the state. */
+  readonly skipped: Variable
 
   /** Throws OptionError for factors and counts that are out of range. */
   constructor(options: LossScaleOptions = {}) {
@@ -66,6 +68,7 @@ export class LossScale {
     check('growthInterval', growthInterval, whole, 'use a whole number from 1')
     this.scale = number('loss_scale', initScale)
     this.streak = number('loss_scale_streak', 0)
+    this.skipped = number('loss_scale_skipped', 0)
   }
 
   /** The gradients of scale · loss, as `grad` gives those of the loss. */
@@ -93,6 +96,7 @@ export class LossScale {
     const grows = greaterEqual(streak, growthInterval)
     const smaller = maximum(mul(this.scale, backoffFactor), 1)
     const larger = where(grows, mul(this.scale, growthFactor), this.scale)
+    assignAlways(this.skipped, where(ok, 0, this.scale))
     assignAlways(this.scale, where(ok, larger, smaller))
     assignAlways(this.streak, where(grows, 0, streak))
   }

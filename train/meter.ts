@@ -29,6 +29,8 @@ export class Meter {
   #step = 0
   #rate = 0
   #images = 1
+  /** Steps in a row that were skipped at the smallest loss scale. */
+  #stuck = 0
 
   constructor(options: MeterOptions, clock: Clock, history: History) {
     this.#options = options
@@ -89,6 +91,8 @@ export class Meter {
     const losses = recorded.map(({ loss }, i) => ({ step: from + i + 1, value: loss }))
     const bad = losses.find(({ value }) => !Number.isFinite(value))
     if (bad) throw diverged(bad.step, bad.value, this.#options.precision)
+    this.#countStuck(from, recorded)
+    const skips = recorded.flatMap(({ skippedAt }) => skippedAt ?? [])
     const ms = (performance.now() - this.#arrivedAt) / Math.max(1, to - this.#arrived)
     this.#arrived = to
     this.#arrivedAt = performance.now()
@@ -105,11 +109,29 @@ export class Meter {
       bytes: this.#options.device.stats().allocatedBytes,
       eta: this.#clock.eta(to, ms),
       outOfRange: recorded.reduce((sum, r) => sum + r.outOfRange, 0),
+      skipped: skips.length ? skips.filter((scale) => scale > 0).length : undefined,
     }
+  }
+
+  /** A run that skips all of its steps would learn nothing, and say nothing. */
+  #countStuck(from: number, recorded: readonly Recorded[]): void {
+    recorded.forEach(({ skippedAt }, i) => {
+      this.#stuck = skippedAt === 1 ? this.#stuck + 1 : 0
+      if (this.#stuck < MOST_STUCK) return
+      const step = from + i + 1
+      throw new DivergedError(
+        step,
+        `steps ${step - MOST_STUCK + 1} to ${step} were all skipped at a loss scale of 1: gradients are not finite`,
+        'train in full precision, where --watch-nan names the first value that breaks, or lower the learning rate',
+      )
+    })
   }
 }
 
-/** A loss is not finite. */
+/** Steps in a row that may be skipped though the loss scale cannot fall any further. */
+const MOST_STUCK = 200
+
+/** A loss, or the gradients of many steps, are not finite. */
 export class DivergedError extends NonFiniteError {
   /** The step, counted from 1. */
   readonly step: number

@@ -6,4 +6,6 @@ export interface Progress {
   /** Seconds spent. */
   readonly seconds: number
   readonly best?: { readonly step: number; readonly score: number } | undefined
+  /** Validations since the best one. */
+  readonly stale?: number
 }

@@ -84,6 +84,8 @@ export interface Recipe {
   readonly minutes?: number
   /** Steps between validations; if left out there are four in a run. */
   readonly validateEvery?: number
+  /** Validations in a row without a better score after which the run ends; if left out it goes on. */
+  readonly patience?: number
 }
 
 const keys = {
@@ -92,6 +94,7 @@ const keys = {
   ...{ view: undefined },
   ...{ batch: undefined, accumulate: undefined, precision: undefined, seed: undefined },
   ...{ steps: undefined, minutes: undefined, validateEvery: undefined },
+  ...{ patience: undefined },
 } satisfies Record<keyof Recipe, undefined>
 
 /** Names of all parts of a recipe. */
@@ -115,6 +118,7 @@ export function checkRecipe(recipe: Recipe): Recipe {
   whole('seed', seed, 0)
   whole('steps', steps, 1)
   whole('validateEvery', recipe.validateEvery, 1)
+  whole('patience', recipe.patience, 1)
   if (minutes !== undefined && !(minutes > 0 && Number.isFinite(minutes)))
     throw new OptionError(`minutes cannot be ${minutes}`, 'give a number above 0')
   if (steps !== undefined && minutes !== undefined)
@@ -174,7 +178,15 @@ function optimizerOf({ name, ...options }: OptimizerConfig) {
 /** The optimiser of a recipe, over all parameters of its network. Throws OptionError for options that mean nothing. */
 export function recipeOptimizer({ optimizer, precision }: Recipe, model: Network): Optimizer {
   const { make: Make, options } = optimizerOf(optimizer)
-  return new Make(model.parameters(), { ...options, lossScale: precision === 'mixed' })
+  const { ema } = optimizer
+  return new Make(model.parameters(), {
+    ...options,
+    lossScale: precision === 'mixed',
+    // Statistics of other weights would not fit the averaged ones.
+    ...(ema !== undefined && {
+      ema: { ...(typeof ema === 'object' ? ema : { decay: ema }), buffers: model.buffers() },
+    }),
+  })
 }
 
 /** The learning rate of a step; under a time limit, of the share of time that has passed. */
