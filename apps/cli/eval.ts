@@ -199,7 +199,7 @@ const compare = ({ args, checkpoint, dataset, test }: Task, images: number) =>
   )
 
 /** Images are brought to the size of training, and classes back to their own. */
-function usualTest(
+export function usualTest(
   { info }: Checkpoint,
   { kind }: DataSource,
   size: readonly [number, number] | undefined,
@@ -210,7 +210,7 @@ function usualTest(
 }
 
 /** The data that it was trained on, unless told; images and labels at their own size, unless told. */
-async function sourceOf(
+export async function sourceOf(
   { file, info }: Checkpoint,
   data: string | undefined,
   size: readonly [number, number] | undefined,
@@ -228,7 +228,7 @@ async function sourceOf(
   return { kind: 'street', seed: 1, height, width }
 }
 
-function sameClasses({ file, info }: Checkpoint, { name, classes }: Dataset): void {
+export function sameClasses({ file, info }: Checkpoint, { name, classes }: Dataset): void {
   const list = (of: readonly { name: string }[]) => of.map((c) => c.name).join(', ')
   const [mine, its] = [list(info.classes), list(classes)]
   if (mine !== its)

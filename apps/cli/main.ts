@@ -29,6 +29,7 @@ const commands: Record<string, () => Promise<Command>> = {
   tune: async () => (await import('./tune.ts')).tuneCommand,
   paths: async () => (await import('./paths.ts')).pathsCommand,
   field: async () => (await import('./field.ts')).fieldCommand,
+  'crf-search': async () => (await import('./crf-search.ts')).crfSearchCommand,
 }
 
 async function main(argv: readonly string[]): Promise<number> {
