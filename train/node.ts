@@ -22,7 +22,6 @@ export {
   type OpenSplitOptions,
   openSplit,
   openSplits,
-  readAll,
   type Splits,
 } from './sources.ts'
 export { readWeights, writeWeights } from './weights/files.ts'

@@ -62,25 +62,3 @@ export async function openSplits(source: DataSource, options?: OpenSplitOptions)
   for (const split of [train, val, test]) await split.check?.()
   return { train, val, test }
 }
-
-/** Reads every example once, a few at a time, so that a damaged file is found now and not in the middle of a run.
- * Small data sets stay in memory. */
-export async function readAll(
-  splits: readonly Dataset[],
-  onProgress: (done: number, of: number) => void = () => {},
-  signal?: AbortSignal,
-): Promise<void> {
-  const wave = 4
-  const of = splits.reduce((sum, { size }) => sum + size, 0)
-  let done = 0
-  for (const split of splits)
-    for (let start = 0; start < split.size && !signal?.aborted; start += wave) {
-      const count = Math.min(wave, split.size - start)
-      const results = await Promise.allSettled(
-        Array.from({ length: count }, (_, i) => split.get(start + i)),
-      )
-      for (const result of results) if (result.status === 'rejected') throw result.reason
-      done += count
-      onProgress(done, of)
-    }
-}
