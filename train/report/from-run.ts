@@ -62,10 +62,7 @@ export async function reportData(
   const info = await runInfo(run)
   const records = options.records ?? (await run.readMetrics())
   const validations = validationsOf(records)
-  const scored = (await run.readJson('scores.json').catch(() => undefined)) as
-    | ScoresFile
-    | ClassifiedFile
-    | undefined
+  const scored = await scoresOf(run)
   const classes = await classesOf(run)
   const { progress, config } = info
   return {
@@ -96,6 +93,15 @@ async function classesOf(run: RunFolder): Promise<readonly ClassInfo[]> {
     | { classes?: readonly ClassInfo[] }
     | undefined
   return info?.classes ?? []
+}
+
+/** Undefined where the test split is not scored, and where what stands there are no scores. */
+async function scoresOf(run: RunFolder): Promise<ScoresFile | ClassifiedFile | undefined> {
+  const file = (await run.readJson('scores.json').catch(() => undefined)) as
+    | Partial<ScoresFile & ClassifiedFile>
+    | undefined
+  const whole = file?.classification ?? (file?.baseline && file.scores?.perClass)
+  return whole ? (file as ScoresFile | ClassifiedFile) : undefined
 }
 
 function resultOf(file: ScoresFile | ClassifiedFile, classes: readonly ClassInfo[]): ReportResult {

@@ -135,7 +135,9 @@ export function curvesHtml(data: ReportData): string {
 
 function validationsHtml({ validations, scoreName }: ReportData): string {
   if (validations.length === 0) return ''
-  const names = Object.keys(validations[validations.length - 1].figures)
+  const names = Object.keys(validations[validations.length - 1].figures).filter(
+    (name) => words(name) !== scoreName,
+  )
   const head = ['step', scoreName, ...names.map(words)]
   const rows = validations.map(({ step, score, figures }) => [
     wholeText(step),
@@ -151,9 +153,9 @@ function validationsHtml({ validations, scoreName }: ReportData): string {
 /** `pixelAccuracy` as people write it. */
 const words = (name: string): string =>
   name
-    .replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`)
-    .replace('io U', 'IoU')
-    .replace('mean ioU', 'mean IoU')
+    .split(/(?=[A-Z][a-z]|IoU)/)
+    .map((word) => (word === 'IoU' ? word : word.toLowerCase()))
+    .join(' ')
 
 /** A bar and the figures for each class. */
 export function classesHtml({ result }: ReportData): string {
