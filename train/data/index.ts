@@ -14,6 +14,12 @@ export {
   CITYSCAPES_OBJECT_SIZES,
   type CityscapesClass,
 } from './cityscapes-classes.ts'
+export {
+  type ClassifiedPreflight,
+  type ClassifiedPreflightOptions,
+  classifiedPreflightText,
+  preflightImages,
+} from './classification-preflight.ts'
 export { type CocoOptions, openCoco } from './coco.ts'
 export { CONTEXT_CLASSES, type ContextOptions, openContext } from './context.ts'
 export { type FolderOptions, openFolder } from './folder.ts'
