@@ -39,6 +39,7 @@ export {
   imagenetTest,
   type TopShares,
 } from './classify.ts'
+export { type ComparedRun, comparedSvg } from './compare-chart.ts'
 export * from './crf/index.ts'
 export * from './dataset.ts'
 export { type DistanceOptions, DistanceScores } from './distance-scores.ts'
@@ -100,11 +101,21 @@ export {
   withAssignment,
   withValue,
 } from './recipes/index.ts'
+export type * from './report/data.ts'
+export { type PageOptions, reportBody, reportHtml } from './report/html.ts'
 export { resizeLabels } from './resize-labels.ts'
 export { readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.ts'
+export { type SamplePictures, Samples } from './samples.ts'
 export * from './schedules.ts'
 export * from './scoring/index.ts'
 export { STREET_CLASSES, type StreetOptions, streetPainter, streetScenes } from './street.ts'
+export {
+  type EventTime,
+  imageFrame,
+  scalarFrame,
+  startFrame,
+  versionFrame,
+} from './tensorboard.ts'
 export {
   checkTestTime,
   type TestSize,

@@ -2,7 +2,13 @@
 
 import '../engine/node.ts'
 
-export { readCheckpoint, type Which, writeCheckpoint } from './checkpoint-files.ts'
+export {
+  keptCheckpoints,
+  readCheckpoint,
+  type Which,
+  writeCheckpoint,
+} from './checkpoint-files.ts'
+export { codeVersion } from './code-version.ts'
 export * from './data/index.ts'
 export {
   decodeImage,
@@ -17,11 +23,24 @@ export {
 export * from './index.ts'
 export { defaultWorkers, type OpenLoaderOptions, openLoader } from './loader/open.ts'
 export type { DatasetSpec } from './loader/pool.ts'
-export { createRun, type MetricsRecord, openRun, RunFolder } from './runs.ts'
+export { type FromRunOptions, reportData, writeReport } from './report/from-run.ts'
+export { type RunConfig, type RunInfo, runInfo, seriesOf, validationsOf } from './run-info.ts'
+export {
+  type Difference,
+  differences,
+  listRuns,
+  type RunList,
+  type SortKey,
+  sortedRuns,
+} from './run-list.ts'
+export { type Holder, holderOf } from './run-lock.ts'
+export { RunWriter, type RunWriterOptions } from './run-writer.ts'
+export { createRun, type MetricsRecord, openRun, RunFolder, type RunState } from './runs.ts'
 export {
   type OpenSplitOptions,
   openSplit,
   openSplits,
   type Splits,
 } from './sources.ts'
+export { type Watched, type WatchOptions, watchRun } from './watch-server.ts'
 export { readWeights, writeWeights } from './weights/files.ts'
