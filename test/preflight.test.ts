@@ -1,7 +1,15 @@
 // What looking through a data set finds, on the real one whose figures are known and on drawn ones with a fault each.
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DataError } from '../engine/errors.ts'
@@ -224,6 +232,25 @@ test('what was looked through is not read again unless it has changed, and never
   for (const file of files()) writeFileSync(join(cache, 'atrous/preflight', file), '{"version":')
   assert.deepEqual(await preflightFor(source, train), [mended])
   assert.ok(files().every((file) => file.endsWith('.json')))
+})
+
+test('splits are told apart by their files: val that stands in for test is looked through once', async () => {
+  const root = await own(['a', 'b'], [runs([0, 9]), runs([1, 9])])
+  // The same names in another folder, with a fault.
+  for (const part of ['images', 'labels'])
+    cpSync(join(root, part, 'train'), join(root, part, 'val'), { recursive: true })
+  await writeLabelsPng(join(root, 'labels/val/1.png'), new Uint8Array(32 * 9).fill(7), 32, 9)
+  const both = await preflightFor({ kind: 'folder', folder: root }, { splits: ['train', 'val'] })
+  assert.deepEqual(
+    both.map(({ problems }) => problems.length),
+    [0, 1],
+  )
+  const folder = needShared('data/voc-sample')
+  const voc = await preflightFor({ kind: 'voc', folder }, { splits: ['val', 'test'] })
+  assert.deepEqual(
+    voc.map(({ split, examples }) => [split, examples]),
+    [['val', 20]],
+  )
 })
 
 test('threads count what one thread counts, and stopping leaves what was seen', async () => {

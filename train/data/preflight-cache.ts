@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { cacheFolder } from '../../engine/cache-node.ts'
 import { AtrousError, DataError } from '../../engine/errors.ts'
 import { type Dataset, SPLITS, type Split } from '../dataset.ts'
@@ -46,7 +46,7 @@ export async function preflightFor(
     const dataset = await openSplit(own, split, { cacheBytes: 0 })
     if (dataset.labelled === 'image' && !classified) continue
     const pairs = (dataset as { pairs?: readonly Pair[] }).pairs
-    const key = keyOf(dataset, source.kind, pairs)
+    const key = keyOf(dataset, source, pairs)
     if (seen.has(key)) continue
     seen.add(key)
     const file = join(cacheFolder(), 'preflight', `${key}.json`)
@@ -101,13 +101,20 @@ function readerOf(dataset: Dataset, source: DataSource, split: Split, workers: n
   return { scan: (index) => pool.scan(index), [Symbol.asyncDispose]: () => pool.close() }
 }
 
-/** Fixed by what is looked at and how, not by where it lies. */
-function keyOf(dataset: Dataset, kind: string, pairs: readonly Pair[] | undefined): string {
+/** Fixed by what is looked at and how, not by where the folder lies. */
+function keyOf(
+  dataset: Dataset,
+  { kind, folder }: FileSource,
+  pairs: readonly Pair[] | undefined,
+): string {
   const classes = dataset.classes.map(({ name }) => name)
-  const names = pairs?.map(({ name }) => name) ?? [dataset.split, dataset.size]
-  const text = JSON.stringify([VERSION, kind, classes, names])
+  const inside = (file: string) => relative(folder, file)
+  const files = pairs?.map(({ name, image, label }) => [name, inside(image), inside(label)])
+  const text = JSON.stringify([VERSION, kind, classes, files ?? [dataset.split, dataset.size]])
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
+
+type FileSource = Exclude<DataSource, { readonly kind: 'street' }>
 
 type Known = Map<string, { readonly stamp: string; readonly scan: ImageScan }>
 
