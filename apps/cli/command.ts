@@ -195,3 +195,12 @@ export function aligned(rows: readonly (readonly string[])[]): string[] {
   const width = Math.max(...rows.map(([left]) => left.length))
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)
 }
+
+/** How this program was called, as a person typed it. */
+export const commandLine = (): string =>
+  typed(
+    process.argv
+      .slice(2)
+      .map((arg) => (/^[\w@%+=:,./~-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`))
+      .join(' '),
+  )

@@ -21,6 +21,7 @@ import type { EndEvent } from '../../train/events.ts'
 import type { DataLoader } from '../../train/loader/loader.ts'
 import { openLoader } from '../../train/loader/open.ts'
 import { train } from '../../train/loop.ts'
+import type { Optimizer } from '../../train/optimizers.ts'
 import type { Progress } from '../../train/progress.ts'
 import {
   checkRecipe,
@@ -38,8 +39,9 @@ import { openSplits, type Splits } from '../../train/sources.ts'
 import { readWeights } from '../../train/weights/files.ts'
 import { matchWeights } from '../../train/weights/load.ts'
 import { checkReport } from '../../train/weights/report.ts'
+import { explainBroken } from './broken-run.ts'
 import { type ClassifiedOutcome, reportClassified } from './classified.ts'
-import { type Args, typed } from './command.ts'
+import { type Args, commandLine } from './command.ts'
 import { judgeOf } from './judge.ts'
 import { openSaying } from './open.ts'
 import type { TerminalProgress } from './progress.ts'
@@ -200,9 +202,10 @@ export async function trainSession(
     if (outcome) writer.finish()
     return { run, outcome, step: end.step }
   } catch (error) {
-    // A run that never came to a checkpoint is of no use to anyone, unless its losses tell why it diverged.
-    const started =
-      existsSync(run.path('metrics.jsonl')) || existsSync(run.path('checkpoint.safetensors'))
+    // A run that never came to a checkpoint is of no use to anyone, unless it tells why it diverged.
+    const started = ['metrics.jsonl', 'checkpoint.safetensors', 'nan-report.txt'].some((file) =>
+      existsSync(run.path(file)),
+    )
     writer?.fail(error)
     await writer?.close()
     if (!checkpoint && !started) await rm(run.folder, { recursive: true, force: true })
@@ -224,15 +227,6 @@ async function reportOf(run: RunFolder, progress: TerminalProgress): Promise<voi
   }
 }
 
-/** As a person typed it. */
-const commandLine = (): string =>
-  typed(
-    process.argv
-      .slice(2)
-      .map((arg) => (/^[\w@%+=:,./~-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`))
-      .join(' '),
-  )
-
 async function runLoop(
   { recipe, splits, model, batches, run, checkpoint, start }: Prepared,
   device: Device,
@@ -253,6 +247,8 @@ async function runLoop(
   // Images that are classified as a whole may have any size; their recipe says what is made of them.
   const size = splits.train.labelled === 'image' ? undefined : ([height, width] as const)
   const info = { classes: splits.train.classes, size, recipe }
+  // Averaged weights are what is scored, and what is kept as the best, without the optimiser: its state is the others'.
+  const averaged = <T>(use: () => Promise<T>) => optimizer.ema?.withAveraged(device, use) ?? use()
   const events = train({
     device,
     model,
@@ -265,6 +261,7 @@ async function runLoop(
     steps: recipeSteps(recipe),
     minutes: recipe.minutes,
     validateEvery: recipe.validateEvery,
+    patience: recipe.patience,
     seed: recipe.seed,
     from: checkpoint?.info.progress,
     signal,
@@ -273,18 +270,30 @@ async function runLoop(
     validate: async () => {
       const onProgress = (done: number, of: number) =>
         progress.passing(`validating ${done} of ${of}`)
-      return judge.validate({ signal, onProgress })
+      return averaged(() => judge.validate({ signal, onProgress }))
     },
     save: async (which, at: Progress) => {
-      const encoded = await encodeCheckpoint(device, model, optimizer, { ...info, progress: at })
+      const encode = (state: Optimizer | undefined) =>
+        encodeCheckpoint(device, model, state, { ...info, progress: at })
+      const best = which === 'best' && optimizer.ema
+      const encoded = best ? await averaged(() => encode(undefined)) : await encode(optimizer)
       await writeCheckpoint(run, which, encoded, { keep })
     },
   })
-  for await (const event of events) {
-    writer.on(event)
-    if (event.kind === 'validation') writer.samples(event.step, judge.samples())
-    progress.on(event)
-    if (event.kind === 'end') return event
+  let step = checkpoint?.info.progress.step ?? 0
+  try {
+    for await (const event of events) {
+      writer.on(event)
+      if (event.kind === 'validation') writer.samples(event.step, judge.samples())
+      progress.on(event)
+      step = event.step
+      if (event.kind === 'end') return event
+    }
+  } catch (error) {
+    const begin = () => startOf(recipe, model, progress)
+    const broken = { device, run, recipe, model, optimizer, batches, start: begin, step }
+    await explainBroken(broken, error, progress, signal)
+    throw error
   }
   throw new Error('training ended without saying so')
 }
