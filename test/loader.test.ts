@@ -324,5 +324,5 @@ test('loader: options that do not fit are refused; the number of threads follows
     () => new DataLoader(dataset, { ...options, prefetchBytes: Number.NaN }),
     OptionError,
   )
-  assert.deepEqual([1, 2, 4, 64].map(defaultWorkers), [0, 1, 3, 16])
+  assert.deepEqual([1, 2, 4, 64].map(defaultWorkers), [0, 0, 3, 12])
 })

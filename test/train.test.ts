@@ -19,8 +19,10 @@ import {
 } from '../train/checkpoint.ts'
 import { readCheckpoint, writeCheckpoint } from '../train/checkpoint-files.ts'
 import { evaluate } from '../train/evaluate.ts'
+import type { TrainEvent } from '../train/events.ts'
 import { Batch } from '../train/loader/batch.ts'
 import { DataLoader } from '../train/loader/loader.ts'
+import { train } from '../train/loop.ts'
 import { ConfusionMatrix } from '../train/metrics.ts'
 import { Adam, type Optimizer } from '../train/optimizers.ts'
 import { crop, fillBeyond, padReflect } from '../train/pad.ts'
@@ -199,6 +201,22 @@ test('train: keeps a checkpoint every now and then, so that a crash costs little
   const save = async (_: string, { step }: Progress) => void kept.push(step)
   await eventsOf(smallRun(device, { steps: 8, validateEvery: 8, saveEvery: 0, save }))
   assert.deepEqual(kept, [1, 2, 3, 4, 5, 6, 7, 8])
+})
+
+test('train: a batch that cannot be made ends the run, with a checkpoint of all that was learned', async () => {
+  const device = await testDevice()
+  const kept: string[] = []
+  const save = async (which: string, { step }: Progress) => void kept.push(`${which} ${step}`)
+  const options = smallRun(device, { steps: 9, save })
+  const seen: TrainEvent[] = []
+  const broken = async () => {
+    const batch = (step: number) =>
+      step < 5 ? options.batch(step) : Promise.reject(new DataError('5.png', 'is torn'))
+    for await (const event of train({ ...options, batch, validateEvery: 9 })) seen.push(event)
+  }
+  await assert.rejects(broken, (error) => error instanceof DataError && error.file === '5.png')
+  assert.deepEqual(kept, ['last 5'])
+  assert.equal(lossesOf(seen).length, 5)
 })
 
 test('train: a loss that is not finite stops the run and names the step; the watch names the value', async () => {

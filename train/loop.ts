@@ -87,7 +87,15 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
       // Read once: under a time limit it could pass 1 between a test and its use.
       const at = clock.progress(step)
       if (!(at < 1) || stale >= patience) break
-      const batch = await options.batch(step)
+      let batch: Batch
+      try {
+        batch = await options.batch(step)
+      } catch (error) {
+        // A file that cannot be read in epoch 7 costs nothing of what was learned until then.
+        for (const event of await meter.drain()) yield event
+        if (step > first) yield* saving('last')
+        throw error
+      }
       const rate = options.rate(step, at)
       await runStep(program, options, batch, step, rate)
       step++

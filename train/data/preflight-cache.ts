@@ -38,7 +38,7 @@ export async function preflightFor(
   source: DataSource,
   { splits = SPLITS, fresh, classified, workers, onProgress, signal }: PreflightForOptions = {},
 ): Promise<Preflight[]> {
-  if (source.kind === 'street') return []
+  if (!('folder' in source)) return []
   const own = { ...source, height: undefined, width: undefined }
   const found: Preflight[] = []
   const seen = new Set<string>()
@@ -114,7 +114,7 @@ function keyOf(
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
-type FileSource = Exclude<DataSource, { readonly kind: 'street' }>
+type FileSource = Extract<DataSource, { readonly folder: string }>
 
 type Known = Map<string, { readonly stamp: string; readonly scan: ImageScan }>
 
