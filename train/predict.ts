@@ -1,7 +1,7 @@
 // From pictures to class masks on the device, by a test-time procedure: every look at the picture is scored, what they say is
 // averaged as probabilities, and the likeliest class chosen. Only bytes go up and only what is asked for comes back.
 //
-//   picture u8 ─ resized f32, for each size ─ rows and columns of a window ─ scores on their grid ─┐
+//   picture u8 ─ resized u8, for each size ─ rows and columns of a window ─ scores on their grid ─┐
 //                                             … of all windows, mirrored or not, of all networks ──┴─ fused ─ classes
 //
 // Memory: scores wait on their grid (1/64 of the pixels at stride 8). Where those that wait take more than `hold` bytes they are

@@ -1,5 +1,5 @@
-// What a network gets to see, made on the device: the picture as numbers, at another size, and of that any window, mirrored,
-// moved and padded. Which pixels these are comes as numbers, so that one plan serves all windows.
+// What a network gets to see, made on the device: the picture at another size, and of that any window, mirrored, moved and
+// padded, as numbers. Which pixels these are comes as numbers, so that one plan serves all windows.
 
 import {
   add,
@@ -13,24 +13,26 @@ import {
   mul,
   reshape,
   resizeBicubic,
+  round,
   sub,
   type Tensor,
 } from '../../engine/index.ts'
 import type { Pair } from '../../engine/ops/options.ts'
 import type { ImagePadding } from '../../models/input.ts'
 
-/** A picture u8 [1, h, w, 3] as f32 in [0, 1] of another size, by the cubic of Pillow (antialiased where it shrinks), but not
- * rounded to bytes. */
+/** A picture u8 [1, h, w, 3] at another size, by Pillow's bicubic rule: antialiased where it shrinks, and rounded to bytes. As
+ * bytes it takes a quarter of the memory, and a photo of 40 million pixels one binding of 128 MiB. */
 export function resizedPicture(bytes: Tensor, size: Pair): Tensor {
-  const image = div(cast(bytes, 'f32'), 255)
-  const [, h, w] = image.shape
-  // The kernel overshoots at edges, and networks were trained on colours.
-  return h === size[0] && w === size[1] ? image : clamp(resizeBicubic(image, size), 0, 1)
+  const [, h, w] = bytes.shape
+  if (h === size[0] && w === size[1]) return bytes
+  // The kernel overshoots at edges.
+  return cast(clamp(round(resizeBicubic(cast(bytes, 'f32'), size)), 0, 255), 'u8')
 }
 
-/** The pixels of given rows and columns, i32, of an image [1, h, w, 3]; a colour stands where either is −1. */
-export function look(image: Tensor, rows: Tensor, columns: Tensor, padding: ImagePadding): Tensor {
-  const seen = indexSelect(indexSelect(image, rows, 1), columns, 2)
+/** The pixels of given rows and columns, i32, of a picture u8 [1, h, w, 3], as f32 in [0, 1]; a colour stands where either is −1. */
+export function look(bytes: Tensor, rows: Tensor, columns: Tensor, padding: ImagePadding): Tensor {
+  const taken = indexSelect(indexSelect(bytes, rows, 1), columns, 2)
+  const seen = div(cast(taken, 'f32'), 255)
   if (padding === 'reflection') return seen
   const inside = (at: Tensor, shape: number[]) => reshape(cast(greaterEqual(at, 0), 'f32'), shape)
   const both = mul(inside(rows, [1, -1, 1, 1]), inside(columns, [1, 1, -1, 1]))

@@ -67,7 +67,7 @@ export function scorerOf(
   return {
     model,
     look: device.compile(
-      (image: Tensor, rows: Tensor, columns: Tensor) => look(image, rows, columns, padding),
+      (bytes: Tensor, rows: Tensor, columns: Tensor) => look(bytes, rows, columns, padding),
       { cache },
     ),
     scores: device.compile(
