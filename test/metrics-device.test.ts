@@ -1,6 +1,8 @@
 // What the device counts against what the host counts: whole numbers, so the same ones.
 
 import assert from 'node:assert/strict'
+import type { Device } from '../engine/device.ts'
+import { openDevice } from '../engine/node.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import { checkOp } from '../engine/reference/index.ts'
 import type { ClassInfo } from '../train/dataset.ts'
@@ -37,8 +39,13 @@ function draw(seed: number, n: number, [count, h, w]: Image['shape'], kinds: num
   return { labels, guess, shape: [count, h, w] }
 }
 
-async function onDevice(images: readonly Image[], n: number, options: ScorerOptions = {}) {
-  const device = await testDevice()
+async function onDevice(
+  images: readonly Image[],
+  n: number,
+  options: ScorerOptions = {},
+  given?: Device,
+) {
+  const device = given ?? (await testDevice())
   const same = device.compile((x) => [x])
   using scorer = new Scorer(device, classes(n), options)
   const each = []
@@ -99,6 +106,22 @@ test('metrics: counts that are fetched now and then add up, and each image has i
     }
 })
 
+test('metrics: a device of default limits and no features counts the same', async () => {
+  await testDevice()
+  const plain = await openDevice({ defaultLimits: true, alignment: 256, say: () => {} })
+  try {
+    const images = [draw(5, 7, [2, 61, 83], 6)]
+    const distances = { radii: [1, 5, 9], withVoid: false, norm: 'euclidean' } as const
+    const options = { distances, groups: { groups: classes(2), groupOf: [0, 0, 0, 1, 1, 1, 1] } }
+    const [a, b] = [await onDevice(images, 7, options, plain), await onDevice(images, 7, options)]
+    assert.deepEqual(a.confusion.counts, onHost(images, 7).counts)
+    assert.deepEqual(a.rings!.trimap(), b.rings!.trimap())
+    assert.deepEqual(a.groupRings!.trimap(), b.groupRings!.trimap())
+  } finally {
+    plain.close()
+  }
+})
+
 test('metrics: nothing labelled scores 0, and is no NaN', async () => {
   const shape = [1, 4, 5] as const
   const empty = { labels: new Uint8Array(20).fill(255), guess: new Uint8Array(20), shape }
@@ -112,7 +135,7 @@ test('metrics: nothing labelled scores 0, and is no NaN', async () => {
   assert.deepEqual(none.rings!.trimap(), [0, 0])
 })
 
-test('labelDistances: samples, and a map of 2¹⁶ pixels, as on the host', async () => {
+test('labelDistances: its samples, as on the host', async () => {
   const device = await testDevice()
   assert.deepEqual(await checkOp(device, distancesOp), [])
 })

@@ -1,6 +1,7 @@
 // Scores over a whole split: predictions stay on the device, labels go there as bytes, and counts come back.
 
 import { DataError, OptionError } from '../engine/errors.ts'
+import type { Network } from '../models/network.ts'
 import type { DistanceNorm } from './boundaries.ts'
 import type { Dataset, Example } from './dataset.ts'
 import { type AbsentRule, ConfusionMatrix, type Scores } from './metrics.ts'
@@ -18,7 +19,7 @@ import {
 } from './scoring/figures.ts'
 import { InstanceIou, type Objects } from './scoring/instance-iou.ts'
 import { type Looked, looks, objectsOf, shown } from './scoring/looks.ts'
-import { type ScoreRules, scoreRules } from './scoring/rules.ts'
+import { scoreRules } from './scoring/rules.ts'
 import { type ImageCounts, Scorer } from './scoring/scorer.ts'
 
 export interface EvaluateOptions {
@@ -66,8 +67,8 @@ export async function evaluate(
   dataset: Dataset,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkEvaluation(predictor.model, dataset, options)
   const rules = scoreRules(dataset)
-  check(predictor, dataset, options, rules)
   const begun = performance.now()
   const { trimap, boundary, perImage, signal } = options
   const norm = trimap ?? 'euclidean'
@@ -140,11 +141,11 @@ interface Running {
   readonly numbered: readonly Objects[]
 }
 
-function check(
-  { model: { classes } }: Predictor,
+/** Throws as `evaluate` does for what is known before anything is predicted. */
+export function checkEvaluation(
+  { classes }: Pick<Network, 'classes'>,
   dataset: Dataset,
-  options: EvaluateOptions,
-  rules: ScoreRules,
+  options: EvaluateOptions = {},
 ): void {
   const { name, split } = dataset
   if (dataset.labelled === 'image')
@@ -159,7 +160,7 @@ function check(
     )
   if (!dataset.size)
     throw new DataError(`${name}, ${split} split`, 'has no image to score', 'choose another split')
-  if (options.instances && !rules.instances)
+  if (options.instances && !scoreRules(dataset).instances)
     throw new OptionError(
       `${name} is not scored by instances`,
       'that is defined for the 19 classes of Cityscapes',

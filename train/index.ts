@@ -44,7 +44,13 @@ export * from './crf/index.ts'
 export * from './dataset.ts'
 export { type DistanceOptions, DistanceScores } from './distance-scores.ts'
 export { Ema, type EmaOptions } from './ema.ts'
-export { type EvaluateOptions, type Evaluation, evaluate, validationOf } from './evaluate.ts'
+export {
+  checkEvaluation,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  validationOf,
+} from './evaluate.ts'
 export type * from './events.ts'
 export { exactCrf } from './exact-crf.ts'
 export * from './heat-map.ts'

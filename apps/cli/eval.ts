@@ -1,15 +1,18 @@
 // `eval`: a checkpoint's scores on a split, the papers' beside them, and its results for the benchmarks' servers.
 
-import { resolve } from 'node:path'
-import { DataError, OptionError } from '../../engine/errors.ts'
+import { OptionError } from '../../engine/errors.ts'
 import type { Device } from '../../engine/node.ts'
 import type { Network } from '../../models/network.ts'
 import { type Checkpoint, checkpointModel, loadModel } from '../../train/checkpoint.ts'
 import { readCheckpoint } from '../../train/checkpoint-files.ts'
 import { Classifier, classificationText } from '../../train/classify.ts'
-import { formatOf } from '../../train/data/formats.ts'
 import { type Dataset, type Example, SPLITS } from '../../train/dataset.ts'
-import { type Evaluation, evaluate } from '../../train/evaluate.ts'
+import {
+  checkEvaluation,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+} from '../../train/evaluate.ts'
 import { writeChart } from '../../train/images.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { DataSource, Recipe } from '../../train/recipe.ts'
@@ -25,6 +28,7 @@ import {
 } from '../../train/submission/index.ts'
 import type { TestTime } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
+import { sameClasses, sourceOf, usualTest } from './eval-data.ts'
 import { besideLines, figureLines } from './eval-text.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
@@ -42,6 +46,7 @@ interface Task {
   readonly labelled: boolean
   readonly test: TestTime
   readonly submission: Submission | undefined
+  readonly options: EvaluateOptions
   readonly chart: string | undefined
   readonly progress: TerminalProgress
 }
@@ -100,13 +105,15 @@ async function prepare(args: Args, progress: TerminalProgress): Promise<Task> {
     : await openUnlabelled(source.kind, folderOf(source), checkpoint.info.classes)
   await dataset.check?.()
   sameClasses(checkpoint, dataset)
+  const options = scored(args)
+  if (dataset.labelled !== 'image') checkEvaluation(model, dataset, options)
   const test = await testTimeOf(args, usualTest(checkpoint, source, size))
   const recipe = checkpoint.info.recipe as Partial<Recipe> | undefined
   const alone = recipe?.data?.kind === 'voc' && recipe.init === undefined
   const competition = alone ? 5 : 6
   const submission =
     submit === undefined ? undefined : await openSubmission(submit, dataset, { competition })
-  return { args, checkpoint, model, dataset, labelled, test, submission, chart, progress }
+  return { args, checkpoint, model, dataset, labelled, test, submission, options, chart, progress }
 }
 
 const isBenchmark = ({ kind }: DataSource): boolean => submissionNames.includes(kind)
@@ -124,16 +131,22 @@ function watching({ progress, submission, dataset }: Task, what: string) {
   }
 }
 
-async function score(task: Task, predictor: Predictor): Promise<void> {
-  const { args, checkpoint, dataset, test, chart, progress, submission } = task
-  const trimap = args.has('chessboard') ? 'chessboard' : 'euclidean'
-  const evaluation = await evaluate(predictor, dataset, {
-    ...watching(task, 'scoring'),
+function scored(args: Args): EvaluateOptions {
+  const curve = args.has('trimap') || args.has('chessboard')
+  return {
     batch: args.whole('batch'),
     absent: args.choice('absent', ['skip', 'zero']),
-    ...((args.has('trimap') || args.has('chessboard')) && { trimap }),
+    ...(curve && { trimap: args.has('chessboard') ? 'chessboard' : 'euclidean' }),
     boundary: args.has('boundary'),
     instances: args.has('instances-iou'),
+  }
+}
+
+async function score(task: Task, predictor: Predictor): Promise<void> {
+  const { args, checkpoint, dataset, test, options, chart, progress, submission } = task
+  const evaluation = await evaluate(predictor, dataset, {
+    ...watching(task, 'scoring'),
+    ...options,
   })
   progress.clear()
   const { images, figures } = evaluation
@@ -163,7 +176,7 @@ async function classify(task: Task, device: Device): Promise<void> {
   const recipe = checkpoint.info.recipe as Partial<Recipe> | undefined
   const { onProgress } = watching(task, 'scoring')
   using classifier = new Classifier(device, model)
-  const batch = args.whole('batch')
+  const { batch } = task.options
   const result = await classifier.evaluate(dataset, { batch, steps: recipe?.view, onProgress })
   progress.clear()
   const { step } = checkpoint.info.progress
@@ -197,46 +210,6 @@ const compare = ({ args, checkpoint, dataset, test }: Task, images: number) =>
     },
     args.text('row'),
   )
-
-/** Images are brought to the size of training, and classes back to their own. */
-export function usualTest(
-  { info }: Checkpoint,
-  { kind }: DataSource,
-  size: readonly [number, number] | undefined,
-): TestTime {
-  const { height, width } = (info.recipe as Partial<Recipe> | undefined)?.data ?? {}
-  if (kind === 'street' || size || !height || !width) return {}
-  return { resize: { height, width } }
-}
-
-/** The data that it was trained on, unless told; images and labels at their own size, unless told. */
-export async function sourceOf(
-  { file, info }: Checkpoint,
-  data: string | undefined,
-  size: readonly [number, number] | undefined,
-): Promise<DataSource> {
-  const trained = (info.recipe as Recipe | undefined)?.data
-  if (!trained && data === undefined)
-    throw new DataError(file, 'does not say what it was trained on', 'name the data with --data')
-  const sides = size && { height: size[0], width: size[1] }
-  if (data !== undefined && data !== 'street')
-    return { kind: await formatOf(data), folder: resolve(data), ...sides }
-  if (trained && trained.kind !== 'street' && data === undefined)
-    return { kind: trained.kind, folder: trained.folder, ...sides }
-  if (trained?.kind === 'street') return { ...trained, ...sides }
-  const [height, width] = size ?? info.size ?? [48, 64]
-  return { kind: 'street', seed: 1, height, width }
-}
-
-export function sameClasses({ file, info }: Checkpoint, { name, classes }: Dataset): void {
-  const list = (of: readonly { name: string }[]) => of.map((c) => c.name).join(', ')
-  const [mine, its] = [list(info.classes), list(classes)]
-  if (mine !== its)
-    throw new OptionError(
-      `${file} knows the classes ${mine}; ${name} has ${its}`,
-      'evaluate on the data set that it was trained on',
-    )
-}
 
 export const evaluateCommand: Command = {
   name: 'eval',

@@ -1,0 +1,50 @@
+// What `eval` looks at: the data that a checkpoint was trained on, or other data of its classes, at the labels' own size.
+
+import { resolve } from 'node:path'
+import { DataError, OptionError } from '../../engine/errors.ts'
+import type { Checkpoint } from '../../train/checkpoint.ts'
+import { formatOf } from '../../train/data/formats.ts'
+import type { Dataset } from '../../train/dataset.ts'
+import type { DataSource, Recipe } from '../../train/recipe.ts'
+import type { TestTime } from '../../train/test-time.ts'
+
+/** Images are brought to the size of training, and classes back to their own. */
+export function usualTest(
+  { info }: Checkpoint,
+  { kind }: DataSource,
+  size: readonly [number, number] | undefined,
+): TestTime {
+  const { height, width } = (info.recipe as Partial<Recipe> | undefined)?.data ?? {}
+  if (kind === 'street' || size || !height || !width) return {}
+  return { resize: { height, width } }
+}
+
+/** The data that it was trained on, unless told; images and labels at their own size, unless told. */
+export async function sourceOf(
+  { file, info }: Checkpoint,
+  data: string | undefined,
+  size: readonly [number, number] | undefined,
+): Promise<DataSource> {
+  const trained = (info.recipe as Recipe | undefined)?.data
+  if (!trained && data === undefined)
+    throw new DataError(file, 'does not say what it was trained on', 'name the data with --data')
+  const sides = size && { height: size[0], width: size[1] }
+  if (data !== undefined && data !== 'street')
+    return { kind: await formatOf(data), folder: resolve(data), ...sides }
+  if (trained && trained.kind !== 'street' && data === undefined)
+    return { kind: trained.kind, folder: trained.folder, ...sides }
+  if (trained?.kind === 'street') return { ...trained, ...sides }
+  const [height, width] = size ?? info.size ?? [48, 64]
+  return { kind: 'street', seed: 1, height, width }
+}
+
+/** Throws OptionError where a checkpoint's classes are not those of the data, in their order. */
+export function sameClasses({ file, info }: Checkpoint, { name, classes }: Dataset): void {
+  const list = (of: readonly { name: string }[]) => of.map((c) => c.name).join(', ')
+  const [mine, its] = [list(info.classes), list(classes)]
+  if (mine !== its)
+    throw new OptionError(
+      `${file} knows the classes ${mine}; ${name} has ${its}`,
+      'evaluate on the data set that it was trained on',
+    )
+}
