@@ -94,22 +94,26 @@ export function legendSvg(classes: readonly ClassInfo[], columns = 4): string {
   return svg(cell * Math.min(columns, classes.length) + 20, 26 * rows + 12, parts)
 }
 
-/** Exponential mean over about a thirtieth of the curve, forwards and backwards, so that it lags behind neither way. */
+/** Mean over about a thirtieth of the curve, with weights that fall exponentially on both sides, so that it does not lag. */
 export function smooth(points: readonly Point[]): Point[] {
   const values = points.map(({ value }) => value)
-  const [forwards, backwards] = [trailing(values), trailing(values.toReversed()).reverse()]
-  return points.map(({ step }, i) => ({ step, value: (forwards[i] + backwards[i]) / 2 }))
+  const [before, after] = [decayed(values), decayed(values.toReversed()).reverse()]
+  return points.map(({ step, value }, i) => {
+    // Its own value is in both.
+    const sum = before[i].sum + after[i].sum - value
+    return { step, value: sum / (before[i].weight + after[i].weight - 1) }
+  })
 }
 
-/** Started at the first values' own mean (bias corrected). */
-function trailing(values: readonly number[]): number[] {
-  const keep = 1 - 1 / Math.max(1, values.length / 30)
+/** Of each value and those before it, the sum and the weights in it. */
+function decayed(values: readonly number[]): { sum: number; weight: number }[] {
+  const keep = 1 - 1 / Math.max(1, values.length / 60)
   let sum = 0
   let weight = 0
   return values.map((value) => {
     sum = keep * sum + value
     weight = keep * weight + 1
-    return sum / weight
+    return { sum, weight }
   })
 }
 

@@ -144,7 +144,7 @@ function validationsHtml({ validations, scoreName }: ReportData): string {
     scoreText(score),
     ...names.map((name) => (name in figures ? scoreText(figures[name]) : '–')),
   ])
-  return `<details><summary>All ${validations.length} validations</summary><div class="scroll"><table>
+  return `<details><summary>All ${validations.length} validations</summary><div class="scroll" tabindex="0" role="region" aria-label="Validations"><table>
 <thead><tr>${head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('')}</tr></thead>
 <tbody>${rows.map(([step, ...cells]) => `<tr><th scope="row">${step}</th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('\n')}</tbody>
 </table></div></details>`
@@ -171,7 +171,7 @@ export function classesHtml({ result }: ReportData): string {
   return section(
     'Classes',
     `Intersection over union, ${of}.`,
-    `<div class="card scroll"><table><thead><tr><th scope="col">class</th><th scope="col" aria-hidden="true"></th><th scope="col">IoU</th>${accuracy ? '<th scope="col">accuracy</th>' : ''}${share ? '<th scope="col">of all pixels</th>' : ''}</tr></thead>
+    `<div class="card scroll" tabindex="0" role="region" aria-label="Classes"><table><thead><tr><th scope="col">class</th><th scope="col" aria-hidden="true"></th><th scope="col">IoU</th>${accuracy ? '<th scope="col">accuracy</th>' : ''}${share ? '<th scope="col">of all pixels</th>' : ''}</tr></thead>
 <tbody>${perClass.map(row).join('\n')}</tbody>
 <tfoot><tr><th scope="row">mean</th><td></td><td>${percentText(mean)}</td>${accuracy ? `<td>${percentText(figure('mean accuracy') ?? meanOf(perClass.map((c) => c.accuracy ?? null)))}</td>` : ''}${share ? '<td></td>' : ''}</tr></tfoot></table></div>`,
   )
@@ -195,7 +195,7 @@ export function confusionHtml({ result }: ReportData): string {
   return section(
     'What is taken for what',
     'Rows: what a pixel is. Columns: what the network says. Per cent of the row.',
-    `<div class="card matrix"><div class="scroll">${confusionSvg(names, result.confusion)}</div>
+    `<div class="card matrix"><div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">${confusionSvg(names, result.confusion)}</div>
 <div><h3>Largest mistakes</h3><ul class="mistakes">${mistakes.join('')}</ul></div></div>`,
   )
 }

@@ -21,12 +21,12 @@ header p{color:var(--soft);margin-top:8px;font-size:1.05rem}
 .badge::before{content:"";width:7px;height:7px;border-radius:50%;background:currentColor}
 .badge.finished,.badge.trained{color:var(--good)}.badge.failed{color:var(--bad)}.badge.stopped{color:var(--wait)}.badge.running{color:var(--accent)}
 .tiles{display:flex;flex-wrap:wrap;gap:1px;margin:28px 0 0;padding:0;background:var(--line);border:1px solid var(--line);border-radius:14px;overflow:hidden}
-.tiles div{flex:1 1 158px;background:var(--card);padding:16px 18px 14px;display:flex;flex-direction:column}
+.tiles div{flex:1 1 138px;background:var(--card);padding:16px 18px 14px;display:flex;flex-direction:column}
 .tiles dt{color:var(--soft);font-size:.84rem;order:2}
-.tiles dd{margin:0;font-size:1.55rem;font-weight:640;letter-spacing:-.02em;line-height:1.25;white-space:nowrap}
+.tiles dd{margin:0;font-size:1.4rem;font-weight:640;letter-spacing:-.02em;line-height:1.25;white-space:nowrap}
 .tiles small{order:3;color:var(--soft);font-size:.78rem}
 .tiles .first dd{color:var(--accent)}
-.tiles .first{flex:2 1 300px}.tiles .first dd{font-size:2.5rem;line-height:1.1}
+.tiles .first{flex:2 1 240px}.tiles .first dd{font-size:2.5rem;line-height:1.1}
 .progress{height:5px;border-radius:9px;background:var(--track);margin-top:22px;overflow:hidden}.progress i{display:block;height:100%;background:var(--accent)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:20px}
 .charts{display:grid;gap:18px;grid-template-columns:repeat(2,minmax(0,1fr))}
