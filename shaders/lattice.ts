@@ -65,13 +65,20 @@ const segmentSums = (access: readonly Access[]): Kernel =>
     body: /* wgsl */ `
   let begin = begins[i];
   let end = begins[i + 1u];
-  for (var q = 0u; q < p.quads; q++) {
+  // Two vec4s at once share what is looked up.
+  for (var q = 0u; q < p.quads; q += 2u) {
+    let more = min(q + 1u, p.quads - 1u) - q;
     var sum = vec4f();
+    var next = vec4f();
     for (var at = begin; at < end; at++) {
       let e = order[at];
-      sum += weights[e] * x[(e / ${EACH}u) * p.quads + q];
+      let weight = weights[e];
+      let row = (e / ${EACH}u) * p.quads + q;
+      sum += weight * x[row];
+      next += weight * x[row + more];
     }
     y[i * p.quads + q] = sum;
+    y[i * p.quads + q + more] = next;
   }`,
   })
 

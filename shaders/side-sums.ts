@@ -47,10 +47,12 @@ fn tap(distance: i32) -> f32 {
   let begin = max(first - i32(p.radius), 0);
   let end = min(first + ${RUN} + i32(p.radius), i32(p.n));
   ${each((k) => `var sum${k} = vec4f();`)}
+  // Of this element in each of the sums; what it is in one, the next element is in the one after.
+  ${each((k) => `var tap${k} = tap(begin - first - ${k});`)}
   for (var s = begin; s < end; s++) {
     let v = x[base + u32(s) * p.inner];
-    let away = s - first;
-    ${each((k) => `sum${k} += tap(away - ${k}) * v;`)}
+    ${each((k) => `sum${k} += tap${k} * v;`)}
+    ${each((k) => (k < RUN - 1 ? `tap${RUN - 1 - k} = tap${RUN - 2 - k};` : 'tap0 = tap(s + 1 - first);'))}
   }
   ${each((k) => `if (u32(first) + ${k}u < p.n) { y[base + (u32(first) + ${k}u) * p.inner] = sum${k}; }`)}`,
   })
