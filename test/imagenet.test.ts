@@ -189,6 +189,10 @@ test('ImageNet: folders and tars that are no such data set are refused in words'
   await refused(open({ 'train/a/b.txt': '' }), /train: holds no image in a folder of its class/)
   await refused(open({ 'train/a.jpg': image }), /holds no image in a folder of its class/)
   await refused(open({ 'train/a/1.jpg': image, 'train/b.jpg': image }), /has b\.jpg in no folder/)
+  await refused(
+    open({ 'train/a/abbey/1.jpg': image, 'train/b/bar/1.jpg': image }),
+    /train\/a: holds no image but the folder abbey/,
+  )
   await refused(open({ 'train.tar.gz': image }), /train\.tar\.gz: is compressed by gzip\n {2}hint/)
   await refused(open({ 'train.tar': tarOf({ 'a/1.txt': '' }) }), /train\.tar: holds no image/)
   await refused(
@@ -223,6 +227,7 @@ test('ImageNet: what is laid out so is recognised, and nothing else', async () =
     /laid out as none/,
   )
   await refused(of({ 'train/one/1.jpg': image }), /laid out as none/)
+  await refused(of({ 'train/a/b/1.jpg': image, 'train/c/1.jpg': image }), /laid out as none/)
   await refused(of({ 'train/a/1.txt': '', 'train/b/1.txt': '' }), /laid out as none/)
   // Names of one's own: each example has its own.
   const root = folderOf({ 'train/cats/1.jpg': image, 'train/dogs/1.jpg': image })

@@ -92,7 +92,20 @@ async function shelfOfFolder(folder: string, id: string): Promise<Shelf> {
   })
   const deeper = names.includes('images') && !names.some(isImage)
   if (deeper) return { ...(await shelfOfFolder(join(folder, 'images'), id)), id }
-  return { folder, id, names: packed(names.filter(isImage)) }
+  const images = names.filter(isImage)
+  if (!images.length && names.length) await refuseDeeper(folder)
+  return { folder, id, names: packed(images) }
+}
+
+/** Images below would be left out in silence. */
+async function refuseDeeper(folder: string): Promise<void> {
+  const [deeper] = await foldersIn(folder)
+  if (deeper !== undefined)
+    throw new DataError(
+      folder,
+      `holds no image but the folder ${deeper}`,
+      'the images of a class lie in one folder, train/CLASS/*.jpg; move them up, or name the folder that holds the classes',
+    )
 }
 
 /** What a tar holds, as `shelvesOfFolder`. A tar in it is the tar of a class. */

@@ -64,7 +64,8 @@ export async function hasClassFolders(root: string): Promise<boolean> {
   const train = join(root, 'train')
   const folders = (await isFolder(train)) ? await foldersIn(train) : []
   if (folders.length < 2 || folders.some((name) => NO_CLASSES.test(name))) return false
-  return (await shelvesOfFolder(train, folders[0])).length > 0
+  const first = await shelvesOfFolder(train, folders[0]).catch(() => [])
+  return first.length > 0
 }
 
 const NO_CLASSES = /^(train|val|test|images?|labels?|masks?|annotations?)$/i
