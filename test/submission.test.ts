@@ -150,7 +150,21 @@ test('submission: a test split without labels is predicted whole', async () => {
     const [height, width] = sizes[i]
     assert.deepEqual([...values], [...drawn(i, 21, height, width)])
   }
+  const city = join(root, 'leftImg8bit/test/berlin')
+  mkdirSync(city, { recursive: true })
+  mkdirSync(join(root, 'release_test/testing'), { recursive: true })
+  const dot = { data: Uint8Array.of(3, 0, 0), height: 1, width: 1 }
+  await writePng(join(city, 'berlin_000001_000019_leftImg8bit.png'), dot)
+  await writePng(join(root, 'release_test/testing/ADE_test_00000001.jpg'), dot)
+  for (const [kind, classes, name] of [
+    ['cityscapes', CITYSCAPES_CLASSES, 'berlin_000001_000019'],
+    ['ade20k', kinds(150), 'ADE_test_00000001'],
+  ] as const) {
+    const { size, get } = await openUnlabelled(kind, root, classes)
+    assert.deepEqual([size, (await get(0)).name], [1, name])
+  }
   assert.ok(existsSync(join(out, 'results/VOC2012/Segmentation/comp6_test_cls')))
   await assert.rejects(openUnlabelled('camvid', root, kinds(11)), /has no test split without/)
-  await assert.rejects(openUnlabelled('cityscapes', root, kinds(19)), /has no folder leftImg8bit/)
+  const elsewhere = openUnlabelled('cityscapes', out, CITYSCAPES_CLASSES)
+  await assert.rejects(elsewhere, /has no folder leftImg8bit/)
 })

@@ -10,6 +10,7 @@ import {
 } from './boundaries.ts'
 import type { ClassInfo } from './dataset.ts'
 import { ConfusionMatrix } from './metrics.ts'
+import { ringsOf } from './scoring/distances.ts'
 
 export interface DistanceOptions extends BoundaryOptions {
   /** Default euclidean; chessboard is what square structuring elements of 2r + 1 give (the VOC convention). */
@@ -24,7 +25,7 @@ export class DistanceScores {
   readonly #options: DistanceOptions
   /** One for each radius, of the pixels beyond the radius before; the last of those beyond all. */
   readonly #rings: readonly ConfusionMatrix[]
-  /** The ring of each squared distance up to the largest radius. */
+  /** The ring of each squared distance up to the largest radius, and of all beyond. */
   readonly #ringOf: Uint16Array
 
   /** Throws OptionError for radii that are not numbers from 0 upwards in ascending order. */
@@ -33,18 +34,11 @@ export class DistanceScores {
     radii: readonly number[],
     options: DistanceOptions = {},
   ) {
-    const ascending = radii.every((r, i) => r >= 0 && (i === 0 || r > radii[i - 1]))
-    if (!radii.length || !ascending)
-      throw new OptionError(
-        `radii ${radii.join(', ') || '(none)'} are not distances in ascending order`,
-        'give numbers of pixels from 0 upwards',
-      )
     this.classes = classes
     this.radii = radii
     this.#options = options
     this.#rings = [...radii, 0].map(() => new ConfusionMatrix(classes))
-    const most = Math.floor(radii[radii.length - 1] ** 2) + 1
-    this.#ringOf = Uint16Array.from({ length: most }, (_, d) => radii.findIndex((r) => d <= r * r))
+    this.#ringOf = ringsOf(radii).of
   }
 
   /** Adds one image: class indices with 255 for void, and predicted classes, [height, width] each. */
@@ -55,11 +49,9 @@ export class DistanceScores {
     if (predictions.length !== labels.length)
       throw new OptionError(`${predictions.length} predictions do not fit ${labels.length} labels`)
     const ringOf = this.#ringOf
-    const last = ringOf.length
-    for (let i = 0; i < labels.length; i++) {
-      const ring = squared[i] < last ? ringOf[squared[i]] : this.radii.length
-      this.#rings[ring].count(labels[i], predictions[i])
-    }
+    const beyond = ringOf.length - 1
+    for (let i = 0; i < labels.length; i++)
+      this.#rings[ringOf[Math.min(squared[i], beyond)]].count(labels[i], predictions[i])
   }
 
   /** Confusion of the pixels up to `radii[i]`. */

@@ -39,7 +39,7 @@ const INFORMATION = new Set(['fov', 'input', 'inputWidth', 'printedName', 'units
 
 /** What a row that does not speak of it did not do. */
 const ABSENT: Readonly<Record<string, ConfigValue>> = {
-  ...{ bootstrap: null, dropout: false, multiScale: false, crf: false },
+  ...{ bootstrap: null, dropout: false, multiScale: false, flip: false, crf: false },
   downsampling: 'conv',
 }
 

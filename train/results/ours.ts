@@ -38,7 +38,7 @@ export function factsOf(ours: Ours): Facts[] {
   const test = testFacts(ours)
   const [, family, form] = /^(fcrn|gcn|model|frrn|resnet)-(.+)$/.exec(name) ?? []
   if (family === 'fcrn')
-    return fcrnFacts(Number(form), options, ours).map((f) => ({ ...f, ...test }))
+    return fcrnFacts(Number(form), options, ours).map((f) => ({ ...test, ...f }))
   if (family === 'frrn')
     return [{ network: 'frrn', variant: frrnVariant(form), ...frrnFacts(ours), ...test }]
   if (family === 'gcn') return [{ ...gcnFacts(form, options, ours), ...test }]
@@ -55,9 +55,12 @@ export function factsOf(ours: Ours): Facts[] {
 
 type Options = ModelConfig['options']
 
-function testFacts({ test = {} }: Ours): Facts {
-  const several = (test.scales?.length ?? 1) > 1 || !!test.flip
-  return { multiScale: several, crf: test.crf !== undefined }
+/** Mirrored too is what the last paper always does; elsewhere it goes with several sizes, or is something else. */
+function testFacts({ model, test = {} }: Ours): Facts {
+  const multiScale = (test.scales?.length ?? 1) > 1
+  const usual = multiScale || /^(model|resnet)-/.test(model.name)
+  const crf = test.crf !== undefined
+  return { multiScale, crf, ...(!usual && { flip: test.flip ?? false }) }
 }
 
 /** In the first two papers it is FCRN; in the last, with a 3×3 classifier of dilation 12, a ResNet. */
@@ -73,7 +76,8 @@ function fcrnFacts(depth: number, options: Options, { recipe, test = {} }: Ours)
   }
   const bootstrap = loss?.name === 'bootstrap' ? (loss.keep ?? null) : null
   const first = { ...known, ...strides, dropout: dropout > 0, ...(loss && { bootstrap }) }
-  const last = { network: 'resnet', depth, classifierConvs: layers }
+  // Mirrored or not, as that paper's networks.
+  const last = { network: 'resnet', depth, classifierConvs: layers, flip: false }
   return [
     ...(layers === 1 ? [first] : []),
     ...(kernel === 3 && dilation === 12 && outputStride === 8 ? [last] : []),
