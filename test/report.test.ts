@@ -6,7 +6,9 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { lossCurveSvg } from '../train/chart.ts'
 import { codeVersion } from '../train/code-version.ts'
+import { comparedSvg } from '../train/compare-chart.ts'
 import { writePng } from '../train/images.ts'
 import { ConfusionMatrix } from '../train/metrics.ts'
 import { panel } from '../train/picture.ts'
@@ -165,6 +167,21 @@ test('report: a run that was killed says so, and one that failed says why', asyn
   }
   await run.writeState({ state: 'failed', step: 7, seconds: 3, message: 'the loss is <NaN>' })
   assert.match(reportHtml(await reportData(run)), /badge failed.*the loss is &lt;NaN&gt;/)
+})
+
+test('report: a run of half a million steps is as small as any, and its peaks are there', () => {
+  const loss = Array.from({ length: 500_000 }, (_, i) => ({ step: i + 1, value: 1 + (i % 2) / 10 }))
+  // Within what the axis shows, and alone.
+  loss[300_000] = { step: 300_001, value: 0.25 }
+  const html = reportHtml({ ...empty, loss, rate: loss, step: 500_000 })
+  assert.ok(html.length < 150_000, `${html.length}`)
+  const lowest = (part: string) => Math.max(...[...part.matchAll(/,([\d.]+)/g)].map(([, y]) => +y))
+  const raw = /class="raw" points="([^"]*)"/.exec(html)![1]
+  const mean = /class="line" points="([^"]*)"/.exec(html)![1]
+  assert.ok(lowest(raw) > 75 && lowest(mean) < 20, `${lowest(raw)}, ${lowest(mean)}`)
+  const curves = { name: 'a', loss, score: [] }
+  for (const svg of [lossCurveSvg({ title: '', loss }), comparedSvg([curves, curves], 'score')])
+    assert.ok(svg.length < 200_000 && !svg.includes('NaN'), `${svg.length}`)
 })
 
 test('report: names are text, whatever they hold', () => {

@@ -31,8 +31,7 @@ const SCORE = '#c2571a'
 export function lossCurveSvg(curve: Curve): string {
   const loss = curve.loss.filter(({ value }) => Number.isFinite(value))
   const score = (curve.score ?? []).filter(({ value }) => Number.isFinite(value))
-  const steps = [...loss, ...score].map(({ step }) => step)
-  const lastStep = Math.max(1, ...steps)
+  const lastStep = lastStepOf([loss, score])
   const highest = Math.max(1e-6, quantile(loss, 0.995) * 1.05)
   const x = (step: number) => LEFT + ((WIDTH - LEFT - RIGHT) * step) / lastStep
   const y = (share: number) =>
@@ -132,6 +131,10 @@ export function thin(points: readonly Point[]): readonly Point[] {
   }
   return out
 }
+
+/** The last step of some curves, 1 where there is none. Not by spreading them: a call has room for some 100,000 arguments. */
+export const lastStepOf = (curves: readonly (readonly Point[])[]): number =>
+  curves.flat().reduce((last, { step }) => Math.max(last, step), 1)
 
 /** The first steps' losses may be huge: the axis ends where all but a few values lie. */
 function quantile(points: readonly Point[], share: number): number {

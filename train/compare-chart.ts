@@ -1,6 +1,6 @@
 // Some runs' losses and scores against the step as SVG text, a colour for each run, the two charts under each other.
 
-import { type Point, smooth, thin } from './chart.ts'
+import { lastStepOf, type Point, smooth, thin } from './chart.ts'
 import { INK, short, svg, text, ticks } from './svg.ts'
 
 export interface ComparedRun {
@@ -25,7 +25,7 @@ export function comparedSvg(runs: readonly ComparedRun[], scoreName: string): st
   const finite = (points: readonly Point[]) => points.filter(({ value }) => Number.isFinite(value))
   const losses = runs.map(({ loss }) => smooth(finite(loss)))
   const scores = runs.map(({ score }) => finite(score))
-  const last = Math.max(1, ...[...losses, ...scores].flat().map(({ step }) => step))
+  const last = lastStepOf([...losses, ...scores])
   const legend = TOP + 2 * PLOT + 2 * BETWEEN - 8
   const names = runs.map(({ name }, i) => {
     const y = legend + LINE * i

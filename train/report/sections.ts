@@ -1,6 +1,6 @@
 // The sections of a report, each a function of the data to HTML; empty where there is nothing to show.
 
-import type { Point } from '../chart.ts'
+import { lastStepOf, type Point } from '../chart.ts'
 import { confusionSvg, largestConfusions } from './confusion.ts'
 import { curveHtml } from './curves.ts'
 import type { ReportClass, ReportData, ReportExample } from './data.ts'
@@ -78,17 +78,12 @@ function median(points: readonly Point[]): number | undefined {
 /** Loss, score, learning rate and gradient norm against the step. */
 export function curvesHtml(data: ReportData): string {
   const { loss, rate, gradientNorm, validations, scoreName } = data
-  const lastStep = Math.max(
-    1,
-    data.step,
-    ...[loss.at(-1), rate.at(-1)].map((p) => p?.step ?? 0),
-    ...validations.map(({ step }) => step),
-  )
+  const scores = validations.map(({ step, score }) => ({ step, value: score }))
+  const lastStep = Math.max(data.step, lastStepOf([loss, rate, scores]))
   const from = (points: readonly Point[]) =>
     points.length
       ? `from ${figureText(points[0].value)} to ${figureText(points[points.length - 1].value)} over ${wholeText(lastStep)} steps`
       : ''
-  const scores = validations.map(({ step, score }) => ({ step, value: score }))
   const best = bestOf(data)
   const charts = [
     curveHtml({
