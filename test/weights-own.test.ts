@@ -79,6 +79,13 @@ test('own weights: the same network for other classes starts from all but its la
   }
 })
 
+test('own weights: Model A1 is tuned from Model A, all of it', async () => {
+  const [a, a1] = (['pool', 'strided'] as const).map((downsample, seed) =>
+    build('model-16', { head: 'classify', downsample, classes: 5, seed }),
+  )
+  assert.deepEqual(await loaded(a, a1), paths(a1))
+})
+
 test('own weights: of a run the best', async () => {
   const [last, best] = [1, 2].map((seed) => build('resnet-18', { classes: 2, seed }))
   const folder = mkdtempSync(join(tmpdir(), 'atrous-own-run-'))
