@@ -60,7 +60,7 @@ test('loader: a thousand batches are the same, resumed and prefetched, with 0, 1
     } as const
     const drawn = { size, height: random.int(2, 6), width: random.int(2, 6) }
     const from = random.int(0, 50)
-    const steps = 120
+    const steps = 200
     await using plain = await opened(drawn, { ...options, workers: 0 })
     const expected: Batch[] = []
     for await (const batch of plain.steps(from, from + steps)) expected.push(batch)
@@ -228,13 +228,23 @@ test('loader: closing in the middle ends it at once, and who waits is told', asy
   }
 })
 
-test('loader: a slow disk is waited for, and what is ahead is ready by then', async () => {
-  await using loader = await opened({ size: 40, delay: 150 }, { count: 1, workers: 3, prefetch: 6 })
-  await loader.batch(0)
-  await sleep(2000)
-  const begun = performance.now()
-  for (let step = 1; step <= 4; step++) await loader.batch(step)
-  assert.ok(performance.now() - begun < 400, 'four were ready')
+test('loader: a slow disk is waited for, while what is ahead is read, and no more than that', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'atrous-loader-'))
+  try {
+    const log = join(folder, 'log')
+    const reads = () => readFileSync(log, 'utf8').length
+    const drawn = { size: 40, delay: 100, log }
+    await using loader = await opened(drawn, { count: 1, workers: 3, prefetch: 6 })
+    await loader.batch(0)
+    const begun = performance.now()
+    while (reads() < 7 && performance.now() - begun < 60_000) await sleep(20)
+    await sleep(500)
+    assert.equal(reads(), 7, 'the first, and six ahead of it')
+    for (let step = 1; step <= 4; step++)
+      assert.deepEqual((await loader.batch(step)).names, [`${loader.indices(step)[0]}`])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('loader: never more than the bounds is ahead', async () => {

@@ -144,8 +144,11 @@ class ScanCache {
     return scan
   }
 
+  /** What was found, and what was known of examples that were not come to. */
   text(): string {
-    return JSON.stringify({ version: VERSION, scans: Object.fromEntries(this.#found) })
+    const names = this.#pairs?.map(({ name }) => name) ?? []
+    const scans = names.map((name) => [name, this.#found.get(name) ?? this.#known.get(name)])
+    return JSON.stringify({ version: VERSION, scans: Object.fromEntries(scans) })
   }
 }
 

@@ -167,9 +167,14 @@ export class WorkerPool implements Maker {
     const thread: Thread = { worker, job: undefined, cause: undefined }
     if (!this.#held) worker.unref()
     worker.on('message', (answer: Answer) => this.#answered(thread, answer))
-    worker.on('messageerror', (error) => worker.emit('error', error))
-    worker.on('error', (error) => {
+    const failed = (error: unknown) => {
       thread.cause = error
+    }
+    worker.on('error', failed)
+    // An answer that cannot be taken would be waited for without an end.
+    worker.on('messageerror', (error) => {
+      failed(error)
+      void worker.terminate()
     })
     worker.on('exit', (code) => this.#ended(thread, code))
     this.#threads.add(thread)
