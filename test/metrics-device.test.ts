@@ -1,6 +1,7 @@
 // What the device counts against what the host counts: whole numbers, so the same ones.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import type { Device } from '../engine/device.ts'
 import { openDevice } from '../engine/node.ts'
 import { hostTensor } from '../engine/ops/source.ts'
@@ -9,10 +10,11 @@ import type { ClassInfo } from '../train/dataset.ts'
 import { DistanceScores } from '../train/distance-scores.ts'
 import { ConfusionMatrix } from '../train/metrics.ts'
 import { Random } from '../train/random.ts'
+import { readSafetensors } from '../train/safetensors.ts'
 import { distancesOp } from '../train/scoring/distances.ts'
 import { Scorer, type ScorerOptions } from '../train/scoring/scorer.ts'
 import { testDevice } from './device.ts'
-import { test } from './harness.ts'
+import { needShared, test } from './harness.ts'
 
 const classes = (n: number): ClassInfo[] =>
   Array.from({ length: n }, (_, i) => ({ name: `c${i}`, colour: [i, i, i] }))
@@ -179,3 +181,40 @@ for (const [norm, withVoid] of [
     assert.deepEqual(groupRings!.trimap(), host.trimap(groups, groupOf))
     assert.ok(host.beyond(5).scores().labelledPixels > 0)
   })
+
+/** The values of a golden case by name. */
+function golden(path: string): (name: string) => number[] {
+  const file = needShared(`goldens/${path}.safetensors`)
+  const { tensors } = readSafetensors(readFileSync(file), file)
+  return (name) => Array.from(tensors.get(name)!.data, Number)
+}
+
+for (const [id, n] of [
+  ['five', 5],
+  ['absent_classes', 7],
+  ['city19', 19],
+] as const)
+  test(`metrics: the device gives the golden confusion ${id}`, async () => {
+    const values = golden(`metrics/metrics.${id}`)
+    const [labels, guess] = [values('labels'), values('prediction')].map((v) => Uint8Array.from(v))
+    const shape = [1, 1, labels.length] as const
+    const { confusion } = await onDevice([{ labels, guess, shape }], n)
+    assert.deepEqual([...confusion.counts], values('confusion'))
+  })
+
+test('metrics: the device gives the golden trimap', async () => {
+  const values = golden('trimap/trimap.small')
+  const [labels, guess] = [values('labels'), values('prediction')].map((v) => Uint8Array.from(v))
+  const radii = values('radii')
+  const n = 1 + Math.max(...guess, ...labels.filter((v) => v !== 255))
+  for (const withVoid of [true, false]) {
+    const expected = values(`mean_iou_${withVoid ? 'with_void' : 'without_void'}`)
+    const { rings } = await onDevice([{ labels, guess, shape: [1, 23, 31] }], n, {
+      distances: { radii, withVoid, norm: 'euclidean' },
+    })
+    rings!.trimap().forEach((iou, i) => {
+      // The golden values are f32.
+      assert.ok(Math.abs(iou - expected[i]) < 1e-7, `${radii[i]}: ${iou}, not ${expected[i]}`)
+    })
+  }
+})
