@@ -67,7 +67,7 @@ export function localizationLoss(
 ): Loss {
   const { x, boxes, labels, strange } = checkTargets(prediction, targets)
   const { sigma } = targets
-  const { threshold, keep, beta, weights } = checkOptions(options)
+  const { threshold, keep, beta, weights } = checkLocalizationOptions(options)
   return partOf(me, () => {
     const [n, h, w, channels] = x.shape
     const m = h * w
@@ -116,7 +116,8 @@ function checkTargets(prediction: TensorLike, targets: LocalizationTargets) {
   return { x, boxes: given[0], labels: given[1], strange: given[2] }
 }
 
-function checkOptions(options: LocalizationLossOptions) {
+/** All of the options. Throws OptionError for some that say nothing. */
+export function checkLocalizationOptions(options: LocalizationLossOptions) {
   const given = optionsOf(me, options, {
     ...{ threshold: 0.7, keep: 512, beta: 1 },
     weights: [1 / 256, 1 / 16] as const,

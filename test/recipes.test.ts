@@ -5,7 +5,7 @@ import { Args } from '../apps/cli/command.ts'
 import { newRecipe, resumedRecipe } from '../apps/cli/settings.ts'
 import { train as trainCommand } from '../apps/cli/train.ts'
 import { OptionError } from '../engine/errors.ts'
-import { explain } from '../engine/index.ts'
+import { cast, explain } from '../engine/index.ts'
 import { fcrn } from '../models/index.ts'
 import { buildModel, models } from '../models/registry.ts'
 import {
@@ -81,10 +81,12 @@ test('recipes: each of them is JSON, means something, and its loss has gradients
     const model = buildModel(full.model)
     const optimizer = recipeOptimizer(full, model)
     const loss = batchLoss(full.loss, model)
+    const boxes = model.predicts === 'boxes'
     const { summary } = explain(
       (image, labels, lr, seed, step) => {
         const mode = { train: true, random: { seed, step } }
-        return optimizer.minimize(loss(image, [labels], mode).loss, lr)
+        const targets = boxes ? [labels, cast(labels, 'i32')] : [labels]
+        return optimizer.minimize(loss(image, targets, mode).loss, lr)
       },
       [
         { dtype: 'f32', shape: [2, 64, 64, 3] },

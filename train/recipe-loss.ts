@@ -11,12 +11,14 @@ import { bootstrappedCrossEntropy } from '../nn/bootstrap.ts'
 import { labelsOnGrid, middleOf, scoresOnImage } from '../nn/grid.ts'
 import { crossEntropy, type Loss } from '../nn/losses.ts'
 import type { Mode } from '../nn/module.ts'
+import { boxesLoss, checkBoxes } from './boxes-loss.ts'
 import { VOID } from './dataset.ts'
 
 export interface LossConfig {
   /** `crossEntropy`: the mean over the pixels that count, or over images where those have one class each. `bootstrap`: over the
-   * hardest of them, as `bootstrappedCrossEntropy` chooses. */
-  readonly name: 'crossEntropy' | 'bootstrap'
+   * hardest of them, as `bootstrappedCrossEntropy` chooses. `boxes`: that of networks that predict boxes (boxes-loss.ts), with
+   * the options of these. */
+  readonly name: 'crossEntropy' | 'bootstrap' | 'boxes'
   /** Bootstrapping: how many are kept, from 1, or below 1 a share of those that there are. */
   readonly keep?: number
   /** Bootstrapping: see `BootstrapOptions`. */
@@ -31,25 +33,41 @@ export interface LossConfig {
   readonly offset?: number
   /** The loss of the four shifted passes of a network at stride s, with which it learns the grid of s/2: see `shiftedLoss`. */
   readonly shifted?: boolean
+  /** Boxes: see `LocalizationLossOptions`, where `sizes` are the `weights`. */
+  readonly beta?: number
+  readonly sizes?: readonly [least: number, largest: number]
+  /** Boxes: pixels in a unit of what the network predicts. */
+  readonly sigma?: number
 }
 
-/** What is minimised of a batch: of its images f32 [n, h, w, 3] and what belongs to them, labels [n, h, w] or classes [n]. */
+/** What is minimised of a batch: of its images f32 [n, h, w, 3] and what belongs to them, labels [n, h, w] or classes [n], and
+ * instances [n, h, w] after the labels where boxes are learned. */
 export type BatchLoss = (image: Tensor, targets: readonly Tensor[], mode: Mode) => Loss
 
 const me = 'loss'
 
+/** What the options of the other losses are. */
+type PixelLoss = Omit<LossConfig, 'beta' | 'sizes' | 'sigma'>
+
+const none = { keep: undefined, threshold: undefined, weights: undefined, offset: undefined }
+const pixelDefaults = { scope: 'image', divisor: 'kept', at: 'cells', shifted: false } as const
+
 /** The configuration with its defaults. Throws OptionError for names and values that mean nothing. */
 export function checkLoss(config: LossConfig) {
-  const given = optionsOf(me, config, {
+  if (config?.name === 'boxes') {
+    checkBoxes(config)
+    return { ...none, ...pixelDefaults, ...config }
+  }
+  const given = optionsOf(me, config as PixelLoss, {
     name: undefined as LossConfig['name'] | undefined,
     keep: undefined as number | undefined,
     threshold: undefined as number | undefined,
     weights: undefined as readonly number[] | undefined,
     offset: undefined as number | undefined,
-    ...({ scope: 'image', divisor: 'kept', at: 'cells', shifted: false } as const),
+    ...pixelDefaults,
   })
   const { name, keep, weights, threshold, offset, at, shifted } = given
-  checkChoice(me, 'name', name, ['crossEntropy', 'bootstrap'])
+  checkChoice(me, 'name', name, ['crossEntropy', 'bootstrap', 'boxes'])
   checkChoice(me, 'at', at, ['cells', 'pixels'])
   const bootstraps = name === 'bootstrap'
   if (bootstraps && !(keep! > 0 && (keep! < 1 || Number.isInteger(keep))))
@@ -75,6 +93,7 @@ export function checkLoss(config: LossConfig) {
 /** The loss of a network. Throws OptionError for a configuration that means nothing, for a network whose scores it is not of, and
  * for shifted passes of another network than FCRN. */
 export function batchLoss(config: LossConfig, network: Network): BatchLoss {
+  if (config?.name === 'boxes') return boxesLoss(config, network)
   const { name, keep, scope, divisor, threshold, weights, at, offset, shifted } = checkLoss(config)
   const { scoreStride: stride } = network
   // Of images there may be more classes than 255, and void is none of theirs.

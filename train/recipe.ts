@@ -10,6 +10,7 @@ import { suggest } from '../nn/near.ts'
 import { type AugmentStep, checkSteps } from './augment/index.ts'
 import type { FormatName } from './data/formats.ts'
 import type { Dataset } from './dataset.ts'
+import type { TargetName } from './loader/batch.ts'
 import { DataLoader, type LoaderOptions } from './loader/loader.ts'
 import {
   Adam,
@@ -26,6 +27,8 @@ import { type RatePhase, rateOf, stepsOf } from './schedules.ts'
 export type DataSource =
   | {
       readonly kind: 'street'
+      /** Crowds of things of few kinds that touch each other, instead of streets. */
+      readonly scenes?: 'crowd'
       readonly seed: number
       readonly height: number
       readonly width: number
@@ -197,10 +200,14 @@ export function recipeRate(recipe: Recipe): (step: number, progress: number) => 
   return (_, progress) => rate(progress * all)
 }
 
+/** Whether a recipe learns from objects, which a data set has to be opened with. */
+export const needsObjects = ({ loss }: Pick<Recipe, 'loss'>): boolean => loss.name === 'boxes'
+
 /** Throws OptionError for a network that scores pixels where images have one class each, or the other way round. */
 export function checkTask(model: Network, { name, labelled }: Dataset): void {
-  if (labelled !== 'image') needPixelScores(model, 'training')
-  else if (model.scoreStride)
+  if (labelled !== 'image') {
+    if (model.predicts !== 'boxes') needPixelScores(model, 'training')
+  } else if (model.scoreStride)
     throw new OptionError(
       `${model.config.name} scores pixels, and the images of ${name} have one class each`,
       'take a network that classifies, as resnet-18, or model-a with head=classify',
@@ -212,8 +219,14 @@ export function loaderOptions(recipe: Recipe, dataset: Dataset, model: Network):
   checkTask(model, dataset)
   const { batch: count, seed, augmentation } = recipe
   const { sizeMultiple: multiple, padding } = model
-  const targets = [dataset.labelled === 'image' ? 'category' : 'labels'] as const
+  const targets = targetsOf(dataset, model)
   return { count, seed, augmentation, multiple, padding, targets }
+}
+
+/** What a network learns from examples of a data set. */
+export function targetsOf({ labelled }: Dataset, { predicts }: Network): readonly TargetName[] {
+  if (labelled === 'image') return ['category']
+  return predicts === 'boxes' ? ['labels', 'instances'] : ['labels']
 }
 
 /** The batches of a recipe over its training split, made in this thread. Throws OptionError as `checkTask` does. */

@@ -1,5 +1,6 @@
 // Opening the data set of a recipe (Node).
 
+import { crowdScenes } from './crowd.ts'
 import { openCityscapes } from './data/cityscapes.ts'
 import { openFiles } from './data/formats.ts'
 import { joinedDatasets } from './data/joined.ts'
@@ -32,8 +33,9 @@ export async function openSplit(
   { objects = false, cacheBytes }: OpenSplitOptions = {},
 ): Promise<Dataset & Partial<Pick<FileDataset, 'check'>>> {
   if (source.kind === 'street') {
-    const { seed, height, width } = source
-    return streetScenes({ split, seed, height, width, ...STREET_SIZE[split] })
+    const { seed, height, width, scenes } = source
+    const options = { split, seed, height, width, ...STREET_SIZE[split] }
+    return scenes === 'crowd' ? crowdScenes(options) : streetScenes({ ...options, objects })
   }
   const { kind, folder, height, width, also = [] } = source
   const options = { height, width, ...(cacheBytes !== undefined && { cacheBytes }) }
@@ -41,7 +43,7 @@ export async function openSplit(
     return openFiles(kind, folder, split, { ...options, objects })
   const beside = kind === 'voc' ? also.find((other) => other.kind === 'sbd') : undefined
   const first = beside
-    ? openVocAugmented(folder, beside.folder, options)
+    ? openVocAugmented(folder, beside.folder, { ...options, objects })
     : openFiles(kind, folder, split, { ...options, objects })
   const others = also
     .filter((other) => other !== beside)

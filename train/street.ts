@@ -36,12 +36,14 @@ export interface StreetOptions {
   readonly seed?: number
   readonly height?: number
   readonly width?: number
+  /** Tell cars and people apart: examples then have `instances`. */
+  readonly objects?: boolean
 }
 
 /** Street scenes of one size, 48×64 unless told otherwise; nothing is stored, each `get` draws. */
 export function streetScenes(options: StreetOptions = {}): Dataset {
-  const { split = 'train', seed = 1, height = 48, width = 64 } = options
-  const draw = streetPainter(height, width)
+  const { split = 'train', seed = 1, height = 48, width = 64, objects } = options
+  const draw = streetPainter(height, width, objects)
   return {
     name: 'street',
     split,
@@ -56,6 +58,7 @@ export function streetScenes(options: StreetOptions = {}): Dataset {
 export function streetPainter(
   height: number,
   width: number,
+  objects = false,
 ): (seed: number, index: number) => Example {
   const canvas = new Canvas(2 * height, 2 * width)
   return (seed, index) => {
@@ -68,8 +71,19 @@ export function streetPainter(
     const image = new Uint8Array(height * width * 3)
     const labels = new Uint8Array(height * width)
     develop(canvas, scene, hashKeys(seed, index), image, labels)
-    return { name: `street-${seed}-${index}`, image, labels, height, width }
+    const example = { name: `street-${seed}-${index}`, image, labels, height, width }
+    return objects ? { ...example, instances: told(canvas, labels) } : example
   }
+}
+
+/** The object of each pixel: that of its first sample that has the pixel's class. */
+function told({ label, object, width }: Canvas, labels: Uint8Array): Uint16Array {
+  const columns = width / 2
+  return Uint16Array.from(labels, (kind, at) => {
+    const a = 4 * columns * Math.floor(at / columns) + 2 * (at % columns)
+    const from = [a, a + 1, a + width, a + width + 1].find((sample) => label[sample] === kind)!
+    return object[from]
+  })
 }
 
 /** Four samples to a pixel; then vignette, exposure, a colour cast, contrast and sensor noise. */

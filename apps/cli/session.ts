@@ -26,6 +26,7 @@ import type { Progress } from '../../train/progress.ts'
 import {
   checkRecipe,
   loaderOptions,
+  needsObjects,
   type Recipe,
   recipeOptimizer,
   recipeRate,
@@ -39,6 +40,7 @@ import { openSplits, type Splits } from '../../train/sources.ts'
 import { readWeights } from '../../train/weights/files.ts'
 import { matchWeights } from '../../train/weights/load.ts'
 import { checkReport } from '../../train/weights/report.ts'
+import { type BoxesOutcome, reportBoxes } from './boxed.ts'
 import { explainBroken } from './broken-run.ts'
 import { type ClassifiedOutcome, reportClassified } from './classified.ts'
 import { type Args, commandLine } from './command.ts'
@@ -76,13 +78,14 @@ async function prepare(
     : newRecipe(args, await findData(args), (line) => progress.say(line))
   const step = checkpoint?.info.progress.step ?? 0
   if (checkpoint && run) refuseFinished(run, recipe, checkpoint.info.progress)
-  const splits = await openSplits(recipe.data)
+  const objects = needsObjects(recipe)
+  const splits = await openSplits(recipe.data, { objects })
   const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
   const start = checkpoint ? new Map() : await startOf(recipe, model, progress)
   const batches = openLoader(splits.train, {
     ...loaderOptions(recipe, splits.train, model),
     // Scenes are drawn faster than a thread begins.
-    ...(recipe.data.kind !== 'street' && { spec: { source: recipe.data, split: 'train' } }),
+    ...('folder' in recipe.data && { spec: { source: recipe.data, split: 'train', objects } }),
   })
   const { height, width } = recipe.data
   const warning = height && width && checkFieldOfView(model, [height, width])
@@ -171,11 +174,12 @@ export async function trainSession(
   signal: AbortSignal,
 ): Promise<{
   readonly run: RunFolder
-  readonly outcome: Outcome | ClassifiedOutcome | undefined
+  readonly outcome: Outcome | ClassifiedOutcome | BoxesOutcome | undefined
   readonly step: number
 }> {
   const prepared = await prepare(args, progress, signal)
   const { run, checkpoint, recipe, splits } = prepared
+  const objects = needsObjects(recipe)
   using _ = prepared.held
   let device: Device | undefined
   let writer: RunWriter | undefined
@@ -198,7 +202,9 @@ export async function trainSession(
     const outcome =
       splits.test.labelled === 'image'
         ? await reportClassified(device, run, splits.test, recipe, progress, signal)
-        : await report(device, run, splits.test, progress, signal)
+        : objects
+          ? await reportBoxes(device, run, splits.test, recipe, progress, signal)
+          : await report(device, run, splits.test, progress, signal)
     if (outcome) writer.finish()
     return { run, outcome, step: end.step }
   } catch (error) {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { OptionError } from '../../engine/errors.ts'
 import { findModel } from '../../models/catalog.ts'
 import { buildModel, type ModelConfig, models } from '../../models/index.ts'
+import { CROWD_CLASSES } from '../../train/crowd.ts'
 import { type FormatName, formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
 import { type AlsoSource, checkRecipe, type DataSource, type Recipe } from '../../train/recipe.ts'
 import { batchLoss } from '../../train/recipe-loss.ts'
@@ -24,7 +25,7 @@ const falls = ['constant', 'linear', 'poly', 'cosine'] as const
 export const trainOptions: Options = {
   data: {
     value: 'FOLDER',
-    help: "a data set's folder, as published or your own (images/, labels/, classes.txt), or 'street' (default): drawn scenes",
+    help: "a data set's folder, as published or your own (images/, labels/, classes.txt), or 'street' (default): drawn scenes; 'crowd': things of few kinds that touch",
   },
   also: {
     value: 'FOLDER',
@@ -117,7 +118,7 @@ export interface FoundData {
 /** The folder of --data and what it is; undefined where none is named. Throws DataError for one that is laid out as nothing known. */
 export async function findData(args: Args): Promise<FoundData | undefined> {
   const [named, format] = [args.text('data'), args.choice('format', formatNames)]
-  if (named === undefined || named === 'street') {
+  if (named === undefined || named === 'street' || named === 'crowd') {
     for (const name of ['format', 'also'])
       if (args.has(name)) throw new OptionError(`--${name} is of a folder`, 'name it with --data')
     return undefined
@@ -146,9 +147,9 @@ export function newRecipe(
   const { name, data, summary: _, source: __, table: ___, fresh: ____, from, ...rest } = file
   const own: Recipe = {
     name,
-    data: dataOf(found, data.size, seed),
+    data: dataOf(args, found, data.size, seed),
     ...rest,
-    model: modelOf(args, file, found?.classes ?? STREET_CLASSES.length, seed),
+    model: modelOf(args, file, found?.classes ?? drawnClasses(args).length, seed),
     ...startOf(args),
     seed,
   }
@@ -184,13 +185,21 @@ function fileOf(
 const usualFor = (found: FoundData | undefined): string =>
   !found ? 'street' : found.kind === 'imagenet' ? 'images' : 'folder'
 
+const isCrowd = (args: Args): boolean => args.text('data') === 'crowd'
+
+const drawnClasses = (args: Args) => (isCrowd(args) ? CROWD_CLASSES : STREET_CLASSES)
+
 function dataOf(
+  args: Args,
   found: FoundData | undefined,
   size: readonly [height: number, width: number] | undefined,
   seed: number,
 ): DataSource {
   const [height, width] = size ?? []
-  if (!found) return { kind: 'street', seed, height: height!, width: width! }
+  if (!found) {
+    const scenes = isCrowd(args) && { scenes: 'crowd' as const }
+    return { kind: 'street', ...scenes, seed, height: height!, width: width! }
+  }
   const { kind, folder, also = [] } = found
   return { kind, folder, ...(size && { height, width }), ...(also.length > 0 && { also }) }
 }
@@ -228,6 +237,7 @@ function rateOf(rate: Recipe['rate'], args: Args): Recipe['rate'] {
 
 function lossOf(loss: Recipe['loss'], keep: number | undefined): Recipe['loss'] {
   if (keep === undefined) return loss
+  if (loss.name === 'boxes') return { ...loss, keep }
   const { keep: _, threshold: __, scope: ___, divisor: ____, weights: _____, ...where } = loss
   return keep === 1 ? { ...where, name: 'crossEntropy' } : { ...loss, name: 'bootstrap', keep }
 }
@@ -276,11 +286,13 @@ function modelOf(args: Args, file: RecipeFile, classes: number, seed: number): M
   if (args.texts('option').some((text) => text.startsWith('classes=')))
     throw new OptionError('the data decides the number of classes', 'leave classes out')
   const { name, options: own } = file.model
+  // Background is no object, and has no boxes.
+  const told = file.loss.name === 'boxes' ? classes - 1 : classes
   const start = { ...(args.has('init') ? {} : (file.fresh ?? fresh)), seed }
   const known = Object.entries(start).filter(([key]) => key in models[name].options)
   return {
     name,
-    options: { ...Object.fromEntries(known), ...own, ...givenOptions(args, name), classes },
+    options: { ...Object.fromEntries(known), ...own, ...givenOptions(args, name), classes: told },
   }
 }
 

@@ -1,5 +1,6 @@
 // `start` and `train`: one command under two names, the first for somebody who has just cloned this.
 
+import { type BoxesOutcome, boxesJson, boxesText } from './boxed.ts'
 import { type ClassifiedOutcome, classifiedJson, classifiedText } from './classified.ts'
 import { type Args, type Command, typed } from './command.ts'
 import { TerminalProgress } from './progress.ts'
@@ -37,16 +38,24 @@ async function run(args: Args): Promise<number> {
   }
 }
 
-const resultJson = (folder: string, outcome: Outcome | ClassifiedOutcome): string => {
+const resultJson = (
+  folder: string,
+  outcome: Outcome | ClassifiedOutcome | BoxesOutcome,
+): string => {
   if ('classification' in outcome) return classifiedJson(folder, outcome)
+  if ('fit' in outcome) return boxesJson(folder, outcome)
   const { evaluation, step, dataset } = outcome
   const { scores, baseline, images } = evaluation
   const { split } = dataset
   return JSON.stringify({ run: folder, split, images, step, scores, baseline }, null, 2)
 }
 
-const resultText = (folder: string, outcome: Outcome | ClassifiedOutcome): string => {
+const resultText = (
+  folder: string,
+  outcome: Outcome | ClassifiedOutcome | BoxesOutcome,
+): string => {
   if ('classification' in outcome) return classifiedText(folder, outcome)
+  if ('fit' in outcome) return boxesText(folder, outcome)
   const { evaluation, step, dataset } = outcome
   return [
     '',

@@ -61,20 +61,21 @@ export async function openSbd(root: string, options: SbdOptions): Promise<FileDa
 export async function openVocAugmented(
   vocRoot: string,
   sbdRoot: string,
-  options: ExampleOptions = {},
+  { objects = false, ...options }: ExampleOptions & Pick<SbdOptions, 'objects'> = {},
 ): Promise<FileDataset> {
   const voc = await vocFolder(vocRoot, 'VOC2012')
   const train = await vocNames(voc, 'Segmentation/train')
   const sbd = await sbdFolder(sbdRoot)
   const extra = await namesOf(sbd, 'extra', vocRoot)
   const pairs = [
-    ...train.map((name) => vocPair(voc, name, 'train.txt')),
-    ...(await Promise.all(extra.map((name) => sbdPair(sbd, name, 'extra', false)))),
+    ...train.map((name) => vocPair(voc, name, 'train.txt', objects)),
+    ...(await Promise.all(extra.map((name) => sbdPair(sbd, name, 'extra', objects)))),
   ]
   return openPairs({
     ...{ name: 'voc-augmented', split: 'train', classes: VOC_CLASSES, pairs, meaning: MEANING },
     ...{ classOf: indexTable(VOC_CLASSES.length) },
     readLabel: ({ label }) => readSbdLabel(label),
+    readInstances,
     ...options,
   })
 }
@@ -161,6 +162,7 @@ export async function readSbdLabel(file: string): Promise<LabelImage> {
 }
 
 async function readInstances({ instances: file = '' }: Pair): Promise<LabelImage> {
+  if (!file.endsWith('.mat')) return readLabels(file)
   return matImage(await fieldOf(file, 'GTinst', 'Segmentation'), 'GTinst.Segmentation', file)
 }
 

@@ -6,6 +6,7 @@ import * as fcrn from './fcrn.ts'
 import * as frrn from './frrn.ts'
 import * as gcn from './gcn.ts'
 import * as imagenet from './imagenet.ts'
+import * as localization from './localization.ts'
 import type { RecipeFile } from './recipe-file.ts'
 import * as small from './small.ts'
 import * as wider from './wider.ts'
@@ -14,9 +15,15 @@ export { atSize, scaled } from './scale.ts'
 export { withAssignment, withValue } from './set.ts'
 export type { RecipeFile }
 
-const files: readonly RecipeFile[] = [small, fcrn, frrn, gcn, imagenet, wider].flatMap((file) =>
-  Object.values(file),
-)
+const files: readonly RecipeFile[] = [
+  small,
+  fcrn,
+  localization,
+  frrn,
+  gcn,
+  imagenet,
+  wider,
+].flatMap((file) => Object.values(file))
 
 /** All recipes, in the order of their papers. */
 export const recipes: ReadonlyMap<string, RecipeFile> = new Map(files.map((r) => [r.name, r]))

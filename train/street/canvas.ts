@@ -32,6 +32,8 @@ export class Canvas {
   readonly width: number
   readonly rgb: Float32Array
   readonly label: Uint8Array
+  /** Which object a sample belongs to, 0 for none. */
+  readonly object: Uint16Array
   readonly depth: Float32Array
   readonly shade: Uint8Array
   // Of the scene being drawn: focal length and centre in samples, horizon row at the centre, eye height in metres.
@@ -45,6 +47,7 @@ export class Canvas {
   g = 0
   b = 0
   kind = 0
+  own = 0
   z = 1
 
   constructor(height: number, width: number) {
@@ -53,6 +56,7 @@ export class Canvas {
     const count = height * width
     this.rgb = new Float32Array(3 * count)
     this.label = new Uint8Array(count)
+    this.object = new Uint16Array(count)
     this.depth = new Float32Array(count)
     this.shade = new Uint8Array(count)
   }
@@ -65,6 +69,8 @@ export class Canvas {
     this.roll = camera.roll
     this.depth.fill(Number.POSITIVE_INFINITY)
     this.shade.fill(0)
+    this.object.fill(0)
+    this.own = 0
   }
 
   horizonAt(column: number): number {
@@ -102,6 +108,7 @@ export class Canvas {
     if (this.depth[at] < this.z) return
     this.depth[at] = this.z
     this.label[at] = this.kind
+    this.object[at] = this.own
     this.rgb[3 * at] = this.r * light
     this.rgb[3 * at + 1] = this.g * light
     this.rgb[3 * at + 2] = this.b * light

@@ -5,8 +5,9 @@ import { CAR, PERSON, POLE, type RGB, type Scene, type Thing, TREE } from './sce
 
 /** All things of a scene; the depth buffer sorts them. */
 export function paintThings(canvas: Canvas, scene: Scene): void {
-  for (const thing of scene.things) {
+  for (const [i, thing] of scene.things.entries()) {
     if (thing.z < 1.5) continue
+    canvas.own = thing.kind === 'car' || thing.kind === 'person' ? i + 1 : 0
     const brush = new Brush(canvas, scene, thing)
     if (thing.kind === 'car') paintCar(brush)
     else if (thing.kind === 'person') paintPerson(brush)
