@@ -1,0 +1,114 @@
+// What the pipeline computes beyond the engine's ops: keys that sort numbers downwards, and non-maximum suppression. They serve
+// inference alone.
+
+import { sizeOf } from '../../engine/dtype.ts'
+import { apply, none, type StructuredOp } from '../../engine/op.ts'
+import type { Tensor } from '../../engine/tensor.ts'
+import { input, output, overIndex, perIndex } from '../../shaders/kernel.ts'
+import { nms as nmsRecipe } from '../../shaders/nms.ts'
+
+const common = { kind: 'structured', tail: false, prologue: false, error: 'exact' } as const
+
+const keysOp: StructuredOp<Record<string, never>> = {
+  ...common,
+  name: 'descendingKeys',
+  infer: ([x], _, no) => {
+    if (x.dtype !== 'f32') no('numbers f32 are needed')
+    return [{ dtype: 'u32', shape: x.shape }]
+  },
+  vjp: none('an order is piecewise constant'),
+  cost: ([x]) => ({ macs: 0, flops: sizeOf(x.shape) }),
+  samples: [],
+  // The bits of floats from 0 on order as they do.
+  lower: ({ inputs: [x] }) => ({
+    scratch: [],
+    dispatches: [
+      overIndex(
+        perIndex({
+          key: 'nms/keys',
+          bindings: [
+            { name: 'x', access: x.access, elem: 'f32' },
+            { name: 'y', access: 'read_write', elem: 'u32' },
+          ],
+          body: 'y[i] = 0xffffffffu - bitcast<u32>(max(x[i], 0.0));',
+        }),
+        sizeOf(x.shape),
+        [input(0), output(0)],
+      ),
+    ],
+  }),
+  reference: ([x]) => [
+    x.data.map((v) => {
+      const [bits] = new Uint32Array(Float32Array.of(Math.max(v, 0)).buffer)
+      return 0xffffffff - bits
+    }),
+  ],
+}
+
+/** What is in no segment. */
+export const NONE = 0xffffffff
+
+interface NmsAttrs extends Readonly<Record<string, unknown>> {
+  readonly threshold: number
+  readonly longest: number
+}
+
+const nmsOp: StructuredOp<NmsAttrs> = {
+  ...common,
+  name: 'suppress',
+  source: 'greedy non-maximum suppression',
+  infer: ([boxes, firsts], _, no) => {
+    if (boxes.dtype !== 'f32' || boxes.shape.length !== 2 || boxes.shape[1] !== 4)
+      no('boxes f32 [m, 4] are needed', 'two corners for each')
+    if (firsts.dtype !== 'u32' || firsts.shape.length !== 1 || !firsts.shape[0])
+      no('firsts u32 [segments + 1] are needed')
+    return [{ dtype: 'u32', shape: [boxes.shape[0]] }]
+  },
+  vjp: none('what is suppressed is piecewise constant'),
+  cost: ([boxes]) => ({ macs: 0, flops: 200 * boxes.shape[0] }),
+  samples: [],
+  lower: ({ inputs: [boxes, firsts], attrs: { threshold, longest } }) =>
+    nmsRecipe({
+      boxes: boxes.shape[0],
+      segments: firsts.shape[0] - 1,
+      longest: Math.min(longest, boxes.shape[0]),
+      threshold,
+      access: [boxes.access, firsts.access],
+    }),
+  reference: ([boxes, firsts], { threshold }) => {
+    const by = new Float64Array(boxes.shape[0]).fill(NONE)
+    for (let s = 0; s + 1 < firsts.data.length; s++) {
+      const kept: number[] = []
+      for (let e = firsts.data[s]; e < firsts.data[s + 1]; e++) {
+        by[e] = kept.find((k) => overlaps(boxes.data, k, e, threshold)) ?? e
+        if (by[e] === e) kept.push(e)
+      }
+    }
+    return [by]
+  },
+}
+
+function overlaps(edges: ArrayLike<number>, i: number, j: number, threshold: number): boolean {
+  const side = (axis: number) =>
+    Math.min(edges[4 * i + axis + 2], edges[4 * j + axis + 2]) -
+    Math.max(edges[4 * i + axis], edges[4 * j + axis])
+  const area = (k: number) =>
+    (edges[4 * k + 2] - edges[4 * k]) * (edges[4 * k + 3] - edges[4 * k + 1])
+  const both = Math.max(0, side(0)) * Math.max(0, side(1))
+  return both > 0 && both > threshold * (area(i) + area(j) - both)
+}
+
+/** Keys u32 whose ascending order is the descending one of numbers f32; those below 0 count as 0. */
+export const descendingKeys = (x: Tensor): Tensor => apply(keysOp, [x], {})[0]
+
+/** Greedy non-maximum suppression of boxes f32 [m, 4] (top, left, bottom, right), which are sorted, best first, within segments:
+ * segment s holds boxes firsts[s] … firsts[s + 1] − 1 of firsts u32 [segments + 1], at most `longest`. u32 [m]: for each box the
+ * first kept one of its segment whose IoU with it is above the threshold, itself where it is kept; NONE outside of segments. */
+export const suppress = (
+  boxes: Tensor,
+  firsts: Tensor,
+  threshold: number,
+  longest: number,
+): Tensor => apply(nmsOp, [boxes, firsts], { threshold, longest })[0]
+
+export const instanceOps = [keysOp, nmsOp] as const
