@@ -109,14 +109,16 @@ test('watch: only the page and the samples are served, only here, and only to th
   }
 })
 
-test('watch: a page follows the run, and says when the program has gone', async () => {
+test('watch: a page follows the run, and says when the program has gone', follows, { timeout: 300 })
+
+async function follows(): Promise<void> {
   const run = await newRun()
   const watched = await watchRun(run, { every: 50 })
   const browser = await openBrowser()
   try {
     const { page } = browser
     await page.goto(watched.url)
-    const shows = (text: string) => page.getByText(text).first().waitFor({ timeout: 20_000 })
+    const shows = (text: string) => page.getByText(text).first().waitFor({ timeout: 60_000 })
     await shows('0.3333')
     run.appendMetrics({ step: 4, loss: 0.125 })
     await shows('0.125')
@@ -126,7 +128,7 @@ test('watch: a page follows the run, and says when the program has gone', async 
     // As a run that goes on from its checkpoint after step 2.
     await run.truncateMetrics(2)
     await shows('last loss')
-    await page.getByText('All 1 validations').waitFor({ state: 'detached', timeout: 20_000 })
+    await page.getByText('All 1 validations').waitFor({ state: 'detached', timeout: 60_000 })
     assert.deepEqual(browser.errors, [])
     await watched.close()
     await shows('has ended')
@@ -134,7 +136,7 @@ test('watch: a page follows the run, and says when the program has gone', async 
     await browser.close()
     await watched.close()
   }
-})
+}
 
 test('watch: the command ends at Ctrl-C', async () => {
   const run = await newRun()
