@@ -231,6 +231,11 @@ test('crf: no iteration gives the probabilities back, and those of 0 are no harm
     using q = await crf.refine(hostTensor(p, [1, 3, 5, 3]), picture, { iterations })
     close(await q.read(), p, 1e-6, `${iterations} iterations`)
   }
+  // Deviations that reach nobody: each pixel keeps what it had.
+  const alone = { thetaAlpha: 1e-12, thetaBeta: 1e-300, smoothness: 0 }
+  const mixed = p.map((v) => 0.2 + 0.4 * v)
+  using kept = await crf.refine(hostTensor(mixed, [1, 3, 5, 3]), picture, alone)
+  close(await kept.read(), mixed, 1e-4, 'alone')
   using one = await crf.refine(
     hostTensor(Float32Array.of(0.25, 0.75), [1, 1, 1, 2]),
     noisy(1, 1, 9),
@@ -254,7 +259,11 @@ test('crf: what does not fit is refused', async () => {
     /thetaBeta 0 is no deviation/,
   )
   await refuses(() => crf.refine(p, noisy(3, 4, 1), { smoothness: -1 }), /smoothness -1/)
-  await refuses(() => crf.refine(p, noisy(3, 4, 1), { iterations: 1.5 }), /iterations 1.5/)
+  for (const iterations of [1.5, 1e9, -1])
+    await refuses(
+      () => crf.refine(p, noisy(3, 4, 1), { iterations }),
+      /iterations .*from 0 to 1000/,
+    )
   await refuses(
     () => crf.refine(p, noisy(3, 4, 1), { theta: 1 } as CrfOptions),
     /no option 'theta'.*thetaAlpha/s,

@@ -87,8 +87,10 @@ export class Crf {
     const settings = crfSettings('refine', options)
     check(probabilities, picture)
     const { data, height, width } = picture
-    const deviations = { position: settings.thetaAlpha, colour: settings.thetaBeta }
-    const lattice = buildLattice(data, height, width, deviations)
+    const lattice = buildLattice(data, height, width, {
+      position: Math.max(settings.thetaAlpha, NOBODY),
+      colour: Math.max(settings.thetaBeta, NOBODY),
+    })
     classesAtOnce(this.#device, height * width, lattice.points)
     const lists = latticeLists(lattice)
     const gauss = gaussian(settings.thetaGamma, height, width)
@@ -112,6 +114,9 @@ export class Crf {
     this.dispose()
   }
 }
+
+/** With this deviation the kernel is 0 one pixel or one step of colour away, as with any smaller one. */
+const NOBODY = 1e-3
 
 /** How many classes, a multiple of four, a device can filter at once: all that a kernel reads is bound whole. Throws OptionError
  * where it is none. */

@@ -37,7 +37,9 @@ export function latticeLists(lattice: Lattice): LatticeLists {
     ends[v] = sum
   }
   firsts.fill(segments, met)
-  const begins = new Uint32Array(roundedUp(segments) + 1).fill(entries)
+  // As many as there can be, so that their number is no reason for another plan.
+  const most = firsts.length + Math.ceil(entries / SEGMENT)
+  const begins = new Uint32Array(most).fill(entries)
   for (let v = 0; v < met; v++) {
     const begin = v ? ends[v - 1] : 0
     for (let s = firsts[v]; s < firsts[v + 1]; s++) begins[s] = begin + (s - firsts[v]) * SEGMENT

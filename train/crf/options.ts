@@ -39,7 +39,7 @@ export type CrfPublished = keyof typeof crfPublished
 export interface CrfOptions extends Partial<CrfParameters> {
   /** Whose parameters; default `deeplab-v2-resnet101`: appearance 4, θα 67, θβ 3, smoothness 3, θγ 1. */
   readonly published?: CrfPublished
-  /** Mean-field updates, all pixels at once; default 10. */
+  /** Mean-field updates, all pixels at once, at most 1000; default 10. */
   readonly iterations?: number
   /** `symmetric` (default): each kernel K becomes D^-½·K·D^-½ with D its sums of rows. `none`: as it is. */
   readonly normalisation?: 'symmetric' | 'none'
@@ -54,8 +54,11 @@ export const crfDefaults: CrfSettings = {
   normalisation: 'symmetric',
 }
 
+/** Iterations; a hundred change nothing that ten have not. */
+const MOST = 1000
+
 /** All settings of options. Throws OptionError for a name or a value that is none: deviations are above 0, weights from 0,
- * iterations a whole number. */
+ * iterations a whole number up to 1000. */
 export function crfSettings(me: string, options: CrfOptions = {}): CrfSettings {
   const { published, ...own } = options
   if (published !== undefined && !Object.hasOwn(crfPublished, published))
@@ -81,8 +84,9 @@ export function crfSettings(me: string, options: CrfOptions = {}): CrfSettings {
   for (const name of ['appearance', 'smoothness'] as const)
     if (!(settings[name] >= 0 && Number.isFinite(settings[name])))
       throw new OptionError(`${me}: ${name} ${settings[name]} is no weight from 0`)
-  if (!(Number.isInteger(settings.iterations) && settings.iterations >= 0))
-    throw new OptionError(`${me}: iterations ${settings.iterations} is no whole number from 0`)
+  const { iterations } = settings
+  if (!(Number.isInteger(iterations) && iterations >= 0 && iterations <= MOST))
+    throw new OptionError(`${me}: iterations ${iterations} is no whole number from 0 to ${MOST}`)
   if (settings.normalisation !== 'symmetric' && settings.normalisation !== 'none')
     throw new OptionError(
       `${me}: there is no normalisation '${settings.normalisation}'`,
