@@ -1,6 +1,6 @@
 // How fast batches come from files: images a second and core time an image, with so many threads, and where that time goes.
 //
-//   npm run bench:loader -- [--data FOLDER] [--size 512x1024] [--batch 3] [--workers 0,1,2] [--seconds 5] [--kept]
+//   node dist/bench/loader.js [--data FOLDER] [--size 512x1024] [--batch 3] [--workers 0,1,2] [--seconds 5] [--kept]
 //
 // Images are those of a Cityscapes folder's train split (the sample beside the repository, if it is there), again and again; without
 // one, street scenes of 1024×2048 drawn into a temporary folder, as PNG and as JPEG. Nothing stays in memory between uses unless
