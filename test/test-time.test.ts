@@ -1,6 +1,8 @@
 // Test-time procedures as data: those of the papers, what is refused and in which words, and where windows and pixels lie.
 
 import assert from 'node:assert/strict'
+import { defaultCaps } from '../engine/index.ts'
+import { stages } from '../engine/stages.ts'
 import { fused, lookCount, meanAlong, type View } from '../train/predict/fuse.ts'
 import { paddedSize, pixelsAlong, sizesOf, windowsOf } from '../train/predict/geometry.ts'
 import { checkTestTime, type TestTime, testTimeNamed, testTimes } from '../train/test-time.ts'
@@ -99,7 +101,18 @@ test('each pixel of what is looked at is one of the picture, mirrored, moved, re
 test('the mean of parts that overlap, in float64', () => {
   const starts = [0, 2, 5]
   const given = [1, 2, 3].map((seed) => drawnImage([1, 2, 4, 3], seed))
-  const [got] = valuesOf((...parts) => [meanAlong(parts, starts, 9, 2)], given, new Map())
+  const [got] = valuesOf(
+    (...parts) => [
+      meanAlong(
+        parts.map((part) => () => part),
+        starts,
+        4,
+        2,
+      ),
+    ],
+    given,
+    new Map(),
+  )
   const want = Array.from({ length: 2 * 9 * 3 }, (_, i) => {
     const [y, x, c] = [Math.floor(i / 27), Math.floor(i / 3) % 9, i % 3]
     const over = starts.flatMap((s, k) =>
@@ -132,4 +145,18 @@ test('a sum that goes on is the sum of all, in float64', () => {
   close(apart, whole, 1e-15, 'sum')
   for (let i = 0; i < whole.length; i += 3)
     assert.ok(Math.abs(whole[i] + whole[i + 1] + whole[i + 2] - 1) < 1e-12)
+})
+
+test('classes of a photo through windows take less memory than its probabilities would', () => {
+  const [height, width, classes] = [3000, 4000, 21]
+  const testTime = { window: { height: 1024, width: 1024 } }
+  const size = [height, width] as const
+  const view: View = { size, mirrored: false, padded: [1024, 1024], stride: 8, passes: 1 }
+  const views = [view]
+  const spec = { test: testTime, picture: size, views, continued: false, looks: 1 }
+  const grid = { dtype: 'f32', shape: [1, 128, 128, classes] } as const
+  const grids = Array.from({ length: lookCount(view, testTime) }, () => grid)
+  assert.equal(grids.length, 24)
+  const { plan } = stages((...x) => fused({ ...spec, out: 'classes' }, x), grids, defaultCaps)
+  assert.ok(plan.activationBytes < 0.8 * 4 * height * width * classes, `${plan.activationBytes}`)
 })

@@ -73,43 +73,64 @@ function probabilitiesOf(
   return turned(cut(resizeBicubic(softmax(grid), whole, { antialias: false })))
 }
 
-/** Tensors that lie along an axis of `total`, each from its start on, as one: the mean where several do. */
-export function meanAlong(
-  parts: readonly Tensor[],
+/** Tensors of one `length` that lie along an axis, each from its start on: the means where they overlap, in pieces from one edge to
+ * the next. A piece and what it needs are made when it is asked for. */
+function piecesAlong(
+  parts: readonly (() => Tensor)[],
   starts: readonly number[],
-  total: number,
+  length: number,
   axis: number,
-): Tensor {
-  if (parts.length === 1) return parts[0]
-  const length = parts[0].shape[axis]
+): (() => Tensor)[] {
+  const made: Tensor[] = []
   const edges = [...new Set([...starts, ...starts.map((s) => s + length)])].sort((a, b) => a - b)
-  const pieces = edges.slice(0, -1).map((from, i) => {
+  return edges.slice(0, -1).map((from, i) => () => {
     const to = edges[i + 1]
-    const over = parts.flatMap((part, k) => {
+    const over = parts.flatMap((make, k) => {
       if (starts[k] > from || starts[k] + length < to) return []
-      const begin = part.shape.map((_, a) => (a === axis ? from - starts[k] : 0))
-      return [slice(part, begin, part.shape.with(axis, to - starts[k]))]
+      made[k] ??= make()
+      const { shape } = made[k]
+      const begin = shape.map((_, a) => (a === axis ? from - starts[k] : 0))
+      return [slice(made[k], begin, shape.with(axis, to - starts[k]))]
     })
     const sum = over.reduce(add)
     return over.length === 1 ? sum : mul(sum, 1 / over.length)
   })
-  const [joined] = pieces.length === 1 ? pieces : [concat(pieces, axis)]
-  return joined.shape[axis] === total ? joined : slice(joined, [], joined.shape.with(axis, total))
 }
 
-/** The probabilities of a view at the pixels of its size, [1, ...size, classes], from `lookCount` scores. */
-function viewProbabilities(scores: readonly Tensor[], view: View, test: TestTime): Tensor {
+/** The pieces one after another. */
+const joined = (pieces: readonly Tensor[], axis: number): Tensor =>
+  pieces.length === 1 ? pieces[0] : concat(pieces, axis)
+
+/** Such tensors as one. */
+export const meanAlong = (...[parts, starts, length, axis]: Parameters<typeof piecesAlong>) =>
+  joined(
+    piecesAlong(parts, starts, length, axis).map((make) => make()),
+    axis,
+  )
+
+/** The probabilities of a view at the pixels of its size, [1, rows, width, classes], a piece for each few rows, from `lookCount`
+ * scores. */
+function viewPieces(scores: readonly Tensor[], view: View, test: TestTime): (() => Tensor)[] {
   const { rows, columns, size } = windowsOf(test.window, view.size)
-  let at = 0
-  const strips = rows.map(() => {
-    const windows = columns.map(() => {
-      const passes = scores.slice(at, at + view.passes)
-      at += view.passes
-      return probabilitiesOf(passes, view, size, test.upsample ?? 'bilinear')
+  const upsample = test.upsample ?? 'bilinear'
+  const strips = rows.map((_, row) => () => {
+    const windows = columns.map((_, column) => () => {
+      const at = (row * columns.length + column) * view.passes
+      return probabilitiesOf(scores.slice(at, at + view.passes), view, size, upsample)
     })
-    return meanAlong(windows, columns, view.size[1], 2)
+    return meanAlong(windows, columns, size[1], 2)
   })
-  return meanAlong(strips, rows, view.size[0], 1)
+  return piecesAlong(strips, rows, size[0], 1)
+}
+
+/** The scores of each view. */
+function scoresOfViews(scores: readonly Tensor[], views: readonly View[], test: TestTime) {
+  let at = 0
+  return views.map((view) => {
+    const from = at
+    at += lookCount(view, test)
+    return { view, scores: scores.slice(from, at) }
+  })
 }
 
 /** What is made of the scores of some views of a picture, and of the sum of those before. JSON all through: it is a static
@@ -137,6 +158,12 @@ export function fused(
   const direct = out === 'classes' && looks === 1 && scores.length === view.passes
   if (direct && !view.mirrored && sameShape(view.size, picture) && test.upsample !== 'bicubic')
     return predict(slice(pixelScores(scores, view), [], [1, ...picture]))
+  if (out === 'classes' && !continued && views.every(({ size }) => sameShape(size, picture))) {
+    // A few rows of all views after the others, so that no probabilities but theirs are there.
+    const pieces = scoresOfViews(scores, views, test).map((v) => viewPieces(v.scores, v.view, test))
+    const rows = pieces[0].map((_, k) => predict(pieces.map((own) => own[k]()).reduce(add)))
+    return joined(rows, 1)
+  }
   const own = summed(scores, views, test, picture)
   const sum = continued ? add(given[0], own) : own
   if (out === 'sum') return sum
@@ -151,15 +178,13 @@ export function summed(
   test: TestTime,
   picture: Pair,
 ): Tensor {
-  let at = 0
   const bySize = new Map<string, Tensor>()
-  for (const view of views) {
-    const count = lookCount(view, test)
-    const own = viewProbabilities(scores.slice(at, at + count), view, test)
-    at += count
+  for (const { view, scores: own } of scoresOfViews(scores, views, test)) {
+    const pieces = viewPieces(own, view, test).map((make) => make())
     const key = view.size.join()
     const before = bySize.get(key)
-    bySize.set(key, before ? add(before, own) : own)
+    const all = joined(pieces, 1)
+    bySize.set(key, before ? add(before, all) : all)
   }
   return [...bySize.values()].map((p) => enlarged(p, picture, test.upsample)).reduce(add)
 }
