@@ -2,19 +2,24 @@
 // done is known to have been done here, and nothing more was; else it is at most near, with what differs.
 
 import { OptionError } from '../../engine/errors.ts'
+import { buildModel } from '../../models/index.ts'
 import { suggest } from '../../nn/near.ts'
 import { type Facts, factsOf, type Ours, otherSizes, trainedOtherwise } from './ours.ts'
 import { type ConfigValue, type PublishedRow, papers, published } from './table.ts'
 
-/** What the tables call our data sets, and how many images their splits have. */
-const datasets: Readonly<
-  Record<string, { name: string; images: Readonly<Record<string, number>> }>
-> = {
-  voc: { name: 'voc2012', images: { train: 1464, val: 1449, test: 1456 } },
-  cityscapes: { name: 'cityscapes', images: { train: 2975, val: 500, test: 1525 } },
-  'pascal-context': { name: 'pascal-context', images: { train: 4998, val: 5105 } },
-  ade20k: { name: 'ade20k', images: { train: 20_210, val: 2000 } },
-  imagenet: { name: 'imagenet', images: { train: 1_281_167, val: 50_000 } },
+interface Known {
+  readonly name: string
+  readonly classes: number
+  readonly images: Readonly<Record<string, number>>
+}
+
+/** What the tables call our data sets, how many classes these have, and how many images their splits. */
+const datasets: Readonly<Record<string, Known>> = {
+  voc: { name: 'voc2012', classes: 21, images: { train: 1464, val: 1449, test: 1456 } },
+  cityscapes: { name: 'cityscapes', classes: 19, images: { train: 2975, val: 500, test: 1525 } },
+  'pascal-context': { name: 'pascal-context', classes: 60, images: { train: 4998, val: 5105 } },
+  ade20k: { name: 'ade20k', classes: 150, images: { train: 20_210, val: 2000 } },
+  imagenet: { name: 'imagenet', classes: 1000, images: { train: 1_281_167, val: 50_000 } },
 }
 
 /** Of our figures, which are shares, those that the papers print: their name, and the share that a printed number is. */
@@ -101,7 +106,11 @@ export function besidePapers(evaluated: Evaluated, table?: string): Comparison {
         return { table: id, where: `${papers[paper]}, ${where}`, row, differs }
       }),
   )
-  const sizes = otherSizes(model)
+  const { classes } = buildModel(model)
+  const sizes = [
+    ...otherSizes(model),
+    ...(classes === known.classes ? [] : [`${classes} classes, not ${known.classes}`]),
+  ]
   const whole = known.images[split]
   const notes = [
     ...(sizes.length ? [`the network is not the paper's: ${sizes.join(', ')}`] : []),
