@@ -47,7 +47,9 @@ function drawnStep(seed: number) {
     ps.map((p, i) => mul(sum(square(mul(p, sum(x, [0])))), 0.1 + i)).reduce(add)
   const fn = (x: Tensor, lr: Tensor) =>
     accumulated(optimizer, parts, (part) => lossOf(microBatch(x, part, parts)), lr)
-  const all = [...ps, ...optimizer.stateDict().values(), ...ps.map((p) => optimizer.sumOf(p))]
+  const own = optimizer.lossScale ? [optimizer.lossScale.skipped] : []
+  const sums = ps.map((p) => optimizer.sumOf(p))
+  const all = [...ps, ...optimizer.stateDict().values(), ...own, ...sums]
   return { fn, all }
 }
 

@@ -6,6 +6,8 @@ import type { NanReport } from './nan-report.ts'
 
 /** Largest finite f16. */
 const LARGEST_F16 = 65504
+/** Squares of what is beyond this are near the end of f32. */
+const HUGE = 1e18
 /** Gradients that grow by more than this over the steps that were looked at are taken to diverge. */
 const GROWTH = 10
 
@@ -28,13 +30,18 @@ export function adviceFor(
     )
   else if (node?.op === 'variable' || node?.op === 'constant')
     advice.push(`${node.path || 'a value of the network'} was so before this step: start elsewhere`)
-  if (growth > GROWTH || norms.some((norm) => !Number.isFinite(norm)))
+  const [, ...later] = [...norms].reverse()
+  if (growth > GROWTH || later.some((norm) => !Number.isFinite(norm)))
     advice.push(
       'the gradients grew from step to step: lower the learning rate, warm it up, or bound their norm with clip',
     )
   const updates = node?.path.startsWith('optimizer')
   if (updates) advice.push('the update itself overflowed: lower the learning rate')
   const largest = Math.max(0, ...(node?.inputs ?? []).map(magnitude))
+  if (largest > HUGE && !updates)
+    advice.push(
+      `values as large as ${short(largest)} came into it: the steps before were too large, so lower the learning rate or warm it up`,
+    )
   if (precision === 'mixed' && (!node || largest > LARGEST_F16))
     advice.push(
       'what is beyond 65504 is infinite in f16: train in full precision, or lower the rate',

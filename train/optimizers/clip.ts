@@ -9,6 +9,7 @@
 // S₁ loses nothing that counts beside the bound, and S₂ nothing that counts beside what brought S₁ to overflow. A scale that is
 // found first, by the largest value, would take a second pass over all gradients.
 
+import { sizeOf } from '../../engine/dtype.ts'
 import { apply } from '../../engine/op.ts'
 import {
   add,
@@ -23,6 +24,7 @@ import {
 } from '../../engine/ops/arithmetic.ts'
 import { sumOp } from '../../engine/ops/reduce.ts'
 import { refuseOption, shown } from '../../engine/ops/refuse.ts'
+import { reshape } from '../../engine/ops/shape.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 
 /** The largest global norm of the gradients, √ of the sum of the squares of all of them: those of a longer one are scaled down to
@@ -63,24 +65,46 @@ export function clipped(gradients: readonly Tensor[], clip: Clip): Tensor[] {
 const SCALES = [2 ** -20, 2 ** -64]
 
 /** The norm of all values of the tensors together, divided by `bound`: an f32 scalar, exact to some roundings wherever the norm of
- * the values over the bound is a finite f32 above 2⁻²⁰. Tensors of one shape are added up before they are summed, in one kernel. */
+ * the values over the bound is a finite f32 above 2⁻²⁰.
+ *
+ * A sum to one number takes a dispatch for each level of it. So tensors of one shape are added up first, each such sum is folded to
+ * rows of few lengths that all have in common, and rows of one length are added up before they are summed to the end. */
 export function relativeNorm(tensors: readonly Tensor[], bound: number): Tensor {
   const byShape = new Map<string, Tensor[]>()
   for (const t of tensors) {
-    const squares = SCALES.map((scale) => square(mul(mul(t, 1 / bound), scale)))
-    const others = byShape.get(t.shape.join())
-    byShape.set(t.shape.join(), others ? squares.map((s, i) => add(others[i], s)) : squares)
+    const others = byShape.get(t.shape.join()) ?? []
+    byShape.set(t.shape.join(), [...others, t])
   }
-  const sums = [...byShape.values()].map(sumsOf)
-  const [near, far] = SCALES.map((scale, i) => {
-    const total = sums.map((both) => both[i]).reduce((a, b) => add(a, b))
-    return mul(sqrt(total), 1 / scale)
-  })
+  const groups = [...byShape.values()].sort(([a], [b]) => sizeOf(b.shape) - sizeOf(a.shape))
+  const byLength = new Map<number, Tensor[]>()
+  for (const group of groups) {
+    const n = sizeOf(group[0].shape)
+    const length = [...byLength.keys()].find((c) => n % c === 0 && n / c <= ROWS) ?? n / rowsOf(n)
+    const squares = group.map((t) => squaresOf(reshape(t, [n / length, length]), bound))
+    const sums = sumsOf(squares.reduce(addEach), 0)
+    const others = byLength.get(length)
+    byLength.set(length, others ? addEach(others, sums) : sums)
+  }
+  const totals = [...byLength.values()].map((sums) => sumsOf(sums, 0)).reduce(addEach)
+  const [near, far] = SCALES.map((scale, i) => mul(sqrt(totals[i]), 1 / scale))
   return where(isFinite(near), near, far)
 }
 
-/** Of several tensors of one shape, in one pass. */
-function sumsOf(xs: readonly Tensor[]): Tensor[] {
+/** Rows that are summed in one dispatch wherever they are. */
+const ROWS = 128
+
+const rowsOf = (n: number): number => {
+  for (let rows = ROWS; ; rows--) if (n % rows === 0) return rows
+}
+
+const squaresOf = (t: Tensor, bound: number): Tensor[] =>
+  SCALES.map((scale) => square(mul(mul(t, 1 / bound), scale)))
+
+const addEach = (xs: readonly Tensor[], ys: readonly Tensor[]): Tensor[] =>
+  xs.map((x, i) => add(x, ys[i]))
+
+/** Over an axis of several tensors of one shape, in one pass. */
+function sumsOf(xs: readonly Tensor[], axis: number): Tensor[] {
   const [{ shape }] = xs
-  return apply(sumOp, xs, { first: 0, count: shape.length, shape })
+  return apply(sumOp, xs, { first: axis, count: 1, shape })
 }
