@@ -1,22 +1,18 @@
 // A run's report: what it says of finished, unfinished and older runs, that it needs nothing but itself, and that it fits a phone.
 
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { lossCurveSvg } from '../train/chart.ts'
-import { codeVersion } from '../train/code-version.ts'
 import { comparedSvg } from '../train/compare-chart.ts'
 import { writePng } from '../train/images.ts'
 import { ConfusionMatrix } from '../train/metrics.ts'
 import { panel } from '../train/picture.ts'
-import { confusionSvg, largestConfusions, rowShares } from '../train/report/confusion.ts'
 import type { ReportData } from '../train/report/data.ts'
 import { reportData, writeReport } from '../train/report/from-run.ts'
 import { reportHtml } from '../train/report/html.ts'
-import { bytesText, countText, figureText, timeText } from '../train/report/markup.ts'
 import { createRun, openRun, type RunFolder } from '../train/runs.ts'
 import { Samples } from '../train/samples.ts'
 import { STREET_CLASSES, streetScenes } from '../train/street.ts'
@@ -214,72 +210,6 @@ test('report: names are text, whatever they hold', () => {
   })
   assert.equal(html.match(/<script>/g)?.length, 1)
   assert.doesNotMatch(html, /alert\("x"\)/)
-})
-
-test('report: shares of a confusion matrix, its largest mistakes, and no labels for 150 classes', () => {
-  const counts = [8, 2, 0, 0, 0, 0, 1, 1, 2]
-  assert.deepEqual(rowShares(counts, 3), [0.8, 0.2, 0, 0, 0, 0, 0.25, 0.25, 0.5])
-  assert.deepEqual(largestConfusions(['a', 'b', 'c'], counts), [
-    { label: 'c', answer: 'a', share: 0.25 },
-    { label: 'c', answer: 'b', share: 0.25 },
-    { label: 'a', answer: 'b', share: 0.2 },
-  ])
-  const n = 150
-  const names = Array.from({ length: n }, (_, k) => `class ${k}`)
-  const many = confusionSvg(
-    names,
-    Array.from({ length: n * n }, (_, i) => i % 97),
-  )
-  assert.ok(!many.includes('<text'))
-  assert.ok(many.length < 600_000, `${many.length}`)
-})
-
-test('report: figures as people write them', () => {
-  assert.deepEqual([0, 45, 125, 3900, 86_400].map(timeText), [
-    '0 s',
-    '45 s',
-    '2 min',
-    '65 min',
-    '24 h 00 min',
-  ])
-  assert.deepEqual([0, 999, 1000, 24_600_000, 1e18].map(countText), [
-    '0',
-    '999',
-    '1 k',
-    '24.6 M',
-    '1000000 T',
-  ])
-  assert.deepEqual([0, 1023, 1024, 9.1e9].map(bytesText), [
-    '0 bytes',
-    '1023 bytes',
-    '1 KiB',
-    '8.48 GiB',
-  ])
-  assert.deepEqual([0, 0.00125, 1.23e-7, 123456].map(figureText), [
-    '0',
-    '0.00125',
-    '1.2e-7',
-    '1.2e5',
-  ])
-})
-
-test('report: the code of a run is the commit of the clone it is in, and never a path', async () => {
-  const clone = mkdtempSync(join(tmpdir(), 'atrous-test-'))
-  mkdirSync(join(clone, 'dist/train'), { recursive: true })
-  writeFileSync(join(clone, 'package.json'), '{"name":"atrous","version":"1.2.3"}')
-  const version = () => codeVersion(join(clone, 'dist/train'))
-  assert.deepEqual(await version(), { version: '1.2.3' })
-  const git = (...args: string[]) =>
-    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args], { cwd: clone })
-  git('init', '-q')
-  git('add', 'package.json')
-  git('commit', '-qm', 'one')
-  const { commit, ...rest } = await version()
-  assert.match(commit!, /^[0-9a-f]{40}$/)
-  assert.deepEqual(rest, { version: '1.2.3', dirty: false })
-  writeFileSync(join(clone, 'package.json'), '{"name":"atrous","version":"1.2.4"}')
-  assert.deepEqual(await version(), { version: '1.2.4', commit, dirty: true })
-  assert.deepEqual(await codeVersion(tmpdir()), { version: 'unknown' })
 })
 
 test('report: the command writes it into the run or elsewhere, and refuses what is no run', async () => {

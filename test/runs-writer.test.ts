@@ -143,3 +143,27 @@ test('runs: a session that goes on counts the seconds before it', async () => {
   assert.ok(seconds >= 100 && seconds < 160, `${seconds}`)
   assert.equal(step, 12)
 })
+
+test('runs: a clock that is set back does not go back in the files', async () => {
+  const run = await newRun()
+  const now = Date.now
+  const writer = new RunWriter(run)
+  try {
+    for (const event of session) {
+      writer.on(event)
+      Date.now = () => now() - 3_600_000
+    }
+  } finally {
+    Date.now = now
+  }
+  await writer.close()
+  const [events] = readdirSync(run.folder).filter((name) => name.includes('tfevents'))
+  const file = readFileSync(run.path(events))
+  const times: number[] = []
+  for (let at = 0; at < file.length; at += 16 + Number(file.readBigUInt64LE(at)))
+    // After the frame's length and its sum, the key of the first field: the wall time.
+    times.push(file.readDoubleLE(at + 13))
+  assert.ok(times.length > 10)
+  assert.deepEqual(times, times.toSorted())
+  assert.ok(Math.abs(times[0] - now() / 1000) < 600)
+})
