@@ -173,6 +173,10 @@ test('recipes: another size and a smaller scale keep shares what they are', () =
       { ...voc.augmentation[1], size: [256, 256] },
     ],
   )
+  const wide = recipeNamed('gcn-cityscapes-2')
+  assert.deepEqual(scaled(wide, 0.125, optionsOf(wide)).test, {
+    window: { height: 128, width: 128, stride: 32 },
+  })
   assert.throws(() => scaled(a, 2, optionsOf(a)), /a scale of 2/)
 })
 

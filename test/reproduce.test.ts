@@ -65,7 +65,7 @@ test('experiments: what a person asks for wins over what a row says', () => {
   const experiment = experimentNamed('ablation-stride')
   const [job] = jobsOf(experiment.rows.filter(isRun), experiment, {
     ...{ out: 'x', seeds: 2, data: new Map([['', 'street']]) },
-    more: ['--minutes', '3', '--size', '32x32', '--set', 'clip=1'],
+    more: ['--minutes', '3', '--size', '32x32', '--set', 'optimizer.clip={"norm":1}'],
   })
   assert.equal(job.argv.filter((word) => word === '--size').length, 1)
   assert.ok(!job.argv.includes('--steps'))

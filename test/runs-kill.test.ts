@@ -19,7 +19,18 @@ test(
     await testDevice()
     const cwd = scratch()
     const asked = ['train', '--size', '32x32', '--base', '2', '--lanes', '2', '--batch', '1']
-    const all = [...asked, '--steps', `${STEPS}`, '--eval-every', '3', '--checkpoints', '2']
+    const set = ['optimizer.ema=0.9', 'optimizer.clip={"norm":1}', 'augmentation=[{"name":"flip"}]']
+    const more = set.flatMap((text) => ['--set', text])
+    const all = [
+      ...asked,
+      ...more,
+      '--steps',
+      `${STEPS}`,
+      '--eval-every',
+      '3',
+      '--checkpoints',
+      '2',
+    ]
     const whole = await atrous([...all, '--out', 'whole'], cwd)
     assert.equal(whole.code, 0, whole.err)
 

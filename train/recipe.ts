@@ -2,7 +2,7 @@
 // optimiser, the loss, the learning rate and the batches, the same ones each time.
 
 import { OptionError } from '../engine/errors.ts'
-import { optionsOf } from '../engine/ops/options.ts'
+import { checkChoice, optionsOf } from '../engine/ops/options.ts'
 import { type Precision, precisions } from '../engine/stages.ts'
 import { type ModelConfig, models, type Network } from '../models/index.ts'
 import { needPixelScores } from '../models/network.ts'
@@ -22,6 +22,7 @@ import {
 } from './optimizers.ts'
 import { checkLoss, type LossConfig } from './recipe-loss.ts'
 import { type RatePhase, rateOf, stepsOf } from './schedules.ts'
+import { checkTestTime, type TestTime } from './test-time.ts'
 
 /** Which data set: `street` is drawn, the others are folders laid out as their names say. */
 export type DataSource =
@@ -74,6 +75,11 @@ export interface Recipe {
   /** Where images have one class each: what is done to them before they are looked at in validation and test, such as
    * `imagenetTest`; nothing if left out. */
   readonly view?: readonly AugmentStep[]
+  /** How the best weights are tested, and a checkpoint is by `eval` where nothing else is said; validation during training looks
+   * once. Left out: one pass. */
+  readonly test?: TestTime
+  /** Which images training sees how often: all alike, or those with rare classes more often (`rareClassWeights`). Default `even`. */
+  readonly sampling?: 'even' | 'rare-classes'
   /** Images in a batch. */
   readonly batch: number
   /** Equal parts of a batch that are computed one after the other; 1 if left out. */
@@ -94,7 +100,7 @@ export interface Recipe {
 const keys = {
   ...{ name: undefined, data: undefined, model: undefined, init: undefined, only: undefined },
   ...{ optimizer: undefined, rate: undefined, loss: undefined, augmentation: undefined },
-  ...{ view: undefined },
+  ...{ view: undefined, test: undefined, sampling: undefined },
   ...{ batch: undefined, accumulate: undefined, precision: undefined, seed: undefined },
   ...{ steps: undefined, minutes: undefined, validateEvery: undefined },
   ...{ patience: undefined },
@@ -141,6 +147,8 @@ export function checkRecipe(recipe: Recipe): Recipe {
   checkLoss(loss)
   checkSteps(recipe.augmentation)
   checkSteps(recipe.view ?? [])
+  checkTestTime(recipe.test ?? {})
+  checkChoice('recipe', 'sampling', recipe.sampling ?? 'even', ['even', 'rare-classes'])
   rateOf(rate)
   optimizerOf(optimizer)
   return recipe

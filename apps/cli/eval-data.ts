@@ -14,9 +14,10 @@ export function usualTest(
   { kind }: DataSource,
   size: readonly [number, number] | undefined,
 ): TestTime {
-  const { height, width } = (info.recipe as Partial<Recipe> | undefined)?.data ?? {}
-  if (kind === 'street' || size || !height || !width) return {}
-  return { resize: { height, width } }
+  const { data, test = {} } = (info.recipe as Partial<Recipe> | undefined) ?? {}
+  const { height, width } = data ?? {}
+  if (kind === 'street' || size || !height || !width) return test
+  return { resize: { height, width }, ...test }
 }
 
 /** The data that it was trained on, unless told; images and labels at their own size, unless told. */

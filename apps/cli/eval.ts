@@ -177,7 +177,9 @@ async function classify(task: Task, device: Device): Promise<void> {
   const { onProgress } = watching(task, 'scoring')
   using classifier = new Classifier(device, model)
   const { batch } = task.options
-  const result = await classifier.evaluate(dataset, { batch, steps: recipe?.view, onProgress })
+  // Images that were brought to a size are looked at as they are.
+  const steps = args.has('size') ? [] : recipe?.view
+  const result = await classifier.evaluate(dataset, { batch, steps, onProgress })
   progress.clear()
   const { step } = checkpoint.info.progress
   const papers = compare(task, result.images)

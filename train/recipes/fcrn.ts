@@ -1,6 +1,7 @@
 // Wu, Shen, van den Hengel 2016a and 2016b: dilated ResNets that segment at 1/8, fine-tuned with bootstrapping. The papers leave
 // most numbers of their training out; where they do, those of the same authors' next paper stand here [O].
 
+import { testTimes } from '../test-time.ts'
 import type { RecipeFile } from './recipe-file.ts'
 import { byWu, crops } from './wu.ts'
 
@@ -46,4 +47,5 @@ export const fcrnShifted: RecipeFile = {
   name: 'fcrn-shifted',
   summary: 'FCRN-101 on VOC, trained on four shifted passes, to score at 1/4',
   loss: { ...paper.loss, shifted: true },
+  test: testTimes['p0-shifted'],
 }

@@ -1,6 +1,7 @@
 // Peng, Zhang, Yu, Luo, Sun 2017: global convolutional networks, trained one image at a time with a heavy momentum, in stages
 // that each start from the weights of the one before.
 
+import { testTimes } from '../test-time.ts'
 import type { RecipeFile } from './recipe-file.ts'
 
 /** One image, momentum 0.99, weight decay 5e-4 [P]. The rate is not given: for a loss that is a mean over the pixels, 2.5e-5 does
@@ -34,6 +35,7 @@ export const gcnVoc1: RecipeFile = {
   name: 'gcn-voc-1',
   summary: 'GCN on COCO, SBD and VOC together: the first of three stages',
   data: { formats: ['coco', 'voc', 'sbd'] },
+  test: testTimes['p3-voc'],
   model: voc,
   rate: steps(210_000),
   from: 'a ResNet-152 trained on ImageNet',
@@ -46,6 +48,7 @@ export const gcnVoc2: RecipeFile = {
   name: 'gcn-voc-2',
   summary: 'GCN on VOC with SBD: the second stage, or the only one',
   data: { formats: ['voc', 'sbd'] },
+  test: testTimes['p3-voc'],
   model: voc,
   rate: steps(105_000),
   from: 'the first stage',
@@ -68,6 +71,7 @@ export const gcnCityscapes1: RecipeFile = {
   summary: 'GCN on Cityscapes with coarse labels: the first of two stages',
   augmentation: [{ name: 'crop', size: [800, 800] }, { name: 'flip' }],
   data: { formats: ['cityscapes'] },
+  test: testTimes['p3-cityscapes'],
   model: cityscapes,
   rate: steps(115_000),
   from: 'a ResNet-152 trained on ImageNet',

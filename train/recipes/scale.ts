@@ -3,6 +3,7 @@
 import { OptionError } from '../../engine/errors.ts'
 import type { AugmentStep } from '../augment/index.ts'
 import type { LossConfig } from '../recipe-loss.ts'
+import type { TestTime } from '../test-time.ts'
 import type { RecipeFile } from './recipe-file.ts'
 
 /** The recipe with images of another size: translations move by the same share of the width, and a number of kept pixels is the
@@ -80,6 +81,7 @@ export function scaled(recipe: RecipeFile, factor: number, options: readonly str
     model: { ...model, options: { ...model.options, ...width } },
     augmentation: shrunk.augmentation.map((step) => resized(step, side)),
     ...(shrunk.view && { view: shrunk.view.map((step) => resized(step, side)) }),
+    ...(shrunk.test && { test: tested(shrunk.test, side) }),
     rate: rate.map((phase) => ({
       ...phase,
       steps: whole(phase.steps),
@@ -100,4 +102,20 @@ function resized(step: AugmentStep, side: (n: number) => number): AugmentStep {
   if (typeof size === 'number') scaledStep['size'] = side(size)
   if (Array.isArray(size)) scaledStep['size'] = size.map(side)
   return scaledStep as unknown as AugmentStep
+}
+
+/** Lengths of a test-time procedure; its scales are relative to them. */
+function tested({ resize, pad, window, ...rest }: TestTime, side: (n: number) => number): TestTime {
+  const lengths = <T extends object>(of: T): T =>
+    Object.fromEntries(
+      Object.entries(of).map(([key, n]) => [key, Array.isArray(n) ? n.map(placed) : side(n)]),
+    ) as T
+  // Places begin at 0, which is no side.
+  const placed = (n: number) => (n ? side(n) : 0)
+  return {
+    ...rest,
+    ...(resize && { resize: lengths(resize) }),
+    ...(pad && { pad: lengths(pad) }),
+    ...(window && { window: lengths(window) }),
+  }
 }

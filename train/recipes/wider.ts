@@ -1,6 +1,7 @@
 // Wu, Shen, van den Hengel 2019: wide networks, segmentation. Fine-tuned from their ImageNet classifiers with frozen statistics
 // and bootstrapping; labels at the middle of the cells of 1/8, without enlarging the scores [P] [C].
 
+import { testTimes } from '../test-time.ts'
 import type { RecipeFile } from './recipe-file.ts'
 import { byWu, crops } from './wu.ts'
 
@@ -9,6 +10,7 @@ const modelA = {
   model: { name: 'model-a', options: {} },
   loss: { name: 'bootstrap', keep: 512, scope: 'image', divisor: 'kept' },
   from: 'Model A1 trained on ImageNet',
+  test: testTimes['p4-500'],
   source: 'Wu et al. 2019, section 5, and released code',
 } as const
 
@@ -41,6 +43,7 @@ export const widerCityscapes: RecipeFile = {
   name: 'wider-cityscapes',
   summary: 'Model A on Cityscapes, from ImageNet weights',
   data: { formats: ['cityscapes'] },
+  test: testTimes['p4-cityscapes'],
   rate: [
     { lr: 1.6e-3, steps: 25_900 },
     { lr: 0.8e-3, steps: 11_840, schedule: 'linear' },
