@@ -193,9 +193,9 @@ test('predict: pictures of new sizes need no new kernels, and their plans are le
       const { pipelines, allocatedBytes, arenaBytes } = device.stats()
       seen.push([pipelines, allocatedBytes - arenaBytes])
     }
-    // Sizes that 4 divides are copied by other kernels than those that it does not.
-    assert.equal(seen[11][0], seen[3][0])
-    assert.ok(seen[11][1] < 2 * seen[3][1], `${seen}`)
+    // The first few differ in what 4 divides, and in how many windows lie over each other.
+    assert.equal(seen[11][0], seen[5][0], `${seen}`)
+    assert.ok(seen[11][1] < 2 * seen[5][1], `${seen}`)
   })
 })
 
