@@ -178,3 +178,12 @@ export const reportCommand: Command = {
   ],
   run,
 }
+
+/** The page for people, of a run that was stopped too; nothing that a run should fail for. */
+export async function reportOf(run: RunFolder, progress: TerminalProgress): Promise<void> {
+  try {
+    await writeReport(run)
+  } catch (error) {
+    progress.say(`note: no report.html: ${(error as Error).message.split('\n')[0]}`)
+  }
+}

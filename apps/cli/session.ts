@@ -33,7 +33,6 @@ import {
   recipeSteps,
 } from '../../train/recipe.ts'
 import { batchLoss } from '../../train/recipe-loss.ts'
-import { writeReport } from '../../train/report/from-run.ts'
 import { RunWriter } from '../../train/run-writer.ts'
 import { createRun, openRun, type RunFolder } from '../../train/runs.ts'
 import { openSplits, type Splits } from '../../train/sources.ts'
@@ -47,13 +46,14 @@ import { type Args, commandLine } from './command.ts'
 import { judgeOf } from './judge.ts'
 import { openSaying } from './open.ts'
 import type { TerminalProgress } from './progress.ts'
-import { type Outcome, report } from './report.ts'
+import { type Outcome, report, reportOf } from './report.ts'
 import { findData, newRecipe, resumedRecipe } from './settings.ts'
 
 interface Prepared {
   readonly recipe: Recipe
   readonly splits: Splits
   readonly model: Network
+  readonly optimizer: Optimizer
   readonly batches: DataLoader
   readonly run: RunFolder
   /** That no other process works on the run. */
@@ -81,6 +81,7 @@ async function prepare(
   const objects = needsObjects(recipe)
   const splits = await openSplits(recipe.data, { objects })
   const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
+  const optimizer = recipeOptimizer(recipe, model)
   const start = checkpoint ? new Map() : await startOf(recipe, model, progress)
   const batches = openLoader(splits.train, {
     ...loaderOptions(recipe, splits.train, model),
@@ -94,7 +95,7 @@ async function prepare(
   if (run) await run.truncateMetrics(step)
   const own = run ?? (await createRun(splits.train.name, { out: args.text('out') }))
   const held = before ?? (await own.hold())
-  return { recipe, splits, model, batches, run: own, held, checkpoint, start }
+  return { recipe, splits, model, optimizer, batches, run: own, held, checkpoint, start }
 }
 
 /** The values of the recipe's weight file, for which the network must have a place. */
@@ -224,24 +225,14 @@ export async function trainSession(
   }
 }
 
-/** The page for people, of a run that was stopped too; nothing that a run should fail for. */
-async function reportOf(run: RunFolder, progress: TerminalProgress): Promise<void> {
-  try {
-    await writeReport(run)
-  } catch (error) {
-    progress.say(`note: no report.html: ${(error as Error).message.split('\n')[0]}`)
-  }
-}
-
 async function runLoop(
-  { recipe, splits, model, batches, run, checkpoint, start }: Prepared,
+  { recipe, splits, model, optimizer, batches, run, checkpoint, start }: Prepared,
   device: Device,
   writer: RunWriter,
   progress: TerminalProgress,
   signal: AbortSignal,
   { watch, keep }: { readonly watch: boolean; readonly keep: number | undefined },
 ): Promise<EndEvent> {
-  const optimizer = recipeOptimizer(recipe, model)
   for (const [variable, values] of start) device.write(variable, values)
   start.clear()
   if (checkpoint) {
