@@ -6,7 +6,7 @@ import { type Args, type Command, typed } from './command.ts'
 import { TerminalProgress } from './progress.ts'
 import { type Outcome, scoresText } from './report.ts'
 import { trainSession } from './session.ts'
-import { trainOptions } from './settings.ts'
+import { trainOptions } from './train-options.ts'
 
 const interrupted = 130
 
