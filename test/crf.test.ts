@@ -15,7 +15,7 @@ import {
   type Tensor,
 } from '../engine/index.ts'
 import { interpret } from '../engine/reference/index.ts'
-import { Crf, type CrfOptions, type crfPublished } from '../train/crf/index.ts'
+import { Crf, type CrfOptions, type crfPublished, denseCrf } from '../train/crf/index.ts'
 import { buildLattice } from '../train/crf/lattice.ts'
 import { latticeLists } from '../train/crf/lattice-lists.ts'
 import { blur, own, sideSums, slice, splat } from '../train/crf/ops.ts'
@@ -220,6 +220,21 @@ test('crf: equal arguments give equal bits, also with twelve of fourteen classes
   await withDevice({ bindingBytes: 700_000 }, async (small) => {
     assert.deepEqual(await refined(small, options, 1, 14), first)
   })
+})
+
+test('crf: several pictures at once are what each is by itself', async () => {
+  const device = await testDevice()
+  const scenes = [1, 2].map((seed) => crfScene(12, 16, 3, seed))
+  const all = Float32Array.from(scenes.flatMap(({ probabilities }) => [...probabilities]))
+  const pictures = scenes.map(({ picture }) => picture)
+  const p = hostTensor(all, [2, 12, 16, 3])
+  const { shape, data } = await denseCrf(device, p, pictures)
+  assert.deepEqual(shape, [2, 12, 16, 3])
+  using crf = new Crf(device)
+  const second = hostTensor(scenes[1].probabilities, [1, 12, 16, 3])
+  using q = await crf.refine(second, pictures[1])
+  assert.deepEqual(data.slice(12 * 16 * 3), await q.read())
+  await assert.rejects(() => denseCrf(device, p, pictures.slice(1)), /n pictures.*1 pictures/s)
 })
 
 test('crf: no iteration gives the probabilities back, and those of 0 are no harm', async () => {

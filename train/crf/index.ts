@@ -115,6 +115,33 @@ export class Crf {
   }
 }
 
+/** The same for several pictures of one size, from and to the host: probabilities f32 [n, h, w, c] and n pictures. Throws as
+ * `Crf.refine` does. */
+export async function denseCrf(
+  device: Device,
+  probabilities: HostTensor,
+  pictures: readonly Picture[],
+  options: CrfOptions = {},
+): Promise<HostTensor> {
+  const { dtype, shape, data } = probabilities
+  if (dtype !== 'f32' || shape.length !== 4 || shape[0] !== pictures.length)
+    throw new ShapeError(
+      'denseCrf',
+      'probabilities f32 [n, h, w, c] of n pictures are needed',
+      [showType({ dtype, shape }), `${pictures.length} pictures`],
+      '',
+    )
+  using crf = new Crf(device)
+  const refined = new Float32Array(data.length)
+  const size = data.length / pictures.length
+  for (const [i, picture] of pictures.entries()) {
+    const own = (data as Float32Array).subarray(i * size, (i + 1) * size)
+    using q = await crf.refine(hostTensor(own, [1, ...shape.slice(1)]), picture, options)
+    refined.set((await q.read()) as Float32Array, i * size)
+  }
+  return hostTensor(refined, shape)
+}
+
 /** With this deviation the kernel is 0 one pixel or one step of colour away, as with any smaller one. */
 const NOBODY = 1e-3
 
