@@ -6,6 +6,8 @@
 #   bench/visit.sh            checks, the whole bench, PyTorch's times of the same convolutions, and a short training
 #   bench/visit.sh peers      other engines over WebGPU on the same shapes (they are installed from npm)
 #   bench/visit.sh networks   every network at full width and its paper's size, once
+#   bench/visit.sh camvid 16  FRRN A at full width on CamVid at 360×480, sixteen minutes in all: call it again until it has had them
+#                             (the data in .gpu/camvid, or packed in .gpu/camvid-small.tar)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 out=${OUT:-visit}
@@ -24,6 +26,22 @@ part() {
 case ${1:-} in
 networks)
   limit=580 lines=40 part networks node dist/test/run.js paper-size --slow
+  exit
+  ;;
+camvid)
+  data=.gpu/camvid run=runs/visit-camvid minutes=${2:-16}
+  [ -d "$data" ] || tar xf .gpu/camvid-small.tar -C .gpu || exit 1
+  if [ -f "$run/checkpoint.safetensors" ]; then
+    set -- --resume "$run" --minutes "$minutes"
+  else
+    rm -rf "$run"
+    set -- frrn-a --data "$data" --size 360x480 --minutes "$minutes" --out "$run"
+  fi
+  # Stopped in time it writes a checkpoint, which stays on the machine.
+  timeout -s INT 560 node dist/apps/cli/main.js train "$@" 2>&1 | tail -n 40
+  for file in config.json metrics.jsonl scores.json report.html overlays.png; do
+    [ -f "$run/$file" ] && cp "$run/$file" "$out/"
+  done
   exit
   ;;
 peers)
