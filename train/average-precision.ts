@@ -13,7 +13,10 @@ export interface PrecisionRecall {
 }
 
 /** Precision and recall after each of a ranked list, best first, of hits (1) and misses (0). */
-export function precisionRecall(hits: ArrayLike<number>, positives: number): PrecisionRecall {
+export function precisionRecall(
+  hits: ArrayLike<number | boolean>,
+  positives: number,
+): PrecisionRecall {
   if (!(Number.isInteger(positives) && positives >= 0))
     throw new OptionError(`precisionRecall: ${positives} positives are no number of things`)
   const precision = new Float64Array(hits.length)

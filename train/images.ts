@@ -147,6 +147,13 @@ export async function writeChart(file: string, svg: string): Promise<void> {
   await writeAtomic(file, /\.svg$/i.test(file) ? svg : await drawn(svg))
 }
 
+/** Writes an RGB picture as PNG with an SVG of its size drawn over it. */
+export async function writeAnnotated(file: string, picture: Picture, svg: string): Promise<void> {
+  const { data, height, width } = picture
+  const over = raw(data, height, width, 3).composite([{ input: Buffer.from(svg) }])
+  await writeAtomic(file, await over.removeAlpha().png().toBuffer())
+}
+
 const drawn = (svg: string) => sharp(Buffer.from(svg)).png().toBuffer()
 
 function raw(data: Uint8Array, height: number, width: number, channels: 1 | 3) {

@@ -148,6 +148,14 @@ export class InstanceScorer {
     return match
   }
 
+  /** Whether each hypothesis hits at a threshold, of each class best first. */
+  hits(threshold: number): boolean[][] {
+    const match = this.matches(threshold)
+    const hits: boolean[][] = this.classes.map(() => [])
+    for (const c of this.#ranked()) hits[c.class].push(match[c.index] >= 0)
+    return hits
+  }
+
   /** All hypotheses by descending score, the earlier of equals first. */
   #ranked(): Candidate[] {
     return [...this.#candidates].sort((a, b) => b.score - a.score || a.index - b.index)

@@ -4,6 +4,7 @@
 import { sizeOf } from '../../engine/dtype.ts'
 import { apply, none, type StructuredOp } from '../../engine/op.ts'
 import type { Tensor } from '../../engine/tensor.ts'
+import { boxesAt as boxesAtRecipe } from '../../shaders/boxes-at.ts'
 import { input, output, overIndex, perIndex } from '../../shaders/kernel.ts'
 import { nms as nmsRecipe } from '../../shaders/nms.ts'
 
@@ -98,6 +99,80 @@ function overlaps(edges: ArrayLike<number>, i: number, j: number, threshold: num
   return both > 0 && both > threshold * (area(i) + area(j) - both)
 }
 
+interface AtAttrs extends Readonly<Record<string, unknown>> {
+  readonly stride: number
+  readonly offset: number
+  readonly step: number
+  /** Cells of a row. */
+  readonly columns: number
+  /** Height and width of the picture, and of what the boxes were predicted from. */
+  readonly picture: readonly [number, number]
+  readonly size: readonly [number, number]
+}
+
+const boxesAtOp: StructuredOp<AtAttrs> = {
+  ...common,
+  name: 'boxesAt',
+  source: 'bilinear interpolation, Wu et al. 2016b',
+  error: { absolute: 1e-3, relative: 1e-5 },
+  infer: ([boxes, labels], _, no) => {
+    if (boxes.dtype !== 'f32' || boxes.shape.length !== 4 || boxes.shape[3] !== 4)
+      no('boxes f32 [h, w, classes, 4] are needed')
+    if (labels.dtype !== 'i32' || labels.shape.length !== 2) no('labels i32 [cells, n] are needed')
+    return [{ dtype: 'f32', shape: [...labels.shape, 4] }]
+  },
+  vjp: none('the pipeline is not differentiated'),
+  cost: ([, labels]) => ({ macs: 0, flops: 60 * sizeOf(labels.shape) }),
+  samples: [],
+  lower: ({ inputs: [boxes, labels], attrs }) => {
+    const [h, w, classes] = boxes.shape
+    const access = [boxes.access, labels.access]
+    return boxesAtRecipe({
+      ...attrs,
+      h,
+      w,
+      classes,
+      cells: labels.shape[0],
+      ranks: labels.shape[1],
+      access,
+    })
+  },
+  reference: ([boxes, labels], { stride, offset, step, columns, picture, size }) => {
+    const [h, w, classes] = boxes.shape
+    const [cells, ranks] = labels.shape
+    const y = new Float64Array(4 * cells * ranks)
+    const scale = [0, 1].map((a) => picture[a] / size[a])
+    const source = (cell: number, a: 0 | 1) => {
+      const pixel = Math.min(cell * step + Math.floor(step / 2), picture[a] - 1)
+      const at = (((pixel + 0.5) / scale[a] - 0.5 - offset) / stride) as number
+      return Math.min(Math.max(at, 0), [h, w][a] - 1)
+    }
+    for (let i = 0; i < cells * ranks; i++) {
+      const cell = Math.floor(i / ranks)
+      const [r, c] = [source(Math.floor(cell / columns), 0), source(cell % columns, 1)]
+      const k = Math.max(labels.data[i] - 1, 0)
+      const value = (v: number, u: number, t: number) =>
+        boxes.data[4 * ((Math.min(v, h - 1) * w + Math.min(u, w - 1)) * classes + k) + t]
+      const [r0, c0] = [Math.floor(r), Math.floor(c)]
+      const mean = (t: number) => {
+        const row = (v: number) => (1 - c + c0) * value(v, c0, t) + (c - c0) * value(v, c0 + 1, t)
+        return (1 - r + r0) * row(r0) + (r - r0) * row(r0 + 1)
+      }
+      for (let a = 0; a < 2; a++) {
+        const [middle, half] = [mean(a) + 0.5, mean(a + 2) / 2]
+        y[4 * i + a] = (middle - half) * scale[a] - 0.5
+        y[4 * i + a + 2] = (middle + half) * scale[a] - 0.5
+      }
+    }
+    return [y]
+  },
+}
+
+/** The boxes that cells cast for classes i32 [cells, n], f32 [cells, n, 4] as (top, left, bottom, right) in pixels of the picture: of
+ * decoded boxes f32 [h, w, classes, 4] interpolated between the predictions around the cell's pixel. Label 0 has those of class 1. */
+export const boxesAt = (boxes: Tensor, labels: Tensor, attrs: AtAttrs): Tensor =>
+  apply(boxesAtOp, [boxes, labels], attrs)[0]
+
 /** Keys u32 whose ascending order is the descending one of numbers f32; those below 0 count as 0. */
 export const descendingKeys = (x: Tensor): Tensor => apply(keysOp, [x], {})[0]
 
@@ -111,4 +186,4 @@ export const suppress = (
   longest: number,
 ): Tensor => apply(nmsOp, [boxes, firsts], { threshold, longest })[0]
 
-export const instanceOps = [keysOp, nmsOp] as const
+export const instanceOps = [keysOp, nmsOp, boxesAtOp] as const

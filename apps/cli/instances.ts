@@ -1,0 +1,137 @@
+// `instances`: the objects in pictures, each by itself, as overlays and as files that other tools read.
+
+import { basename, extname, join } from 'node:path'
+import { OptionError } from '../../engine/errors.ts'
+import { makeFolder, writeAtomic } from '../../train/files.ts'
+import { readPhoto, writeAnnotated, writeLabelsPng } from '../../train/images.ts'
+import type { FoundInstance } from '../../train/instances/index.ts'
+import { instanceLabels, instanceOverlay } from '../../train/instances/overlay.ts'
+import { CocoWriter, cityscapesFiles, cityscapesIdsOf } from '../../train/instances/record.ts'
+import type { Picture } from '../../train/picture.ts'
+import type { Recipe } from '../../train/recipe.ts'
+import { type Args, type Command, helpOption, jsonOption } from './command.ts'
+import { netOptions, openFinder, readNets, trainedSize } from './instance-nets.ts'
+import { openSaying } from './open.ts'
+import { listImages } from './predict.ts'
+import { TerminalProgress } from './progress.ts'
+import { counted } from './subject.ts'
+import { testTimeOf } from './test-time.ts'
+
+/** From this confidence on instances are drawn. */
+const SHOWN = 0.5
+
+async function run(args: Args): Promise<number> {
+  const out = args.text('out')
+  const usage =
+    'usage: atrous instances IMAGE|FOLDER … --semantic RUN --localization RUN --out FOLDER'
+  if (!args.positionals.length) throw new OptionError('IMAGE or FOLDER is missing', usage)
+  if (out === undefined) throw new OptionError('--out is missing', usage)
+  const shown = shareOf(args, 'show') ?? SHOWN
+  const files = named(await listImages(args.positionals))
+  const nets = await readNets(args)
+  const { semantic, localization, classes } = nets
+  const ids = args.has('cityscapes') ? cityscapesIdsOf(classes) : undefined
+  const full = args.has('full')
+  const recipe = semantic.info.recipe as Partial<Recipe & { test: object }> | undefined
+  const resize = full ? undefined : trainedSize(semantic)
+  const test = await testTimeOf(args, { ...(resize && { resize }), ...recipe?.test })
+  const progress = new TerminalProgress()
+  // All are decoded before anything is written: a damaged one must not leave half of the files.
+  for (const { file } of files) await readPhoto(file)
+  await makeFolder(out, 'choose another folder with --out')
+
+  using device = await openSaying((line) => progress.say(line))
+  using finder = openFinder(device, nets, test, full ? undefined : trainedSize(localization))
+  const coco = new CocoWriter(classes)
+  let total = 0
+  for (const [i, { file, name }] of files.entries()) {
+    const picture = await readPhoto(file)
+    const found = await finder.find(picture)
+    total += found.length
+    coco.add(basename(file), picture.height, picture.width, found)
+    const drawn = found.filter(({ score }) => score >= shown)
+    await writeAnnotated(
+      join(out, `${name}.png`),
+      instanceOverlay(picture, drawn),
+      instanceLabels(picture, drawn, classes),
+    )
+    if (ids) await writeCityscapes(join(out, 'cityscapes'), name, picture, found, ids)
+    progress.passing(`${i + 1} of ${files.length}: ${file}`)
+  }
+  progress.clear()
+  const json = join(out, 'instances.json')
+  await writeAtomic(json, `${JSON.stringify(coco.file)}\n`)
+  console.log(
+    args.has('json')
+      ? JSON.stringify({ images: files.length, instances: total, file: json }, null, 2)
+      : `${counted(files.length, 'image')}, ${counted(total, 'instance')}: ${json}, and pictures of those of ${Math.round(100 * shown)} % or more in ${out}`,
+  )
+  return 0
+}
+
+async function writeCityscapes(
+  folder: string,
+  name: string,
+  { height, width }: Picture,
+  found: readonly FoundInstance[],
+  ids: readonly (number | undefined)[],
+): Promise<void> {
+  const { text, masks } = cityscapesFiles(name, found, ids)
+  await makeFolder(join(folder, `${name}_masks`), 'choose another folder with --out')
+  for (const { file, mask } of masks) await writeLabelsPng(join(folder, file), mask, height, width)
+  // The list last: what it names is there.
+  await writeAtomic(join(folder, `${name}.txt`), text)
+}
+
+/** Names of results, without the ending of the picture's. */
+function named(files: readonly string[]) {
+  const taken = new Map<string, string>()
+  return files.map((file) => {
+    const name = basename(file, extname(file))
+    const other = taken.get(name)
+    if (other !== undefined)
+      throw new OptionError(
+        `${other} and ${file} would both be written as ${name}.png`,
+        'write them into two folders',
+      )
+    taken.set(name, file)
+    return { file, name }
+  })
+}
+
+function shareOf(args: Args, name: string): number | undefined {
+  const text = args.text(name)
+  if (text === undefined) return undefined
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (value >= 0 && value <= 1) return value
+  throw new OptionError(`--${name} cannot be '${text}'`, 'give a share from 0 to 1')
+}
+
+export const instancesCommand: Command = {
+  name: 'instances',
+  summary: 'find the objects in pictures, each by itself, from two networks',
+  usage: 'IMAGE|FOLDER … --semantic RUN --localization RUN --out FOLDER [options]',
+  options: {
+    out: {
+      value: 'FOLDER',
+      help: 'where instances.json (masks as COCO has them) and NAME.png go; made if absent',
+    },
+    ...netOptions,
+    show: { value: 'SHARE', help: 'draw instances of this confidence or more; default 0.5' },
+    full: { help: 'look at pictures at their own size; default that of training, if it had one' },
+    cityscapes: { help: "files for Cityscapes' benchmark too, in FOLDER/cityscapes" },
+    json: jsonOption,
+    help: helpOption,
+  },
+  examples: [
+    [
+      'atrous instances photo.jpg --semantic runs/a --localization runs/b --out found',
+      'one picture',
+    ],
+    [
+      'atrous instances photos --semantic runs/a --localization runs/b --out found --flip',
+      'a folder, the category net looking mirrored too',
+    ],
+  ],
+  run,
+}

@@ -1,0 +1,91 @@
+// Instances over a whole split: mAP^r (Hariharan et al. 2014), the benchmark of Cityscapes, the oracle, and what went wrong.
+
+import { DataError, OptionError } from '../../engine/errors.ts'
+import type { Dataset, Example } from '../dataset.ts'
+import { InstanceScorer, type InstanceScores, type MatchingRule } from '../instance-scores.ts'
+import { ErrorBreakdown } from './breakdown.ts'
+import { CityscapesAp, type CityscapesScores } from './cityscapes.ts'
+import type { InstanceFinder } from './finder.ts'
+import type { FoundInstance } from './found.ts'
+import { oneHot } from './oracle.ts'
+import { trueInstances } from './truth.ts'
+
+export interface EvaluateInstancesOptions {
+  /** Which instance a hypothesis may match; default `sds`. */
+  readonly matching?: MatchingRule | undefined
+  /** The masks of the truth in place of the category net's scores. */
+  readonly oracle?: boolean | undefined
+  /** Gets each image with its instances. */
+  readonly onExample?: (example: Example, found: readonly FoundInstance[], index: number) => unknown
+  readonly onProgress?: (done: number, of: number) => void
+  /** Cuts the evaluation short; the scores are then those of a part. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface InstanceEvaluation {
+  readonly scores: InstanceScores
+  /** mAP^r at 0.5 and 0.7, and the mean over 0.1, 0.2, … 0.9. */
+  readonly figures: { readonly ap50: number; readonly ap70: number; readonly volume: number }
+  /** At 0.5, to be drawn. */
+  readonly scorer: InstanceScorer
+  readonly errors: ErrorBreakdown
+  /** Where the data set is Cityscapes. */
+  readonly cityscapes?: CityscapesScores
+  readonly images: number
+  readonly seconds: number
+}
+
+/** Finds the instances of every example of a split, which must be opened with its objects, and scores them at the examples' own
+ * size. Throws OptionError where networks and data set have not the same number of classes; DataError for a split without images,
+ * for examples whose objects are not told apart, and for an instance of several classes. */
+export async function evaluateInstances(
+  finder: InstanceFinder,
+  dataset: Dataset,
+  options: EvaluateInstancesOptions = {},
+): Promise<InstanceEvaluation> {
+  check(finder, dataset)
+  const begun = performance.now()
+  const { classes } = dataset
+  const { matching = 'sds', oracle, signal } = options
+  const scorer = new InstanceScorer(classes, { matching })
+  const errors = new ErrorBreakdown(classes)
+  const cityscapes = dataset.name === 'cityscapes' ? new CityscapesAp(classes) : undefined
+  let done = 0
+  for (let i = 0; i < dataset.size && !signal?.aborted; i++) {
+    const example = await dataset.get(i)
+    const truth = trueInstances(example)
+    const { image: data, height, width } = example
+    const picture = { data, height, width }
+    const found = oracle
+      ? await finder.findWith(oneHot(example, classes.length), picture)
+      : await finder.find(picture)
+    await options.onExample?.(example, found, i)
+    // Masks are made once: each look at one draws it.
+    const drawn = found.map(({ class: k, score, mask }) => ({ class: k, score, mask }))
+    scorer.add(truth, drawn)
+    errors.add(truth, drawn)
+    cityscapes?.add(example, truth, drawn)
+    options.onProgress?.(++done, dataset.size)
+  }
+  const scores = scorer.scores()
+  const at = (t: number) => scores.meanAp[scores.thresholds.indexOf(t)]
+  return {
+    ...{ scores, scorer, errors, images: done },
+    figures: { ap50: at(0.5), ap70: at(0.7), volume: scores.volume },
+    ...(cityscapes && { cityscapes: cityscapes.scores() }),
+    seconds: (performance.now() - begun) / 1000,
+  }
+}
+
+function check(
+  { predictor: { model } }: InstanceFinder,
+  { name, split, size, classes }: Dataset,
+): void {
+  if (!size)
+    throw new DataError(`${name}, ${split} split`, 'has no image to score', 'choose another split')
+  if (model.classes !== classes.length)
+    throw new OptionError(
+      `the category net tells ${model.classes} classes apart and ${name} has ${classes.length}`,
+      'evaluate on the data set that it was trained on',
+    )
+}
