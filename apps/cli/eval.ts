@@ -32,7 +32,7 @@ import { sameClasses, sourceOf, usualTest } from './eval-data.ts'
 import { besideLines, figureLines } from './eval-text.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
-import { scoresText } from './report.ts'
+import { scoredTitle, scoresText } from './report.ts'
 import { outFile } from './subject.ts'
 import { testOptions, testTimeOf } from './test-time.ts'
 
@@ -163,8 +163,7 @@ async function score(task: Task, predictor: Predictor): Promise<void> {
     console.log(JSON.stringify({ ...about, test, ...told, papers, ...submitted }, null, 2))
     return
   }
-  const how = Object.keys(test).length ? `, looked at by ${JSON.stringify(test)}` : ''
-  const title = `${dataset.name}, ${dataset.split} split, weights of step ${step}${how}`
+  const title = scoredTitle(dataset, step, test)
   console.log(textOf(evaluation, title, besideLines(figures, papers)))
 }
 

@@ -13,6 +13,7 @@ import { writePng } from '../../train/images.ts'
 import { formatScores, percent } from '../../train/metrics.ts'
 import { type Picture, panel, stacked } from '../../train/picture.ts'
 import { Predictor } from '../../train/predict.ts'
+import type { Recipe } from '../../train/recipe.ts'
 import {
   reportData,
   type ScoredExample,
@@ -22,6 +23,7 @@ import {
 import { reportHtml } from '../../train/report/html.ts'
 import { seriesOf, validationsOf } from '../../train/run-info.ts'
 import { openRun, type RunFolder } from '../../train/runs.ts'
+import type { TestTime } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption } from './command.ts'
 import type { TerminalProgress } from './progress.ts'
 import { outFile } from './subject.ts'
@@ -31,6 +33,8 @@ export interface Outcome {
   /** Steps of the checkpoint that was scored: the best on the validation split. */
   readonly step: number
   readonly dataset: Dataset
+  /** How its images were looked at, as the run's recipe says. */
+  readonly test: TestTime
 }
 
 /** Evenly spread over the split, whatever their scores. */
@@ -38,7 +42,7 @@ const PICTURES = 6
 /** Of the worst images, and of the best. */
 const EXTREMES = 3
 
-/** Scores a run's best checkpoint on a split and writes scores.json, pictures and report.html into its folder. Undefined, and
+/** Scores a run's best checkpoint on a split, by its recipe's test-time procedure, and writes scores.json, pictures and report.html into its folder. Undefined, and
  * nothing is written, where it was stopped. */
 export async function report(
   device: Device,
@@ -50,7 +54,8 @@ export async function report(
   const checkpoint = await readCheckpoint(run.folder, 'best')
   const model = checkpointModel(checkpoint)
   loadModel(device, model, checkpoint)
-  using predictor = new Predictor(device, model)
+  const { test = {} } = (checkpoint.info.recipe as Partial<Recipe> | undefined) ?? {}
+  using predictor = new Predictor(device, model, test)
   const every = Math.max(1, Math.floor(dataset.size / PICTURES))
   const panels: { name: string; picture: Picture }[] = []
   const evaluation = await evaluate(predictor, dataset, {
@@ -70,10 +75,10 @@ export async function report(
   const { scores, baseline, images, confusion } = evaluation
   // The last of them: with it the run is done.
   await run.writeJson('scores.json', {
-    ...{ split: dataset.split, images, step, scores, baseline },
+    ...{ split: dataset.split, images, step, test, scores, baseline },
     ...{ confusion: [...confusion.counts], examples },
   } satisfies ScoresFile)
-  return { evaluation, step, dataset }
+  return { evaluation, step, dataset, test }
 }
 
 const panelOf = (example: Example, prediction: Uint8Array, { classes }: Dataset): Picture =>
@@ -134,6 +139,12 @@ export async function writeCurve(run: RunFolder): Promise<void> {
       scoreName: validations.at(-1)?.scoreName ?? 'score',
     }),
   )
+}
+
+/** What was scored, and how it was looked at, in a line. */
+export function scoredTitle({ name, split }: Dataset, step: number, test: TestTime): string {
+  const how = Object.keys(test).length ? `, looked at by ${JSON.stringify(test)}` : ''
+  return `${name}, ${split} split, weights of step ${step}${how}`
 }
 
 /** The table of an evaluation and how far it is above answering the commonest class. */

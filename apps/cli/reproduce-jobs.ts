@@ -95,7 +95,7 @@ export function stateOf({ folder }: Pick<Job, 'folder'>): JobState {
   return existsSync(join(folder, 'checkpoint.safetensors')) ? 'begun' : 'waits'
 }
 
-/** The scores of a job's run, by one pass over each image. */
+/** The scores of a job's run, tested as its recipe says. */
 export const scoresOf = async ({ folder }: Job): Promise<unknown> =>
   (await openRun(folder)).readJson('scores.json')
 

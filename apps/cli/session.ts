@@ -16,7 +16,6 @@ import {
 } from '../../train/checkpoint.ts'
 import { readCheckpoint, writeCheckpoint } from '../../train/checkpoint-files.ts'
 import { codeVersion } from '../../train/code-version.ts'
-import { preflightFor, refuseProblems } from '../../train/data/preflight-cache.ts'
 import type { EndEvent } from '../../train/events.ts'
 import type { DataLoader } from '../../train/loader/loader.ts'
 import { openLoader } from '../../train/loader/open.ts'
@@ -44,6 +43,7 @@ import { explainBroken } from './broken-run.ts'
 import { type ClassifiedOutcome, reportClassified } from './classified.ts'
 import { type Args, commandLine } from './command.ts'
 import { judgeOf } from './judge.ts'
+import { lookThrough, samplingWeights } from './look-through.ts'
 import { openSaying } from './open.ts'
 import type { TerminalProgress } from './progress.ts'
 import { type Outcome, report, reportOf } from './report.ts'
@@ -83,15 +83,17 @@ async function prepare(
   const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
   const optimizer = recipeOptimizer(recipe, model)
   const start = checkpoint ? new Map() : await startOf(recipe, model, progress)
-  const batches = openLoader(splits.train, {
-    ...loaderOptions(recipe, splits.train, model),
-    // Scenes are drawn faster than a thread begins.
-    ...('folder' in recipe.data && { spec: { source: recipe.data, split: 'train', objects } }),
-  })
+  const options = loaderOptions(recipe, splits.train, model)
   const { height, width } = recipe.data
   const warning = height && width && checkFieldOfView(model, [height, width])
   if (warning) progress.say(`note: ${warning}`)
-  await lookThrough(recipe, progress, signal)
+  const found = await lookThrough(recipe, progress, signal)
+  const batches = openLoader(splits.train, {
+    ...options,
+    weights: signal.aborted ? undefined : samplingWeights(recipe, found),
+    // Scenes are drawn faster than a thread begins.
+    ...('folder' in recipe.data && { spec: { source: recipe.data, split: 'train', objects } }),
+  })
   if (run) await run.truncateMetrics(step)
   const own = run ?? (await createRun(splits.train.name, { out: args.text('out') }))
   const held = before ?? (await own.hold())
@@ -123,23 +125,6 @@ function refuseFinished(run: RunFolder, recipe: Recipe, at: Progress): void {
       ? [`had its ${minutes} minutes`, `--minutes ${2 * minutes!}`]
       : [`done its ${steps} steps`, `--steps ${2 * steps}`]
   throw new OptionError(`${run.folder} has ${done}`, `to go on, ask for more: ${more}`)
-}
-
-/** Files that cannot be used are refused before anything is made of the others; what looks wrong is said. */
-async function lookThrough(
-  { data }: Recipe,
-  progress: TerminalProgress,
-  signal: AbortSignal,
-): Promise<void> {
-  const found = await preflightFor(data, {
-    signal,
-    onProgress: (split, done, of) =>
-      progress.passing(`looking through ${split}: ${done} of ${of} images`),
-  })
-  progress.clear()
-  refuseProblems(found)
-  for (const { split, warnings } of found)
-    if (split === 'train') for (const warning of warnings) progress.say(`note: ${warning}`)
 }
 
 function recipeOf({ file, info }: Checkpoint): Recipe {

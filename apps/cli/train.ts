@@ -4,7 +4,7 @@ import { type BoxesOutcome, boxesJson, boxesText } from './boxed.ts'
 import { type ClassifiedOutcome, classifiedJson, classifiedText } from './classified.ts'
 import { type Args, type Command, typed } from './command.ts'
 import { TerminalProgress } from './progress.ts'
-import { type Outcome, scoresText } from './report.ts'
+import { type Outcome, scoredTitle, scoresText } from './report.ts'
 import { trainSession } from './session.ts'
 import { trainOptions } from './train-options.ts'
 
@@ -44,10 +44,10 @@ const resultJson = (
 ): string => {
   if ('classification' in outcome) return classifiedJson(folder, outcome)
   if ('fit' in outcome) return boxesJson(folder, outcome)
-  const { evaluation, step, dataset } = outcome
+  const { evaluation, step, dataset, test } = outcome
   const { scores, baseline, images } = evaluation
   const { split } = dataset
-  return JSON.stringify({ run: folder, split, images, step, scores, baseline }, null, 2)
+  return JSON.stringify({ run: folder, split, images, step, test, scores, baseline }, null, 2)
 }
 
 const resultText = (
@@ -56,10 +56,10 @@ const resultText = (
 ): string => {
   if ('classification' in outcome) return classifiedText(folder, outcome)
   if ('fit' in outcome) return boxesText(folder, outcome)
-  const { evaluation, step, dataset } = outcome
+  const { evaluation, step, dataset, test } = outcome
   return [
     '',
-    scoresText(evaluation, `${dataset.name}, ${dataset.split} split, weights of step ${step}`),
+    scoresText(evaluation, scoredTitle(dataset, step, test)),
     '',
     `in ${folder}:`,
     '  report.html               all of it on one page; samples/, how it learnt; events.out.* for TensorBoard',

@@ -3,6 +3,7 @@
 import type { Point } from '../chart.ts'
 import type { CodeVersion } from '../code-version.ts'
 import type { Colour } from '../dataset.ts'
+import type { TestTime } from '../test-time.ts'
 
 export interface ReportData {
   /** Of the run, such as `camvid-3`. */
@@ -57,6 +58,8 @@ export interface ReportResult {
   /** Steps that the weights were trained for. */
   readonly step: number
   readonly images?: number | undefined
+  /** How the images were looked at. */
+  readonly test?: TestTime | undefined
   /** Shares by name, such as `pixel accuracy`; the first is the one that counts. */
   readonly figures: readonly (readonly [name: string, share: number])[]
   /** The first figure of answering the commonest class everywhere. */

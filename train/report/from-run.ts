@@ -15,6 +15,7 @@ import {
   validationsOf,
 } from '../run-info.ts'
 import type { MetricsRecord, RunFolder } from '../runs.ts'
+import type { TestTime } from '../test-time.ts'
 import type { ReportData, ReportExample, ReportResult, ReportSample } from './data.ts'
 import { reportHtml } from './html.ts'
 
@@ -23,6 +24,8 @@ export interface ScoresFile {
   readonly split: string
   readonly images: number
   readonly step: number
+  /** The test-time procedure; runs of older versions, which looked once, do not say it. */
+  readonly test?: TestTime
   readonly scores: Scores
   readonly baseline: Scores
   readonly confusion?: readonly number[]
@@ -111,10 +114,10 @@ function resultOf(file: ScoresFile | ClassifiedFile, classes: readonly ClassInfo
     const figures = [['top-1', top1] as const, ['top-5', top5] as const]
     return { ...about, figures, baseline: baseline.top1, perClass: [] }
   }
-  const { split, step, images, scores, baseline, confusion } = file
+  const { split, step, images, test, scores, baseline, confusion } = file
   const colours = new Map(classes.map(({ name, colour }) => [name, colour]))
   return {
-    ...{ split, step, images, confusion },
+    ...{ split, step, images, test, confusion },
     figures: [
       ['mean IoU', scores.meanIoU],
       ['pixel accuracy', scores.pixelAccuracy],

@@ -155,7 +155,7 @@ const words = (name: string): string =>
 /** A bar and the figures for each class. */
 export function classesHtml({ result }: ReportData): string {
   if (!result?.perClass.length) return ''
-  const { perClass, figures, split, step, images } = result
+  const { perClass, figures, split, step, images, test = {} } = result
   const has = (key: 'accuracy' | 'share') => perClass.some((c) => c[key] !== undefined)
   const [accuracy, share] = [has('accuracy'), has('share')]
   const row = (c: ReportClass) =>
@@ -163,9 +163,10 @@ export function classesHtml({ result }: ReportData): string {
   const figure = (name: string) => figures.find(([key]) => key === name)?.[1]
   const mean = figure('mean IoU') ?? meanOf(perClass.map(({ iou }) => iou))
   const of = `${images === undefined ? '' : `${wholeText(images)} images of `}the ${split} split, weights of step ${wholeText(step)}`
+  const how = Object.keys(test).length ? `, looked at by ${JSON.stringify(test)}` : ''
   return section(
     'Classes',
-    `Intersection over union, ${of}.`,
+    `Intersection over union, ${of}${how}.`,
     `<div class="card scroll" tabindex="0" role="region" aria-label="Classes"><table><thead><tr><th scope="col">class</th><th scope="col" aria-hidden="true"></th><th scope="col">IoU</th>${accuracy ? '<th scope="col">accuracy</th>' : ''}${share ? '<th scope="col">of all pixels</th>' : ''}</tr></thead>
 <tbody>${perClass.map(row).join('\n')}</tbody>
 <tfoot><tr><th scope="row">mean</th><td></td><td>${percentText(mean)}</td>${accuracy ? `<td>${percentText(figure('mean accuracy') ?? meanOf(perClass.map((c) => c.accuracy ?? null)))}</td>` : ''}${share ? '<td></td>' : ''}</tr></tfoot></table></div>`,
