@@ -1,8 +1,9 @@
 // Anyone's own data: a folder `images`, a folder `labels` with a PNG of class indices for each image, and the names of the classes.
 //
 //   classes.txt       one class a line, in the order of the indices; three numbers 0 … 255 after the name are its colour
-//   train.txt, …      names of the images of each split, one a line; or folders images/train, labels/train and so on; or neither:
-//                     one image in eight, by a hash of the names, is then held out for val, which test is too
+//   train.txt, …      names of the images of each split, one a line; or folders images/train, labels/train and so on; val is test
+//                     too where test is not there; or neither: one image in eight, by a hash of the names, is then held out for val,
+//                     which test is too
 
 import { extname, join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
@@ -35,10 +36,14 @@ const IMAGE = /\.(jpe?g|png|webp|tiff?)$/i
 /** Opens one split: lists folders and lists only. Throws DataError for what is missing and for an image without a label. */
 export async function openFolder(
   root: string,
-  { split, ignore, ...options }: FolderOptions,
+  { split: asked, ignore, ...options }: FolderOptions,
 ): Promise<FileDataset> {
   await findFolder(root, ['images'], LAYOUT)
   await findFolder(root, ['labels'], LAYOUT)
+  const split =
+    asked === 'test' && !(await hasSplit(root, 'test')) && (await hasSplit(root, 'val'))
+      ? 'val'
+      : asked
   const classes = await classesOf(join(root, 'classes.txt'))
   const pairs = await pairsOf(root, split)
   const classOf = indexTable(classes.length, ...(ignore === undefined ? [] : [ignore]))
@@ -66,6 +71,10 @@ async function classesOf(file: string): Promise<ClassInfo[]> {
   return classes
 }
 
+/** Whether a split has a list or a folder of its own. */
+const hasSplit = async (root: string, split: Split): Promise<boolean> =>
+  (await isThere(join(root, `${split}.txt`))) || (await isThere(join(root, 'images', split)))
+
 async function pairsOf(root: string, split: Split): Promise<Pair[]> {
   const parted = join(root, 'images', split)
   if (await isThere(parted)) return pairsIn(parted, join(root, 'labels', split), `images/${split}`)
@@ -83,7 +92,7 @@ async function pairsOf(root: string, split: Split): Promise<Pair[]> {
   }
   const others = (['train', 'val', 'test'] as const).filter((other) => other !== split)
   for (const other of others)
-    if ((await isThere(join(root, `${other}.txt`))) || (await isThere(join(root, 'images', other))))
+    if (await hasSplit(root, other))
       throw new DataError(list, `does not exist, but the split ${other} is there`, LAYOUT)
   const held = heldOut(all)
   return all.filter(({ name }) => held.has(name) === (split !== 'train'))
