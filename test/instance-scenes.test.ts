@@ -11,6 +11,7 @@ import { writePng } from '../train/images.ts'
 import { InstanceScorer } from '../train/instance-scores.ts'
 import { ErrorBreakdown } from '../train/instances/breakdown.ts'
 import { CityscapesAp } from '../train/instances/cityscapes.ts'
+import { connectedInstances } from '../train/instances/components.ts'
 import { classCurves, precisionRecallSvg } from '../train/instances/curve.ts'
 import { FoundInstance } from '../train/instances/found.ts'
 import { instanceLabels, instanceOverlay } from '../train/instances/overlay.ts'
@@ -162,6 +163,20 @@ test('instance curves: a class that has instances is drawn, hits first', () => {
     ],
   )
   assert.match(precisionRecallSvg([curve], 'both & all'), /both &amp; all[\s\S]*one 50\.0/)
+})
+
+test('instances: connected pieces of masks, which touch across edges and not across corners', () => {
+  const rows = ['1102', '1102', '0011', '2000']
+  const labels = [...rows.join('')].map(Number)
+  const p = labels.flatMap((k) => [0, 1, 2].map((c) => (c === k ? 0.75 : 0.125)))
+  const found = connectedInstances(p, 4, 4, 2)
+  const told = found.map(({ class: k, mask }) => [k, mask.join('')])
+  assert.deepEqual(told, [
+    [1, '1100110000000000'],
+    [2, '0001000100000000'],
+    [1, '0000000000110000'],
+  ])
+  assert.ok(found.every(({ score }) => score === 0.75))
 })
 
 test('instances: two networks from the command line, and what it refuses', async () => {

@@ -41,15 +41,16 @@ async function run(args: Args): Promise<number> {
       '--oracle takes the masks of the truth, and the category net does not look',
       'leave the options of looking out',
     )
+  const components = args.has('components')
   const progress = new TerminalProgress()
   using device = await openSaying((line) => progress.say(line))
   using finder = openFinder(device, nets, test, resize)
   const evaluation = await evaluateInstances(finder, dataset, {
-    ...{ matching, oracle },
+    ...{ matching, oracle, components },
     onProgress: (done, of) => progress.passing(`scoring ${done} of ${of} ${split} images`),
   })
   progress.clear()
-  const title = `${dataset.name}, ${dataset.split} split${oracle ? ', masks of the truth' : ''}`
+  const title = `${dataset.name}, ${dataset.split} split${oracle ? ', masks of the truth' : ''}${components ? ', connected pieces' : ''}`
   if (chart) {
     const curves = classCurves(evaluation.scorer, 0.5)
     await writeChart(chart, precisionRecallSvg(curves, `${title}, IoU above 0.5`))
@@ -60,7 +61,7 @@ async function run(args: Args): Promise<number> {
       ? JSON.stringify(
           {
             ...{ semantic: semantic.file, localization: localization.file },
-            ...{ data: dataset.name, split, oracle, test, ...told },
+            ...{ data: dataset.name, split, oracle, components, test, ...told },
             errors: { ...errors.total, perClass: named(evaluation) },
           },
           null,
@@ -126,6 +127,9 @@ export const evalInstancesCommand: Command = {
       help: `which instance a hypothesis may match: ${MATCHINGS.join(', ')}; default sds`,
     },
     oracle: { help: "the masks of the truth in place of the category net's scores" },
+    components: {
+      help: "the connected pieces of the category net's masks instead, to see what boxes are worth",
+    },
     out: { value: 'FILE', help: 'draw precision against recall of each class, .svg or .png' },
     json: jsonOption,
     help: helpOption,

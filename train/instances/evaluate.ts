@@ -1,12 +1,19 @@
 // Instances over a whole split: mAP^r (Hariharan et al. 2014), the benchmark of Cityscapes, the oracle, and what went wrong.
 
 import { DataError, OptionError } from '../../engine/errors.ts'
-import type { Dataset, Example } from '../dataset.ts'
-import { InstanceScorer, type InstanceScores, type MatchingRule } from '../instance-scores.ts'
+import type { HostTensor } from '../../engine/tensor.ts'
+import type { Dataset } from '../dataset.ts'
+import {
+  type Hypothesis,
+  InstanceScorer,
+  type InstanceScores,
+  type MatchingRule,
+} from '../instance-scores.ts'
+import type { Picture } from '../picture.ts'
 import { ErrorBreakdown } from './breakdown.ts'
 import { CityscapesAp, type CityscapesScores } from './cityscapes.ts'
+import { connectedInstances } from './components.ts'
 import type { InstanceFinder } from './finder.ts'
-import type { FoundInstance } from './found.ts'
 import { oneHot } from './oracle.ts'
 import { trueInstances } from './truth.ts'
 
@@ -15,8 +22,8 @@ export interface EvaluateInstancesOptions {
   readonly matching?: MatchingRule | undefined
   /** The masks of the truth in place of the category net's scores. */
   readonly oracle?: boolean | undefined
-  /** Gets each image with its instances. */
-  readonly onExample?: (example: Example, found: readonly FoundInstance[], index: number) => unknown
+  /** The connected pieces of the category net's masks in place of the pipeline. */
+  readonly components?: boolean | undefined
   readonly onProgress?: (done: number, of: number) => void
   /** Cuts the evaluation short; the scores are then those of a part. */
   readonly signal?: AbortSignal | undefined
@@ -56,10 +63,12 @@ export async function evaluateInstances(
     const truth = trueInstances(example)
     const { image: data, height, width } = example
     const picture = { data, height, width }
-    const found = oracle
-      ? await finder.findWith(oneHot(example, classes.length), picture)
-      : await finder.find(picture)
-    await options.onExample?.(example, found, i)
+    const scores = oracle ? oneHot(example, classes.length) : undefined
+    const found = options.components
+      ? await pieces(finder, picture, scores)
+      : scores
+        ? await finder.findWith(scores, picture)
+        : await finder.find(picture)
     // Masks are made once: each look at one draws it.
     const drawn = found.map(({ class: k, score, mask }) => ({ class: k, score, mask }))
     scorer.add(truth, drawn)
@@ -75,6 +84,20 @@ export async function evaluateInstances(
     ...(cityscapes && { cityscapes: cityscapes.scores() }),
     seconds: (performance.now() - begun) / 1000,
   }
+}
+
+async function pieces(
+  { predictor, pipeline }: InstanceFinder,
+  picture: Picture,
+  scores: HostTensor | undefined,
+): Promise<Hypothesis[]> {
+  const { height, width } = picture
+  const { leastCells, step } = pipeline.settings
+  const of = (data: ArrayLike<number>) =>
+    connectedInstances(data, height, width, leastCells * step ** 2)
+  if (scores) return of(scores.data)
+  using probabilities = await predictor.refined(picture)
+  return of((await probabilities.read()) as Float32Array)
 }
 
 function check(
