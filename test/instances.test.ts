@@ -12,7 +12,7 @@ import { openVoc } from '../train/data/voc.ts'
 import type { Dataset, Example } from '../train/dataset.ts'
 import { InstanceScorer } from '../train/instance-scores.ts'
 import { InstanceFinder, InstancePipeline, instanceSettings } from '../train/instances/index.ts'
-import { exactBoxes, oneHot } from '../train/instances/oracle.ts'
+import { exactBoxes, trueProbabilities } from '../train/instances/oracle.ts'
 import { trueInstances } from '../train/instances/truth.ts'
 import { nonMaximumSuppression } from '../train/nms.ts'
 import { testDevice } from './device.ts'
@@ -113,7 +113,7 @@ async function oracleOf(dataset: Dataset, step = 1) {
     const labels = example.labels.map((k) => (k === 255 ? k : present.indexOf(k)))
     const own = { ...example, labels }
     const grid = { stride: 1, offset: 0, sigma: 64 }
-    const [scores, boxes] = [oneHot, exactBoxes].map((of) => of(own, present.length))
+    const [scores, boxes] = [trueProbabilities, exactBoxes].map((of) => of(own, present.length))
     const found = await pipeline.run(scores, boxes, grid)
     oracle.add(
       truth,

@@ -18,6 +18,7 @@ export {
   precisionRecall,
 } from './average-precision.ts'
 export * from './boundaries.ts'
+export { type BoxesOptions, type BoxFit, BoxJudge, boxValidation } from './boxes-eval.ts'
 export * from './chart.ts'
 export {
   CHECKPOINT_FORMAT,
@@ -41,6 +42,7 @@ export {
 } from './classify.ts'
 export { type ComparedRun, comparedSvg } from './compare-chart.ts'
 export * from './crf/index.ts'
+export { CROWD_CLASSES, type CrowdOptions, crowdScenes } from './crowd.ts'
 export * from './dataset.ts'
 export { type DistanceOptions, DistanceScores } from './distance-scores.ts'
 export { Ema, type EmaOptions } from './ema.ts'
@@ -55,6 +57,7 @@ export type * from './events.ts'
 export { exactCrf } from './exact-crf.ts'
 export * from './heat-map.ts'
 export * from './instance-scores.ts'
+export * from './instances/index.ts'
 export * from './loader/batch.ts'
 export * from './loader/eval.ts'
 export { DataLoader, type LoaderOptions, type Maker } from './loader/loader.ts'

@@ -14,7 +14,7 @@ import { ErrorBreakdown } from './breakdown.ts'
 import { CityscapesAp, type CityscapesScores } from './cityscapes.ts'
 import { connectedInstances } from './components.ts'
 import type { InstanceFinder } from './finder.ts'
-import { oneHot } from './oracle.ts'
+import { trueProbabilities } from './oracle.ts'
 import { trueInstances } from './truth.ts'
 
 export interface EvaluateInstancesOptions {
@@ -63,7 +63,7 @@ export async function evaluateInstances(
     const truth = trueInstances(example)
     const { image: data, height, width } = example
     const picture = { data, height, width }
-    const scores = oracle ? oneHot(example, classes.length) : undefined
+    const scores = oracle ? trueProbabilities(example, classes.length) : undefined
     const found = options.components
       ? await pieces(finder, picture, scores)
       : scores

@@ -8,7 +8,10 @@ import { type Example, VOID } from '../dataset.ts'
 
 /** Probabilities f32 [1, h, w, classes] that are 1 for the label of each pixel; void pixels, and pixels of objects that have no
  * number, have none. */
-export function oneHot({ labels, instances, height, width }: Example, classes: number): HostTensor {
+export function trueProbabilities(
+  { labels, instances, height, width }: Example,
+  classes: number,
+): HostTensor {
   const data = new Float32Array(height * width * classes)
   labels.forEach((label, at) => {
     if (label !== VOID && label < classes && (!instances || !label || instances[at]))
