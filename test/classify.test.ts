@@ -119,6 +119,8 @@ test('classify: a network and a data set that do not belong together are refused
     /frrn-a scores pixels, and the images of noise/,
   )
   assert.throws(() => checkTask(resnet(4), unlabelled), OptionError)
+  checkTask(resnet(4), noise(3, 4))
+  assert.throws(() => checkTask(resnet(4), noise(3, 5)), /tells 4 classes apart, and noise has 5/)
 })
 
 test('classify: every one of a thousand classes counts in the loss, 255 too, and no −1', async () => {

@@ -2,7 +2,7 @@
 // no real one could be had.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DataError, OptionError } from '../engine/errors.ts'
@@ -12,6 +12,7 @@ import { CITYSCAPES_CLASSES } from '../train/data/cityscapes-classes.ts'
 import { openCoco } from '../train/data/coco.ts'
 import { CONTEXT_CLASSES, openContext } from '../train/data/context.ts'
 import { openFolder } from '../train/data/folder.ts'
+import { formatOf, openFiles } from '../train/data/formats.ts'
 import { matImage, readMat } from '../train/data/mat.ts'
 import { vocColour } from '../train/data/palette.ts'
 import { fillPolygon, maskOfRuns, packCounts, runLengths, unpackCounts } from '../train/data/rle.ts'
@@ -383,6 +384,10 @@ test('a folder of one’s own: classes by name, splits by list, by folder or by 
   await writeImage(root, 'images/q.png', 2, 2)
   await refused(open('train'), /q\.png: has no label/)
   await refused(openFolder(join(root, 'none'), { split: 'train' }), /does not exist/)
+  rmSync(join(root, 'classes.txt'))
+  assert.equal(await formatOf(root), 'folder')
+  await refused(open('train'), /classes\.txt: .*does not exist/)
+  await assert.rejects(openFiles('vok' as 'voc', root, 'train'), /no data format vok\n.*voc/)
   await refused(openVoc(root, { split: 'train' }), /has no folder/)
 })
 

@@ -119,6 +119,22 @@ test('recipes: a batch is in parts only of one size, and its loss only of a netw
   assert.throws(wrong({ precision: 'half' }), OptionError)
   assert.throws(wrong({ batch: 0 }), /batch cannot be 0/)
   assert.throws(wrong({ colour: 'red' }), /no option colour/)
+  assert.throws(wrong({ precision: null }), /there is no precision null/)
+  assert.throws(wrong({ model: undefined }), /a recipe needs model\n/)
+  assert.throws(wrong({ model: { name: 3, options: {} } }), /model.name cannot be 3/)
+  assert.throws(wrong({ optimizer: null }), /optimizer cannot be null/)
+  assert.throws(wrong({ init: 7 }), /init cannot be 7/)
+  for (const data of [
+    undefined,
+    3,
+    [],
+    {},
+    { kind: 'voc' },
+    { kind: 'street', height: 8, width: 8 },
+  ])
+    assert.throws(wrong({ data }), OptionError)
+  assert.throws(wrong({ data: { kind: 'voc', folder: 'x', height: 3.5, width: 8 } }), /height/)
+  assert.throws(wrong({ data: { kind: 'voc', folder: 'x', also: [3] } }), /data.also.0 cannot be 3/)
 })
 
 test('recipes: any value can be set, in order, and paths that lead nowhere are refused', () => {

@@ -21,6 +21,7 @@ import {
   type SgdOptions,
 } from './optimizers.ts'
 import { checkLoss, type LossConfig } from './recipe-loss.ts'
+import { checkParts } from './recipe-parts.ts'
 import { type RatePhase, rateOf, stepsOf } from './schedules.ts'
 import { checkTestTime, type TestTime } from './test-time.ts'
 
@@ -113,6 +114,7 @@ export const recipeKeys = Object.keys(keys) as (keyof Recipe)[]
 export function checkRecipe(recipe: Recipe): Recipe {
   const { model, optimizer, rate, loss, batch, accumulate, precision, seed, steps, minutes } =
     optionsOf('recipe', recipe, keys) as Recipe
+  checkParts(recipe)
   if (!Object.hasOwn(models, model.name))
     throw new OptionError(
       `there is no model ${model.name}`,
@@ -138,7 +140,10 @@ export function checkRecipe(recipe: Recipe): Recipe {
       `use a batch of ${accumulate * Math.ceil(batch / accumulate)}`,
     )
   if (precision !== undefined && !precisions.includes(precision))
-    throw new OptionError(`there is no precision ${precision}`, suggest(precision, precisions))
+    throw new OptionError(
+      `there is no precision ${precision}`,
+      suggest(String(precision), precisions),
+    )
   if (recipe.only !== undefined && recipe.init === undefined)
     throw new OptionError(
       `only ${recipe.only} of the network is to start from weights, and there are none`,
@@ -211,14 +216,22 @@ export function recipeRate(recipe: Recipe): (step: number, progress: number) => 
 /** Whether a recipe learns from objects, which a data set has to be opened with. */
 export const needsObjects = ({ loss }: Pick<Recipe, 'loss'>): boolean => loss.name === 'boxes'
 
-/** Throws OptionError for a network that scores pixels where images have one class each, or the other way round. */
-export function checkTask(model: Network, { name, labelled }: Dataset): void {
+/** Throws OptionError for a network that scores pixels where images have one class each, or the other way round, and for one of
+ * another number of classes. */
+export function checkTask(model: Network, { name, labelled, classes }: Dataset): void {
   if (labelled !== 'image') {
     if (model.predicts !== 'boxes') needPixelScores(model, 'training')
   } else if (model.scoreStride)
     throw new OptionError(
       `${model.config.name} scores pixels, and the images of ${name} have one class each`,
       'take a network that classifies, as resnet-18, or model-a with head=classify',
+    )
+  // Background is no object, and has no boxes.
+  const wanted = classes.length - (model.predicts === 'boxes' ? 1 : 0)
+  if (model.classes !== wanted)
+    throw new OptionError(
+      `the network tells ${model.classes} classes apart, and ${name} has ${wanted}`,
+      'the data decides their number: leave classes out, and --init what it starts from',
     )
 }
 

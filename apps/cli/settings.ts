@@ -72,7 +72,7 @@ export function newRecipe(
   if (from && own.init === undefined)
     note(`${name} starts from ${from}; without --init its network starts from random values`)
   const changed = args.texts('set').reduce(withAssignment, withFlags(own, args))
-  return checkRecipe(buildable(changed))
+  return buildable(checkRecipe(changed))
 }
 
 /** The recipe that is named, or the usual one for the data, at the size and scale that are asked for. */
@@ -111,12 +111,14 @@ function dataOf(
   size: readonly [height: number, width: number] | undefined,
   seed: number,
 ): DataSource {
-  const [height, width] = size ?? []
   if (!found) {
     const scenes = isCrowd(args) && { scenes: 'crowd' as const }
-    return { kind: 'street', ...scenes, seed, height: height!, width: width! }
+    // Recipes of images that have one class each name no size of theirs.
+    const [h, w] = size ?? args.size('size') ?? [48, 64]
+    return { kind: 'street', ...scenes, seed, height: h, width: w }
   }
   const { kind, folder, also = [] } = found
+  const [height, width] = size ?? []
   return { kind, folder, ...(size && { height, width }), ...(also.length > 0 && { also }) }
 }
 

@@ -2,7 +2,8 @@
 
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DataError } from '../../engine/errors.ts'
+import { DataError, OptionError } from '../../engine/errors.ts'
+import { suggest } from '../../nn/near.ts'
 import type { Split } from '../dataset.ts'
 import { isThere } from '../files.ts'
 import { openAde20k } from './ade20k.ts'
@@ -66,6 +67,9 @@ export const formats = {
   },
   folder: {
     marks: ['classes.txt'],
+    // Without classes the reader says that they are missing.
+    like: async (root) =>
+      (await isThere(join(root, 'images'))) && (await isThere(join(root, 'labels'))),
     open: (root, split, options) => openFolder(root, { split, ...options }),
   },
   imagenet: {
@@ -83,7 +87,9 @@ export const formats = {
       openImagenet(root, { split: split === 'train' ? 'train' : 'val', ...options }),
   },
   camvid: {
-    marks: ['train.txt', 'val.txt', 'test.txt'],
+    marks: ['trainannot', 'valannot', 'testannot'],
+    like: async (root) =>
+      (await isThere(join(root, 'train.txt'))) || isThere(join(root, 'val.txt')),
     open: (root, split, options) => openCamvid(root, { split, ...options }),
   },
 } as const satisfies Record<string, Format>
@@ -106,10 +112,14 @@ export async function formatOf(root: string): Promise<FormatName> {
 const LAYOUTS = `known are ${formatNames.join(', ')}; for your own: images/, labels/ with PNG of class indices, and classes.txt with a name a line; to classify: train/ and val/ with a folder of images for each class`
 
 /** One split of a folder laid out as `format`: val in place of a test split without public labels. `objects` reads instances too, where
- * the format has them. Throws as the reader of the format does. */
-export const openFiles = (
+ * the format has them. Throws OptionError for a format that there is not, and as the reader of the format does. */
+export async function openFiles(
   format: FormatName,
   root: string,
   split: Split,
   { objects = false, ...options }: ExampleOptions & { readonly objects?: boolean } = {},
-): Promise<CheckedDataset> => (formats[format].open as Open)(root, split, { objects, ...options })
+): Promise<CheckedDataset> {
+  if (!Object.hasOwn(formats, format))
+    throw new OptionError(`there is no data format ${format}`, suggest(format, formatNames))
+  return (formats[format].open as Open)(root, split, { objects, ...options })
+}
