@@ -218,7 +218,17 @@ test('instances: two networks from the command line, and what it refuses', async
     assert.equal(existsSync(join(cwd, 'x')), false)
   }
   const scored = await atrous(
-    ['eval-instances', ...nets, '--oracle', '--json', '--out', 'curves.svg', '--cells', '1'],
+    [
+      'eval-instances',
+      ...nets,
+      '--oracle',
+      'ordered',
+      '--json',
+      '--out',
+      'curves.svg',
+      '--cells',
+      '1',
+    ],
     cwd,
   )
   assert.equal(scored.code, 0, scored.err)

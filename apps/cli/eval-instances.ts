@@ -26,7 +26,7 @@ async function run(args: Args): Promise<number> {
   const [size, chart, oracle] = [
     args.size('size'),
     await outFile(args, ['.svg', '.png']),
-    args.has('oracle'),
+    args.choice('oracle', ['masks', 'ordered']),
   ]
   const nets = await readNets(args)
   const { semantic, localization } = nets
@@ -36,9 +36,9 @@ async function run(args: Args): Promise<number> {
   sameClasses(semantic, dataset)
   const test = await testTimeOf(args, usualTest(semantic, source, size))
   const { resize } = usualTest(localization, source, size)
-  if (oracle && Object.keys(test).some((key) => key !== 'resize'))
+  if (oracle === 'masks' && Object.keys(test).some((key) => key !== 'resize'))
     throw new OptionError(
-      '--oracle takes the masks of the truth, and the category net does not look',
+      '--oracle masks takes the masks of the truth, and the category net does not look',
       'leave the options of looking out',
     )
   const components = args.has('components')
@@ -126,7 +126,10 @@ export const evalInstancesCommand: Command = {
       value: 'RULE',
       help: `which instance a hypothesis may match: ${MATCHINGS.join(', ')}; default sds`,
     },
-    oracle: { help: "the masks of the truth in place of the category net's scores" },
+    oracle: {
+      value: 'RULE',
+      help: "the masks of the truth in place of the category net's scores: masks, or ordered: its scores order an object's pixels",
+    },
     components: {
       help: "the connected pieces of the category net's masks instead, to see what boxes are worth",
     },
@@ -137,7 +140,7 @@ export const evalInstancesCommand: Command = {
   examples: [
     ['atrous eval-instances --semantic runs/a --localization runs/b', 'the test split'],
     [
-      'atrous eval-instances --semantic runs/a --localization runs/b --oracle',
+      'atrous eval-instances --semantic runs/a --localization runs/b --oracle ordered',
       'what is left to the localization net',
     ],
   ],

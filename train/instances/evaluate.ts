@@ -1,8 +1,8 @@
 // Instances over a whole split: mAP^r (Hariharan et al. 2014), the benchmark of Cityscapes, the oracle, and what went wrong.
 
 import { DataError, OptionError } from '../../engine/errors.ts'
-import type { HostTensor } from '../../engine/tensor.ts'
-import type { Dataset } from '../dataset.ts'
+import { type HostTensor, hostTensor } from '../../engine/index.ts'
+import type { Dataset, Example } from '../dataset.ts'
 import {
   type Hypothesis,
   InstanceScorer,
@@ -20,8 +20,9 @@ import { trueInstances } from './truth.ts'
 export interface EvaluateInstancesOptions {
   /** Which instance a hypothesis may match; default `sds`. */
   readonly matching?: MatchingRule | undefined
-  /** The masks of the truth in place of the category net's scores. */
-  readonly oracle?: boolean | undefined
+  /** The masks of the truth in place of the category net's scores. With `masks` all pixels of an object are alike, so that its first
+   * one casts the box that decides; with `ordered` the category net says which of them come first. */
+  readonly oracle?: 'masks' | 'ordered' | undefined
   /** The connected pieces of the category net's masks in place of the pipeline. */
   readonly components?: boolean | undefined
   readonly onProgress?: (done: number, of: number) => void
@@ -63,7 +64,7 @@ export async function evaluateInstances(
     const truth = trueInstances(example)
     const { image: data, height, width } = example
     const picture = { data, height, width }
-    const scores = oracle ? trueProbabilities(example, classes.length) : undefined
+    const scores = await oracleScores(finder, example, classes.length, oracle)
     const found = options.components
       ? await pieces(finder, picture, scores)
       : scores
@@ -84,6 +85,22 @@ export async function evaluateInstances(
     ...(cityscapes && { cityscapes: cityscapes.scores() }),
     seconds: (performance.now() - begun) / 1000,
   }
+}
+
+async function oracleScores(
+  { predictor }: InstanceFinder,
+  example: Example,
+  classes: number,
+  oracle: EvaluateInstancesOptions['oracle'],
+): Promise<HostTensor | undefined> {
+  if (!oracle) return undefined
+  const truth = trueProbabilities(example, classes)
+  if (oracle === 'masks') return truth
+  const { image: data, height, width } = example
+  using probabilities = await predictor.refined({ data, height, width })
+  const said = (await probabilities.read()) as Float32Array
+  const values = (truth.data as Float32Array).map((v, i) => v * (0.5 + 0.5 * said[i]))
+  return hostTensor(values, truth.shape)
 }
 
 async function pieces(
