@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Random } from '../train/random.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { test } from './harness.ts'
 import { folderOf, jpeg } from './imagenet-files.ts'
 
@@ -29,8 +29,8 @@ async function twoClasses(): Promise<string> {
   return folderOf(files)
 }
 
-async function ran(cwd: string, ...args: string[]): Promise<string> {
-  const { code, out, err } = await atrous(args, cwd)
+async function output(cwd: string, ...args: string[]): Promise<string> {
+  const { code, out, err } = await ran(args, cwd)
   assert.equal(code, 0, `${args.join(' ')}: ${out}${err}`)
   return out
 }
@@ -41,7 +41,7 @@ test(
     const [data, cwd] = [await twoClasses(), scratch()]
     const small = ['--batch', '8', '--size', '32x32', '--width', '8']
     const trained = JSON.parse(
-      await ran(cwd, 'train', '--data', data, ...small, '--steps', '30', '--out', 'a', '--json'),
+      await output(cwd, 'train', '--data', data, ...small, '--steps', '30', '--out', 'a', '--json'),
     )
     assert.equal(trained.images, 12)
     assert.ok(trained.top1 > 0.9, `${trained.top1}`)
@@ -51,10 +51,10 @@ test(
     )
     const { recipe } = JSON.parse(readFileSync(join(cwd, 'a/config.json'), 'utf8'))
     assert.deepEqual([recipe.name, recipe.model.name], ['images', 'resnet-18'])
-    const scored = JSON.parse(await ran(cwd, 'eval', 'a', '--json'))
+    const scored = JSON.parse(await output(cwd, 'eval', 'a', '--json'))
     assert.deepEqual([scored.top1, scored.top5], [trained.top1, trained.top5])
-    assert.match(await ran(cwd, 'eval', 'a', '--split', 'train'), /top-1 .* of 48 images/)
-    await ran(cwd, 'train', '--resume', 'a', '--steps', '32')
+    assert.match(await output(cwd, 'eval', 'a', '--split', 'train'), /top-1 .* of 48 images/)
+    await output(cwd, 'train', '--resume', 'a', '--steps', '32')
 
     const street = [
       'train',
@@ -67,7 +67,7 @@ test(
       '--size',
       '32x32',
     ]
-    const { err, code } = await atrous([...street, '--init', 'a', '--only', 'backbone'], cwd)
+    const { err, code } = await ran([...street, '--init', 'a', '--only', 'backbone'], cwd)
     assert.equal(code, 0, err)
     assert.match(err, /weights: .*a, names of atrous below model\.\s+loaded +100\b/)
     await refused(

@@ -5,12 +5,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configurations } from '../models/catalog.ts'
 import { models } from '../models/index.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 
 test('cli: models lists every network in its default form, or every configuration', async () => {
-  const [short, all] = await Promise.all([atrous(['models']), atrous(['models', '--all'])])
+  const [short, all] = await Promise.all([ran(['models']), ran(['models', '--all'])])
   assert.equal(short.code, 0, short.err)
   assert.match(short.out, /^ +parameters +input +MACs +stride +field of view +activations\n/)
   for (const name of Object.keys(models)) assert.match(short.out, new RegExp(`^  ${name} `, 'm'))
@@ -23,7 +23,7 @@ test('cli: models lists every network in its default form, or every configuratio
 })
 
 test('cli: models --json has a row for every configuration', async () => {
-  const { code, out } = await atrous(['models', '--json'])
+  const { code, out } = await ran(['models', '--json'])
   assert.equal(code, 0)
   const rows: Record<string, unknown>[] = JSON.parse(out)
   assert.deepEqual(
@@ -57,7 +57,7 @@ test('cli: models --json has a row for every configuration', async () => {
 })
 
 test('cli: summary goes through a network by id or name, to a depth, with options', async () => {
-  const whole = await atrous(['summary', 'fcrn50-s8-k5-d12/cityscapes19'])
+  const whole = await ran(['summary', 'fcrn50-s8-k5-d12/cityscapes19'])
   assert.equal(whole.code, 0, whole.err)
   assert.match(whole.out, /^fcrn-50 on \[1,1024,2048,3\]: FCRN /)
   assert.match(
@@ -73,7 +73,7 @@ test('cli: summary goes through a network by id or name, to a depth, with option
   assert.doesNotMatch(whole.out, /^note:/m)
 
   const small = ['summary', 'fcrn-18', '--input', '96x128', '--batch', '2', '--width', '8']
-  const text = (await atrous([...small, '--option', 'kernel=3', '--depth', '1'])).out
+  const text = (await ran([...small, '--option', 'kernel=3', '--depth', '1'])).out
   assert.match(text, /^fcrn-18 on \[2,96,128,3\]: /)
   assert.deepEqual(text.match(/^(?!fcrn|module|all)[a-z]+(?= {2})/gm), ['backbone', 'head'])
   assert.match(
@@ -85,7 +85,7 @@ test('cli: summary goes through a network by id or name, to a depth, with option
 
 test('cli: summary --json has the figures, the options and the layers', async () => {
   const args = ['summary', 'frrn-a', '--base', '8', '--lanes', '4', '--classes', '5', '--json']
-  const all = JSON.parse((await atrous([...args, '--option', 'splitBatchNorm=false'])).out)
+  const all = JSON.parse((await ran([...args, '--option', 'splitBatchNorm=false'])).out)
   assert.deepEqual([all.model, all.input], ['frrn-a', [1, 256, 512, 3]])
   const { base, lanes, classes, splitBatchNorm, upsample } = all.options
   assert.deepEqual([base, lanes, classes, splitBatchNorm, upsample], [8, 4, 5, false, 'asymmetric'])
@@ -128,7 +128,7 @@ test('cli: networks and options that do not exist are refused with the nearest',
 
 test('cli: explain takes the options of any network, and any network through a training step', async () => {
   const narrow = ['--width', '2', '--input', '1x64x64', '--json']
-  const of = async (...args: string[]) => JSON.parse((await atrous(['explain', ...args])).out)
+  const of = async (...args: string[]) => JSON.parse((await ran(['explain', ...args])).out)
   const plain = await of('gcn-18', ...narrow, '--option', 'block=1x1', '--option', 'classes=3')
   assert.deepEqual(plain.options, { width: 2, block: '1x1', classes: 3 })
   assert.deepEqual(plain.input, [1, 64, 64, 3])
@@ -144,7 +144,7 @@ test('cli: a network with scores on a grid is trained, with batch statistics and
   const folder = join(scratch(), 'run')
   const options = ['--option', 'depthMultiplier=0.5', '--option', 'kernel=3', '--width', '2']
   const size = ['--size', '32x32', '--batch', '2', '--steps', '2', '--out', folder]
-  const { code, err } = await atrous(['train', '--model', 'fcrn-18', ...options, ...size])
+  const { code, err } = await ran(['train', '--model', 'fcrn-18', ...options, ...size])
   assert.equal(code, 0, err)
   assert.match(
     err,

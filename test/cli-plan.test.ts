@@ -4,20 +4,20 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readImage } from '../train/images.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { test } from './harness.ts'
 
 const narrow = ['--width', '8', '--option', 'depthMultiplier=0.5', '--input', '384x512']
 
 async function planned(...args: string[]) {
-  const { code, out, err } = await atrous(['plan', ...args, '--json'])
+  const { code, out, err } = await ran(['plan', ...args, '--json'])
   assert.equal(code, 0, err)
   return JSON.parse(out)
 }
 
 test('cli: plan prints the totals, the peak, and a picture of the step', async () => {
   const file = join(scratch(), 'new/memory.svg')
-  const { code, out, err } = await atrous(['plan', 'fcrn-50', '--batch', '4', '--out', file])
+  const { code, out, err } = await ran(['plan', 'fcrn-50', '--batch', '4', '--out', file])
   assert.equal(code, 0, err)
   assert.match(out, /^fcrn-50, training step with SGD and momentum, \[4,504,504,3\]\n/)
   assert.match(out, /\nrecompute auto: 1\.\d+ T multiply-adds, 0 of them again\n/)
@@ -120,10 +120,7 @@ test('cli: plan keeps to a budget, and a smaller one never takes more', async ()
 test('cli: plan --sweep prints what less memory costs, and draws it', async () => {
   const file = join(scratch(), 'memory.png')
   const args = ['frrn-a', '--base', '8', '--lanes', '8', '--input', '192x256', '--sweep']
-  const [text, json] = await Promise.all([
-    atrous(['plan', ...args, '--out', file]),
-    planned(...args),
-  ])
+  const [text, json] = await Promise.all([ran(['plan', ...args, '--out', file]), planned(...args)])
   assert.equal(text.code, 0, text.err)
   assert.match(text.out, /\nmemory against time, .*\n +all memory +activation memory .*\n/)
   assert.match(

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { readImage } from '../train/images.ts'
 import { previewSheet } from '../train/preview.ts'
 import { drawnExample } from './augment.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { needShared, test } from './harness.ts'
 
 const classes = [
@@ -87,7 +87,7 @@ test('cli: preview draws a sheet, and says what was drawn', async () => {
   const cwd = scratch()
   const steps = '[{"name":"translate","pixels":6},{"name":"gamma","range":0.05}]'
   const args = ['preview', '--count', '2', '--augmentation', steps]
-  const { code, out, err } = await atrous(args, cwd)
+  const { code, out, err } = await ran(args, cwd)
   assert.equal(code, 0, err)
   assert.match(out, /^2 images of street, train; recipe street, seed 1\nsteps: translate pixels 6/)
   assert.match(
@@ -97,7 +97,7 @@ test('cli: preview draws a sheet, and says what was drawn', async () => {
   assert.match(out, /\npreview\.png: on the left each image as it is, then 3 draws with labels/)
   const sheet = await readImage(join(cwd, 'preview.png'))
   assert.deepEqual([sheet.height, sheet.width], [2 * 240 + 4, 4 * 320 + 12])
-  const again = await atrous([...args, '--json', '--variants', '1', '--out', 'b.png'], cwd)
+  const again = await ran([...args, '--json', '--variants', '1', '--out', 'b.png'], cwd)
   const { rows, file } = JSON.parse(again.out)
   assert.equal(file, 'b.png')
   assert.deepEqual(Object.keys(rows[0].variants[0].drawn[0].values), ['dy', 'dx'])
@@ -117,7 +117,7 @@ test('cli: preview of a recipe on its data', async () => {
     '--offset',
     '4',
   ]
-  const { code, out, err } = await atrous(args, cwd)
+  const { code, out, err } = await ran(args, cwd)
   assert.equal(code, 0, err)
   assert.match(
     out,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readWeights, writeWeights } from '../train/weights/files.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 import { filledFile, torchvisionListing } from './keys/files.ts'
@@ -25,9 +25,9 @@ test('cli: weights lists a file, says where its tensors go, and converts it', as
   const file = await narrowFile()
   const half = join(scratch(), 'half.safetensors')
   const [listed, fit, unfit, converted] = await Promise.all([
-    atrous(['weights', file]),
-    atrous(['weights', file, '--model', 'fcrn-50', '--width', '8']),
-    atrous([
+    ran(['weights', file]),
+    ran(['weights', file, '--model', 'fcrn-50', '--width', '8']),
+    ran([
       'weights',
       file,
       '--model',
@@ -38,7 +38,7 @@ test('cli: weights lists a file, says where its tensors go, and converts it', as
       'stride=1x1',
       '--json',
     ]),
-    atrous(['weights', file, '--out', half, '--dtype', 'f16', '--all']),
+    ran(['weights', file, '--out', half, '--dtype', 'f16', '--all']),
   ])
   assert.equal(listed.code, 0, listed.err)
   assert.match(listed.out, /safetensors, 320 tensors, .*\nnames: ResNet-18 … 152 of torchvision/)
@@ -58,14 +58,14 @@ test('cli: training starts from a weight file, or refuses it before a folder is 
   const file = await narrowFile()
   const out = join(scratch(), 'run')
   const train = ['train', '--model', 'fcrn-50', '--init', file, '--steps', '1', '--out', out]
-  const wide = await atrous(train)
+  const wide = await ran(train)
   assert.equal(wide.code, 2)
   assert.match(
     wide.err,
     /gives this model nothing\n[\s\S]*of another shape or type +265 [\s\S]*\n {2}hint: build the model with/,
   )
   assert.ok(!existsSync(out))
-  const { code, err } = await atrous([...train, '--width', '8', '--size', '16x16', '--batch', '1'])
+  const { code, err } = await ran([...train, '--width', '8', '--size', '16x16', '--batch', '1'])
   assert.equal(code, 0, err)
   assert.match(err, /weights: .*names of torchvision\s+loaded +265/)
   const { recipe } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))
@@ -89,10 +89,10 @@ test('cli: a network of other classes starts from the backbone alone', async () 
     ...['train', '--model', 'fcrn-50', '--width', '8', '--init', net, '--steps', '1'],
     ...['--size', '16x16', '--batch', '1', '--out', out],
   ]
-  const whole = await atrous(train)
+  const whole = await ran(train)
   assert.equal(whole.code, 2)
   assert.match(whole.err, /head\.classifier\.weight \[3\] for [\s\S]*hint: .*part: 'backbone'/)
-  const { code, err } = await atrous([...train, '--only', 'backbone'])
+  const { code, err } = await ran([...train, '--only', 'backbone'])
   assert.equal(code, 0, err)
   const { recipe } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))
   assert.equal(recipe.only, 'backbone')

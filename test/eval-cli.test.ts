@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readLabels } from '../train/images.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { needShared, test } from './harness.ts'
 
@@ -17,7 +17,7 @@ test(
     await testDevice()
     const [voc, cwd] = [needShared('data/voc-sample'), scratch()]
     const small = ['--size', '16x32', '--steps', '1', '--out', 'run', '--json']
-    const trained = await atrous(['train', '--data', voc, ...small], cwd)
+    const trained = await ran(['train', '--data', voc, ...small], cwd)
     assert.equal(trained.code, 0, trained.err)
 
     await refused(['eval', 'run', '--row', 'p9-table1'], /there is no table p9-table1/, cwd)
@@ -27,7 +27,7 @@ test(
     assert.ok(!existsSync(join(cwd, 'sent')))
 
     const asked = ['--trimap', '--out', 'trimap.svg', '--boundary', '--submit', 'sent', '--json']
-    const scored = await atrous(['eval', 'run', '--split', 'val', ...asked], cwd)
+    const scored = await ran(['eval', 'run', '--split', 'val', ...asked], cwd)
     assert.equal(scored.code, 0, scored.err)
     const told = JSON.parse(scored.out)
     assert.deepEqual([told.data, told.split, told.images, told.absent], ['voc', 'val', 20, 'zero'])
@@ -58,12 +58,12 @@ test(
   async () => {
     await testDevice()
     const cwd = scratch()
-    const trained = await atrous(
+    const trained = await ran(
       ['train', '--size', '16x32', '--steps', '1', '--out', 'run', '--json'],
       cwd,
     )
     assert.equal(trained.code, 0, trained.err)
-    const { code, out, err } = await atrous(['eval', 'run', '--flip', '--boundary'], cwd)
+    const { code, out, err } = await ran(['eval', 'run', '--flip', '--boundary'], cwd)
     assert.equal(code, 0, err)
     assert.match(out, /looked at by {"flip":true}/)
     assert.match(out, /no published row corresponds\nnot comparable: none of the five papers/)

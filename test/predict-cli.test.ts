@@ -8,7 +8,7 @@ import { frrnA } from '../models/index.ts'
 import { encodeCheckpoint } from '../train/checkpoint.ts'
 import type { ClassInfo } from '../train/dataset.ts'
 import { readImage, readLabels, readPhoto, writePng } from '../train/images.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 import { drawnPicture } from './predict-network.ts'
@@ -38,7 +38,7 @@ test('cli: predict by test-time procedures, with several checkpoints, and with h
   await writePng(join(cwd, 'photo.png'), drawnPicture(19, 30))
   const predict = async (out: string, ...more: string[]) => {
     const given = [...more, '--out', out, '--json']
-    const { code, out: text, err } = await atrous(['predict', ...given], cwd)
+    const { code, out: text, err } = await ran(['predict', ...given], cwd)
     assert.equal(code, 0, err)
     return JSON.parse(text)
   }

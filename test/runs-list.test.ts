@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { runInfo } from '../train/run-info.ts'
 import { differences, listRuns, sortedRuns } from '../train/run-list.ts'
 import { createRun } from '../train/runs.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { test } from './harness.ts'
 
 /** A folder that holds `runs/` with three runs in it, one of an older version, and two folders that are none. */
@@ -76,18 +76,18 @@ test('runs: only what differs is compared', async () => {
 
 test('runs: the command lists, sorts, compares and draws', async () => {
   const cwd = await threeRuns()
-  const listed = await atrous(['runs', '--sort', 'score'], cwd)
+  const listed = await ran(['runs', '--sort', 'score'], cwd)
   assert.equal(listed.code, 0, listed.err)
   assert.match(listed.err, /^note: .*broken.*is not JSON/)
   const lines = listed.out.split('\n')
   assert.match(lines[0], /^run +network +data +steps +state +best +time$/)
   assert.match(lines[1], /^a-10 +frrn-a \(base 16\) +street +10 +failed +75\.00 % +0:05$/)
   assert.match(lines[3], /^old .* 40\.00 % +–$/)
-  const json = JSON.parse((await atrous(['runs', 'runs', '--json'], cwd)).out)
+  const json = JSON.parse((await ran(['runs', 'runs', '--json'], cwd)).out)
   assert.equal(json.runs.length, 3)
 
   const args = ['runs', '--compare', 'a-2', 'runs/a-10', '--out', 'curves.svg']
-  const compared = await atrous(args, cwd)
+  const compared = await ran(args, cwd)
   assert.equal(compared.code, 0, compared.err)
   assert.match(compared.out, /^model\.options\.base +8 +16$/m)
   assert.doesNotMatch(compared.out, /seed/)
@@ -97,10 +97,7 @@ test('runs: the command lists, sorts, compares and draws', async () => {
   await refused(['runs', '--compare', 'a-2'], /two runs or more/, cwd)
   await refused(['runs', '--out', 'x.svg'], /--out is where curves go/, cwd)
   await refused(['runs', 'nowhere'], /nowhere: cannot be read: does not exist/, cwd)
-  assert.match(
-    (await atrous(['runs', 'runs/empty'], cwd)).out,
-    /^there are no runs in runs.empty$/m,
-  )
+  assert.match((await ran(['runs', 'runs/empty'], cwd)).out, /^there are no runs in runs.empty$/m)
 })
 
 test('runs: what a configuration lacks is not made up', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDevice } from '../engine/node.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { skip, test } from './harness.ts'
 
@@ -23,7 +23,7 @@ const narrow = ['resnet-18', '--width', '8', '--classes', '10', '--input', '32x3
 
 test('cli: tune measures a network, prints what it found and writes a table that opens devices', async () => {
   const file = join(scratch(), 'new/table.json')
-  const { code, out, err } = await atrous(['tune', ...narrow, '--seconds', '4', '--out', file])
+  const { code, out, err } = await ran(['tune', ...narrow, '--seconds', '4', '--out', file])
   assert.equal(code, 0, err)
   assert.match(err, /tuning: shipped defaults, [0-9a-f]{16}/)
   assert.match(out, /^class of problems +default +ms +best +ms +ratio\n(conv|product) f32 p\d+ c/)
@@ -50,7 +50,7 @@ test('cli: tune measures what mixed precision runs, which is of other classes', 
   const file = join(scratch(), 'table.json')
   const model = ['frrn-a', '--base', '8', '--lanes', '8', '--input', '32x32']
   const mixed = ['--precision', 'mixed', '--seconds', '4', '--out', file, '--json']
-  const { code, out, err } = await atrous(['tune', ...model, ...mixed])
+  const { code, out, err } = await ran(['tune', ...model, ...mixed])
   assert.equal(code, 0, err)
   const { measured, precision } = JSON.parse(out)
   assert.equal(precision, 'mixed')
@@ -74,7 +74,7 @@ test('cli: a run keeps its table, and goes on with it whatever was tuned since',
   writeFileSync(file, JSON.stringify({ format: 1, kernels: 1, adapter, entries }))
   const steps = (n: number) => ['--steps', `${n}`, '--eval-every', '99']
   const begin = ['train', '--size', '32x32', '--batch', '2', ...steps(2), '--out', run]
-  const first = await withTuning(file, () => atrous(begin))
+  const first = await withTuning(file, () => ran(begin))
   assert.equal(first.code, 0, first.err)
   const config = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))
   const kept = JSON.parse(readFileSync(join(run, 'tuning.json'), 'utf8'))
@@ -83,7 +83,7 @@ test('cli: a run keeps its table, and goes on with it whatever was tuned since',
   const hash = () => JSON.parse(readFileSync(join(run, 'checkpoint.json'), 'utf8')).tuning
   assert.equal(hash(), config.tuning)
   const resume = ['train', '--resume', run, ...steps(3)]
-  const second = await withTuning('shipped', () => atrous(resume))
+  const second = await withTuning('shipped', () => ran(resume))
   assert.equal(second.code, 0, second.err)
   assert.equal(hash(), config.tuning)
 })

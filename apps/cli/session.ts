@@ -2,140 +2,28 @@
 
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { DataError, OptionError } from '../../engine/errors.ts'
+import { DataError } from '../../engine/errors.ts'
 import type { Device } from '../../engine/node.ts'
-import type { Variable } from '../../engine/tensor.ts'
-import { checkFieldOfView } from '../../models/field-of-view.ts'
-import { buildModel, type Network } from '../../models/index.ts'
-import {
-  type Checkpoint,
-  checkpointModel,
-  encodeCheckpoint,
-  loadModel,
-  loadOptimizer,
-} from '../../train/checkpoint.ts'
-import { readCheckpoint, writeCheckpoint } from '../../train/checkpoint-files.ts'
+import { encodeCheckpoint, loadModel, loadOptimizer } from '../../train/checkpoint.ts'
+import { writeCheckpoint } from '../../train/checkpoint-files.ts'
 import { codeVersion } from '../../train/code-version.ts'
 import type { EndEvent } from '../../train/events.ts'
-import type { DataLoader } from '../../train/loader/loader.ts'
-import { openLoader } from '../../train/loader/open.ts'
 import { train } from '../../train/loop.ts'
 import type { Optimizer } from '../../train/optimizers.ts'
 import type { Progress } from '../../train/progress.ts'
-import {
-  checkRecipe,
-  loaderOptions,
-  needsObjects,
-  type Recipe,
-  recipeOptimizer,
-  recipeRate,
-  recipeSteps,
-} from '../../train/recipe.ts'
+import { needsObjects, recipeRate, recipeSteps } from '../../train/recipe.ts'
 import { batchLoss } from '../../train/recipe-loss.ts'
 import { RunWriter } from '../../train/run-writer.ts'
-import { createRun, openRun, type RunFolder } from '../../train/runs.ts'
-import { openSplits, type Splits } from '../../train/sources.ts'
-import { readWeights } from '../../train/weights/files.ts'
-import { matchWeights } from '../../train/weights/load.ts'
-import { checkReport } from '../../train/weights/report.ts'
+import type { RunFolder } from '../../train/runs.ts'
 import { type BoxesOutcome, reportBoxes } from './boxed.ts'
 import { explainBroken } from './broken-run.ts'
 import { type ClassifiedOutcome, reportClassified } from './classified.ts'
 import { type Args, commandLine } from './command.ts'
 import { judgeOf } from './judge.ts'
-import { lookThrough, samplingWeights } from './look-through.ts'
 import { openSaying } from './open.ts'
+import { type Prepared, prepareRun, startOf } from './prepare.ts'
 import type { TerminalProgress } from './progress.ts'
 import { type Outcome, report, reportOf } from './report.ts'
-import { findData, newRecipe, resumedRecipe } from './settings.ts'
-
-interface Prepared {
-  readonly recipe: Recipe
-  readonly splits: Splits
-  readonly model: Network
-  readonly optimizer: Optimizer
-  readonly batches: DataLoader
-  readonly run: RunFolder
-  /** That no other process works on the run. */
-  readonly held: Disposable
-  readonly checkpoint: Checkpoint | undefined
-  /** What a weight file gives the model; empty once it has it. */
-  readonly start: Map<Variable, Float32Array>
-}
-
-/** Everything that can be refused without a GPU is refused before it is opened and before a folder is made. */
-async function prepare(
-  args: Args,
-  progress: TerminalProgress,
-  signal: AbortSignal,
-): Promise<Prepared> {
-  const folder = args.text('resume')
-  const run = folder === undefined ? undefined : await openRun(folder)
-  const before = await run?.hold()
-  const checkpoint = run && (await readCheckpoint(run.folder, 'last'))
-  const recipe = checkpoint
-    ? resumedRecipe(args, recipeOf(checkpoint))
-    : newRecipe(args, await findData(args), (line) => progress.say(line))
-  const step = checkpoint?.info.progress.step ?? 0
-  if (checkpoint && run) refuseFinished(run, recipe, checkpoint.info.progress)
-  const objects = needsObjects(recipe)
-  const splits = await openSplits(recipe.data, { objects })
-  const model = checkpoint ? checkpointModel(checkpoint) : buildModel(recipe.model)
-  const optimizer = recipeOptimizer(recipe, model)
-  const start = checkpoint ? new Map() : await startOf(recipe, model, progress)
-  const options = loaderOptions(recipe, splits.train, model)
-  const { height, width } = recipe.data
-  const warning = height && width && checkFieldOfView(model, [height, width])
-  if (warning) progress.say(`note: ${warning}`)
-  const found = await lookThrough(recipe, progress, signal)
-  const batches = openLoader(splits.train, {
-    ...options,
-    weights: signal.aborted ? undefined : samplingWeights(recipe, found),
-    // Scenes are drawn faster than a thread begins.
-    ...('folder' in recipe.data && { spec: { source: recipe.data, split: 'train', objects } }),
-  })
-  if (run) await run.truncateMetrics(step)
-  const own = run ?? (await createRun(splits.train.name, { out: args.text('out') }))
-  const held = before ?? (await own.hold())
-  return { recipe, splits, model, optimizer, batches, run: own, held, checkpoint, start }
-}
-
-/** The values of the recipe's weight file, for which the network must have a place. */
-async function startOf(
-  { init, only }: Recipe,
-  model: Network,
-  progress: TerminalProgress,
-): Promise<Prepared['start']> {
-  if (init === undefined) return new Map()
-  const { report, values } = matchWeights(model, await readWeights(init), {
-    ...(only !== undefined && { part: only }),
-  })
-  checkReport(report)
-  progress.say(`weights: ${init}, ${report.text}`)
-  return new Map(values)
-}
-
-/** A run that was stopped between its last step and its report may still be resumed, to report. */
-function refuseFinished(run: RunFolder, recipe: Recipe, at: Progress): void {
-  const [steps, { minutes }] = [recipeSteps(recipe), recipe]
-  const over = steps === undefined ? at.seconds >= 60 * minutes! : at.step >= steps
-  if (!over || !existsSync(run.path('scores.json'))) return
-  const [done, more] =
-    steps === undefined
-      ? [`had its ${minutes} minutes`, `--minutes ${2 * minutes!}`]
-      : [`done its ${steps} steps`, `--steps ${2 * steps}`]
-  throw new OptionError(`${run.folder} has ${done}`, `to go on, ask for more: ${more}`)
-}
-
-function recipeOf({ file, info }: Checkpoint): Recipe {
-  const recipe = info.recipe as Recipe | undefined
-  if (recipe?.data?.kind && recipe.rate) return checkRecipe(recipe)
-  throw new DataError(
-    file,
-    'does not say how it was trained, or as an older version does',
-    'start a new run; --init takes its weights',
-  )
-}
 
 /** A run's own copy of the tuning table, which decides the last bits of its sums. */
 const TUNING = 'tuning.json'
@@ -163,7 +51,7 @@ export async function trainSession(
   readonly outcome: Outcome | ClassifiedOutcome | BoxesOutcome | undefined
   readonly step: number
 }> {
-  const prepared = await prepare(args, progress, signal)
+  const prepared = await prepareRun(args, progress, signal)
   const { run, checkpoint, recipe, splits } = prepared
   const objects = needsObjects(recipe)
   using _ = prepared.held
