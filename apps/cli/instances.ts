@@ -7,7 +7,7 @@ import { readPhoto, writeAnnotated, writeLabelsPng } from '../../train/images.ts
 import type { FoundInstance } from '../../train/instances/index.ts'
 import { instanceLabels, instanceOverlay } from '../../train/instances/overlay.ts'
 import { CocoWriter, cityscapesFiles, cityscapesIdsOf } from '../../train/instances/record.ts'
-import type { Picture } from '../../train/picture.ts'
+import { comfortableScale, enlarge, type Picture } from '../../train/picture.ts'
 import type { Recipe } from '../../train/recipe.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { netOptions, openFinder, readNets, trainedSize } from './instance-nets.ts'
@@ -50,10 +50,12 @@ async function run(args: Args): Promise<number> {
     total += found.length
     coco.add(basename(file), picture.height, picture.width, found)
     const drawn = found.filter(({ score }) => score >= shown)
+    // Words need room.
+    const scale = comfortableScale(picture.height)
     await writeAnnotated(
       join(out, `${name}.png`),
-      instanceOverlay(picture, drawn),
-      instanceLabels(picture, drawn, classes),
+      enlarge(instanceOverlay(picture, drawn), scale),
+      instanceLabels(picture, drawn, classes, scale),
     )
     if (ids) await writeCityscapes(join(out, 'cityscapes'), name, picture, found, ids)
     progress.passing(`${i + 1} of ${files.length}: ${file}`)

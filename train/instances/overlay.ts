@@ -46,18 +46,23 @@ export function instanceOverlay(
   return { data: out, height, width }
 }
 
-/** SVG of the same size as the picture: class and confidence of each instance, in the middle of its box. */
+/** SVG of `scale` times the size of the picture: class and confidence of each instance, in the middle of its box. */
 export function instanceLabels(
-  { height, width }: Picture,
+  picture: Picture,
   found: readonly FoundInstance[],
   classes: readonly ClassInfo[],
+  scale = 1,
 ): string {
+  const [height, width] = [scale * picture.height, scale * picture.width]
   const size = Math.max(8, Math.min(16, Math.round(height / 28)))
   const lines = found.map(({ class: k, score, box: [top, left, bottom, right] }, i) => {
     const words = `${classes[k]?.name ?? k} ${Math.round(100 * score)} %`
     const wide = 0.58 * size * words.length
-    const x = Math.min(Math.max((left + right) / 2, wide / 2), Math.max(wide / 2, width - wide / 2))
-    const y = (top + bottom) / 2
+    const x = Math.min(
+      Math.max((scale * (left + right)) / 2, wide / 2),
+      Math.max(wide / 2, width - wide / 2),
+    )
+    const y = (scale * (top + bottom)) / 2
     const colour = `rgb(${instanceColour(i).join(',')})`
     return (
       `<rect x="${(x - wide / 2).toFixed(1)}" y="${(y - 0.85 * size).toFixed(1)}" width="${wide.toFixed(1)}" height="${(1.15 * size).toFixed(1)}" fill="black" fill-opacity="0.6"/>` +
