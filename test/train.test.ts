@@ -32,7 +32,7 @@ import { createRun } from '../train/runs.ts'
 import { readSafetensors, writeSafetensors } from '../train/safetensors.ts'
 import { streetScenes } from '../train/street.ts'
 import { testDevice } from './device.ts'
-import { test } from './harness.ts'
+import { slowWanted, test } from './harness.ts'
 import { eventsOf, lossesOf, smallRun, Thumb } from './small-runs.ts'
 
 /** Ten losses of a narrow FRRN A on street scenes of 32×32 in float64, from the interpreter of the same program. */
@@ -119,9 +119,11 @@ test('train: a run that was stopped and resumed from its checkpoint ends in the 
   )
 })
 
-test('train: a thousand steps make no buffer after the first few', async () => {
+const MANY = slowWanted ? 1000 : 250
+
+test(`train: ${MANY} steps make no buffer after the first few`, async () => {
   const device = await testDevice()
-  const options = smallRun(device, { steps: 1000 })
+  const options = smallRun(device, { steps: MANY })
   let early = 0
   const events = await eventsOf({
     ...options,
@@ -130,7 +132,7 @@ test('train: a thousand steps make no buffer after the first few', async () => {
       return options.batch(step)
     },
   })
-  assert.equal(lossesOf(events).length, 1000)
+  assert.equal(lossesOf(events).length, MANY)
   assert.equal(device.stats().buffersMade - early, 0)
   const losses = lossesOf(events)
   assert.ok(mean(losses.slice(-50)) < 0.7 * mean(losses.slice(0, 10)), 'it learns')
@@ -217,6 +219,32 @@ test('train: a batch that cannot be made ends the run, with a checkpoint of all 
   await assert.rejects(broken, (error) => error instanceof DataError && error.file === '5.png')
   assert.deepEqual(kept, ['last 5'])
   assert.equal(lossesOf(seen).length, 5)
+})
+
+test('train: a validation that fails or is cut short costs no step, and is made up for', async () => {
+  const device = await testDevice()
+  const stop = new AbortController()
+  const fails = () => Promise.reject(new DataError('v.png', 'is torn'))
+  const aborts = async () => {
+    stop.abort()
+    return { score: 0.1, scoreName: 'mean IoU', figures: {} }
+  }
+  for (const validate of [fails, aborts]) {
+    const kept: [string, Progress][] = []
+    const save = async (which: string, at: Progress) => void kept.push([which, at])
+    const options = smallRun(device, { steps: 8, validateEvery: 5, save, signal: stop.signal })
+    const run = eventsOf({ ...options, validate })
+    if (validate === fails) await assert.rejects(run, /v\.png: is torn/)
+    else await run
+    const [[which, from], ...others] = kept
+    assert.deepEqual([which, from.step, from.unvalidated, others], ['last', 5, true, []])
+    const good = async () => ({ score: 0.5, scoreName: 'mean IoU', figures: {} })
+    const events = await eventsOf({ ...options, signal: undefined, from, validate: good })
+    const at = events.flatMap((e) => (e.kind === 'validation' ? [e.step] : []))
+    assert.deepEqual(at, [5, 8])
+    assert.equal(kept.at(-1)![1].unvalidated, undefined)
+    assert.equal(lossesOf(events).length, 3)
+  }
 })
 
 test('train: a loss that is not finite stops the run and names the step; the watch names the value', async () => {

@@ -80,9 +80,14 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
   let validated = first
   let nextValidation = clock.nextValidation(step)
   let savedAt = clock.seconds()
-  const progress = (): Progress => ({ step, seconds: clock.seconds(), best, stale })
+  let unvalidated = from?.unvalidated ?? false
+  const progress = (): Progress => ({
+    ...{ step, seconds: clock.seconds(), best, stale },
+    ...(unvalidated && { unvalidated }),
+  })
 
   try {
+    if (unvalidated && !signal?.aborted) yield* validation()
     while (!signal?.aborted) {
       // Read once: under a time limit it could pass 1 between a test and its use.
       const at = clock.progress(step)
@@ -109,7 +114,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
       }
       const due = clock.due(step, nextValidation)
       for (const event of await meter.after(step, rate, batch.names.length, due)) yield event
-      if (signal?.aborted) continue
+      if (signal?.aborted) {
+        unvalidated = due
+        continue
+      }
       if (due) {
         const begun = clock.seconds()
         yield* validation()
@@ -122,7 +130,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
     }
     for (const event of await meter.drain()) yield event
     if (!signal?.aborted && validated < step) yield* validation()
-    if (signal?.aborted) yield* saving('last')
+    if (signal?.aborted) {
+      if (validated < step && clock.progress(step) >= 1) unvalidated = true
+      yield* saving('last')
+    }
     const limit = options.steps === undefined ? 'minutes' : 'steps'
     const gaveUp = stale >= patience && clock.progress(step) < 1
     const reason = signal?.aborted ? 'stopped' : gaveUp ? 'patience' : limit
@@ -136,9 +147,18 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
     validated = step
     if (options.validate) {
       const begun = performance.now()
-      const result = await options.validate()
+      unvalidated = true
+      let result: Validation
+      try {
+        result = await options.validate()
+      } catch (error) {
+        // Nor does an image of validation that cannot be read.
+        if (step > first) yield* saving('last')
+        throw error
+      }
       // What was cut short counts for nothing.
       if (signal?.aborted) return
+      unvalidated = false
       const { score } = result
       const isBest = !best || score > best.score
       if (isBest) best = { step, score }

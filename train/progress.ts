@@ -8,4 +8,6 @@ export interface Progress {
   readonly best?: { readonly step: number; readonly score: number } | undefined
   /** Validations since the best one. */
   readonly stale?: number
+  /** That the validation which was due here did not come to its end; a resumed run begins with it. */
+  readonly unvalidated?: boolean
 }
