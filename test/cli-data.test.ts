@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeLabelsPng, writePng } from '../train/images.ts'
 import { STREET_CLASSES, streetPainter } from '../train/street.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { needShared, test } from './harness.ts'
 
@@ -26,10 +26,10 @@ test('cli: a folder of one’s own is trained on, looked through, scored and pre
   await testDevice()
   const [root, cwd] = [await ownFolder(9), scratch()]
   const small = ['--size', '16x32', '--steps', '2']
-  const trained = await atrous(['train', '--data', root, ...small, '--out', 'run', '--json'], cwd)
+  const trained = await ran(['train', '--data', root, ...small, '--out', 'run', '--json'], cwd)
   assert.equal(trained.code, 0, trained.err)
   assert.equal(JSON.parse(trained.out).recipe?.data?.kind ?? 'folder', 'folder')
-  const scored = await atrous(['eval', 'run', '--data', root, '--split', 'val', '--json'], cwd)
+  const scored = await ran(['eval', 'run', '--data', root, '--split', 'val', '--json'], cwd)
   assert.equal(scored.code, 0, scored.err)
   assert.equal(JSON.parse(scored.out).images, 1)
   writeFileSync(join(root, 'classes.txt'), 'one\ntwo\n')
@@ -40,17 +40,17 @@ test('cli: VOC is known by its folder, and its classes are the network’s', asy
   await testDevice()
   const [voc, cwd] = [needShared('data/voc-sample'), scratch()]
   const size = ['--size', '16x32', '--steps', '1']
-  const { code, err } = await atrous(['train', '--data', voc, ...size, '--out', 'run'], cwd)
+  const { code, err } = await ran(['train', '--data', voc, ...size, '--out', 'run'], cwd)
   assert.equal(code, 0, err)
   await refused(['train', '--data', voc, '--format', 'cityscapes', ...size], /leftImg8bit/, cwd)
-  await refused(['train', '--format', 'voc', ...size], /--format voc is of a folder/, cwd)
+  await refused(['train', '--format', 'voc', ...size], /--format is of a folder/, cwd)
   await refused(['train', '--data', cwd, ...size], /laid out as none of the data sets/, cwd)
 })
 
 test('cli: data looks through the splits that are there, and names the one that is not', async () => {
   const root = await ownFolder(3)
   writeFileSync(join(root, 'train.txt'), '0\n1\n')
-  const { code, out, err } = await atrous(['data', root])
+  const { code, out, err } = await ran(['data', root])
   assert.deepEqual([code, err], [1, ''])
   assert.match(
     out,

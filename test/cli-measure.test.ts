@@ -8,7 +8,7 @@ import { encodeCheckpoint } from '../train/checkpoint.ts'
 import { writeAtomic } from '../train/files.ts'
 import { readImage, writePng } from '../train/images.ts'
 import { STREET_CLASSES } from '../train/street.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 
@@ -19,10 +19,7 @@ test('cli: paths prints a row for each length and writes the chart', async () =>
   const chart = join(scratch(), 'new/paths.svg')
   const args = ['paths', 'fcrn-18', ...narrow, '--input', '16x24', '--batch', '2', '--draws', '3']
   const other = ['--json', '--every', '3', '--seed', '2', '--statistics', 'batch']
-  const [text, json] = await Promise.all([
-    atrous([...args, '--out', chart]),
-    atrous([...args, ...other]),
-  ])
+  const [text, json] = await Promise.all([ran([...args, '--out', chart]), ran([...args, ...other])])
   assert.equal(text.code, 0, text.err)
   assert.match(text.out, /^fcrn-18 \(.*width 4.*\), starting values: not trained\n/)
   assert.match(
@@ -57,8 +54,8 @@ test('cli: field prints where the shares are and writes a picture with its frame
   const out = join(folder, 'field.png')
   const of = ['field', 'fcrn-18', ...narrow, ...photos]
   const [text, json] = await Promise.all([
-    atrous([...of, '--option', 'kernel=3', '--option', 'dilation=1', '--out', out]),
-    atrous([...of, '--at', '0,7', '--channel', '3', '--json']),
+    ran([...of, '--option', 'kernel=3', '--option', 'dilation=1', '--out', out]),
+    ran([...of, '--at', '0,7', '--channel', '3', '--json']),
   ])
   assert.equal(text.code, 0, text.err)
   assert.match(text.out, /field of the largest score at pixel 24, 32, mean of 2 images of 48x64\n/)
@@ -93,18 +90,18 @@ async function saved(model: Network): Promise<string> {
 test('cli: paths and field read a checkpoint: its network, its weights, its size and its data', async () => {
   const options = { width: 4, depthMultiplier: 0.5, classes: 8, seed: 5 }
   const file = await saved(buildModel({ name: 'fcrn-18', options }))
-  const ran = async (...more: string[]) => {
-    const { code, out, err } = await atrous([...more, '--json'])
+  const figures = async (...more: string[]) => {
+    const { code, out, err } = await ran([...more, '--json'])
     assert.equal(code, 0, err)
     return JSON.parse(out)
   }
   const one = ['--draws', '1', '--batch', '1']
   const form = ['fcrn-18', ...narrow, '--input', '16x32']
   const [found, loaded, fresh, field] = await Promise.all([
-    ran('paths', '--checkpoint', file, ...one),
-    ran('paths', ...form, '--weights', file, ...one),
-    ran('paths', ...form, '--option', 'seed=5', ...one),
-    ran('field', 'fcrn-18', '--checkpoint', file, '--count', '1'),
+    figures('paths', '--checkpoint', file, ...one),
+    figures('paths', ...form, '--weights', file, ...one),
+    figures('paths', ...form, '--option', 'seed=5', ...one),
+    figures('field', 'fcrn-18', '--checkpoint', file, '--count', '1'),
   ])
   assert.deepEqual([found.units, found.of, found.images], [4, 'cross entropy', [1, 16, 32]])
   assert.deepEqual(found.model, fresh.model)

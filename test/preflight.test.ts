@@ -21,7 +21,7 @@ import type { Dataset, Example } from '../train/dataset.ts'
 import { readImage, writeLabelsPng, writePng } from '../train/images.ts'
 import { rareClassWeights } from '../train/loader/sampling.ts'
 import { Random } from '../train/random.ts'
-import { atrous, refused } from './cli.ts'
+import { ran, refused } from './cli.ts'
 import { needShared, test } from './harness.ts'
 
 // What is found here is nobody's own.
@@ -290,10 +290,10 @@ test('a folder is known by what lies in it', async () => {
 
 test('cli: data says what is in a folder, and what is wrong with it in its exit code', async () => {
   const root = needShared('data/cityscapes-sample/small-256x128')
-  const { code, out } = await atrous(['data', root, '--split', 'val'])
+  const { code, out } = await ran(['data', root, '--split', 'val'])
   assert.equal(code, 0)
   assert.match(out, /^laid out as cityscapes\n\ncityscapes, val: 1 images, 128×256, /)
-  const json = await atrous(['data', root, '--split', 'val', '--json'])
+  const json = await ran(['data', root, '--split', 'val', '--json'])
   const { format, splits } = JSON.parse(json.out)
   assert.deepEqual([format, splits.length, splits[0].classes.length], ['cityscapes', 1, 19])
   await refused(['data', root, '--split', 'train'], /has no folder leftImg8bit\/train/)

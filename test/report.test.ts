@@ -17,7 +17,7 @@ import { createRun, openRun, type RunFolder } from '../train/runs.ts'
 import { Samples } from '../train/samples.ts'
 import { STREET_CLASSES, streetScenes } from '../train/street.ts'
 import { openBrowser } from './browser.ts'
-import { atrous } from './cli.ts'
+import { ran } from './cli.ts'
 import { test } from './harness.ts'
 
 const empty: ReportData = {
@@ -214,13 +214,13 @@ test('report: names are text, whatever they hold', () => {
 
 test('report: the command writes it into the run or elsewhere, and refuses what is no run', async () => {
   const run = await finishedRun()
-  const within = await atrous(['report', run.folder])
+  const within = await ran(['report', run.folder])
   assert.deepEqual([within.code, within.out], [0, `${run.path('report.html')}\n`], within.err)
   const out = join(mkdtempSync(join(tmpdir(), 'atrous-test-')), 'a/b.html')
-  const elsewhere = await atrous(['report', run.folder, '--out', out])
+  const elsewhere = await ran(['report', run.folder, '--out', out])
   assert.deepEqual([elsewhere.code, elsewhere.out], [0, `${out}\n`], elsewhere.err)
   assert.equal(readFileSync(out, 'utf8'), readFileSync(run.path('report.html'), 'utf8'))
-  assert.match((await atrous(['report', tmpdir()])).err, /is not a run/)
+  assert.match((await ran(['report', tmpdir()])).err, /is not a run/)
 })
 
 test('report: in a browser it fetches nothing, fits a phone, and shows values under the pointer', async () => {

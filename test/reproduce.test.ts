@@ -11,7 +11,7 @@ import { train } from '../apps/cli/train.ts'
 import { experimentNamed, experiments, isRun } from '../train/experiments/index.ts'
 import { figuresInPercent, spreadOf } from '../train/experiments/table.ts'
 import { recipes } from '../train/recipes/index.ts'
-import { atrous, refused, scratch } from './cli.ts'
+import { ran, refused, scratch } from './cli.ts'
 import { test } from './harness.ts'
 
 const recipeOf = (argv: readonly string[]) =>
@@ -86,7 +86,7 @@ test('cli: reproduce trains what is missing, tests it, and shows the table', asy
   const out = join(scratch(), 'table')
   const small = ['--size', '32x32', '--steps', '2', '--set', 'validateEvery=2']
   const args = ['reproduce', 'ablation-shifted', '--data', 'street', ...small, '--out', out]
-  const first = await atrous([...args, '--only', 'once,once-4'])
+  const first = await ran([...args, '--only', 'once,once-4'])
   assert.equal(first.code, 0, first.err)
   assert.match(first.out, /one pass, tested at 1\/4 +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +done/)
   assert.match(first.out, /four passes, tested at 1\/4 *\n?$/)
@@ -96,7 +96,7 @@ test('cli: reproduce trains what is missing, tests it, and shows the table', asy
   // A killed run that never came to a checkpoint begins anew.
   mkdirSync(join(out, 'four-seed1'))
   writeFileSync(join(out, 'four-seed1', 'config.json'), '{}')
-  const second = await atrous([...args, '--json'])
+  const second = await ran([...args, '--json'])
   assert.equal(second.code, 0, second.err)
   assert.equal(statSync(join(folder, 'scores.json')).mtimeMs, made)
   const { rows } = JSON.parse(second.out)
