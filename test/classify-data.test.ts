@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import sharp from 'sharp'
 import { classifiedPreflightText, preflightImages } from '../train/data/classification-preflight.ts'
 import { openImagenet } from '../train/data/imagenet.ts'
-import { atrous } from './cli.ts'
+import { ran } from './cli.ts'
 import { needShared, test } from './harness.ts'
 import { folderOf, jpeg } from './imagenet-files.ts'
 
@@ -69,7 +69,7 @@ test('classification data: the real sample is whole, and 179 of its images are g
 })
 
 test('cli: data looks through a folder of classes', async () => {
-  const { code, out } = await atrous(['data', await spoiled()])
+  const { code, out } = await ran(['data', await spoiled()])
   assert.equal(code, 1)
   assert.match(out, /laid out as imagenet[\s\S]*warning: .*in val[\s\S]*/)
 })

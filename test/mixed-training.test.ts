@@ -20,7 +20,7 @@ import { Adam, type Optimizer } from '../train/optimizers.ts'
 import { Predictor } from '../train/predict.ts'
 import type { Progress } from '../train/progress.ts'
 import { streetScenes } from '../train/street.ts'
-import { atrous } from './cli.ts'
+import { ran } from './cli.ts'
 import { testDevice } from './device.ts'
 import { skip, test } from './harness.ts'
 import { eventsOf, lossesOf, type SmallRun, smallRun, Thumb } from './small-runs.ts'
@@ -154,7 +154,7 @@ test('mixed: plan shows half the activation memory, and another precision is ref
   const args = ['plan', 'frrn-a', '--base', '16', '--input', '128x256', '--batch', '2', '--json']
   const [full, mixed] = await Promise.all(
     ['full', 'mixed'].map(async (precision) => {
-      const { code, out, err } = await atrous([...args, '--precision', precision])
+      const { code, out, err } = await ran([...args, '--precision', precision])
       assert.equal(code, 0, err)
       return JSON.parse(out)
     }),
@@ -164,7 +164,7 @@ test('mixed: plan shows half the activation memory, and another precision is ref
   assert.equal(mixed.stateBytes, full.stateBytes)
   const share = mixed.activationBytes / full.activationBytes
   assert.ok(share >= 0.5 && share < 0.52, `${share}`)
-  const { code, err } = await atrous([...args, '--precision', 'half'])
+  const { code, err } = await ran([...args, '--precision', 'half'])
   assert.equal(code, 2, err)
   assert.match(err, /--precision cannot be 'half'/)
 })
