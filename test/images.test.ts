@@ -1,8 +1,7 @@
 // Image and label files, whole and damaged, and the CamVid reader on folders with one fault each.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { DataError } from '../engine/errors.ts'
@@ -11,10 +10,9 @@ import { decodeImage, readImage, readLabels, writeLabelsPng, writePng } from '..
 import { readPngLabels } from '../train/png-labels.ts'
 import { readPngPicture } from '../train/png-picture.ts'
 import { Random } from '../train/random.ts'
+import { scratch } from './cli.ts'
 import { needShared, test } from './harness.ts'
 import { crc32Of, png } from './png.ts'
-
-const scratch = () => mkdtempSync(join(tmpdir(), 'atrous-test-'))
 
 for (const [colour, depths] of [
   [0, [1, 2, 4, 8, 16]],

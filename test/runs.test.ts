@@ -1,15 +1,13 @@
 // Run folders and safetensors: what is written can be read, and what is damaged is refused by name.
 
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DataError } from '../engine/errors.ts'
 import { createRun, openRun } from '../train/runs.ts'
 import { readSafetensors, type SafeTensor, writeSafetensors } from '../train/safetensors.ts'
+import { scratch } from './cli.ts'
 import { test } from './harness.ts'
-
-const scratch = () => mkdtempSync(join(tmpdir(), 'atrous-test-'))
 
 test('runs: numbered folders, each its own', async () => {
   const root = join(scratch(), 'runs')

@@ -1,8 +1,7 @@
 // Results for the benchmarks' servers: read back, they are what was predicted.
 
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { CITYSCAPES_CLASSES } from '../train/data/cityscapes-classes.ts'
@@ -14,11 +13,10 @@ import { Predictor } from '../train/predict.ts'
 import { Random } from '../train/random.ts'
 import { predictSplit } from '../train/scoring/looks.ts'
 import { openSubmission, openUnlabelled } from '../train/submission/index.ts'
+import { scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { RedNetwork } from './eval-network.ts'
 import { test } from './harness.ts'
-
-const scratch = () => mkdtempSync(join(tmpdir(), 'atrous-submission-'))
 
 const drawn = (seed: number, n: number, h: number, w: number): Uint8Array => {
   const random = new Random(seed)

@@ -2,8 +2,7 @@
 // nothing on the way, and how it fails.
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Device } from '../engine/device.ts'
 import { DataError, NonFiniteError, OptionError } from '../engine/errors.ts'
@@ -25,12 +24,13 @@ import { DataLoader } from '../train/loader/loader.ts'
 import { train } from '../train/loop.ts'
 import { ConfusionMatrix } from '../train/metrics.ts'
 import { Adam, type Optimizer } from '../train/optimizers.ts'
-import { crop, fillBeyond, padReflect } from '../train/pad.ts'
+import { crop, fillBeyond } from '../train/pad.ts'
 import { Predictor } from '../train/predict.ts'
 import type { Progress } from '../train/progress.ts'
 import { createRun } from '../train/runs.ts'
 import { readSafetensors, writeSafetensors } from '../train/safetensors.ts'
 import { streetScenes } from '../train/street.ts'
+import { scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { slowWanted, test } from './harness.ts'
 import { eventsOf, lossesOf, smallRun, Thumb } from './small-runs.ts'
@@ -316,7 +316,10 @@ test('predict: what is padded with a colour is, of pictures and of batches; what
     onExample: async ({ image, height, width }, prediction) => {
       const picture = { data: image, height, width }
       assert.deepEqual(prediction, await predictor.picture(picture))
-      const padded = Float32Array.from(padReflect(image, 9, 13, 3, 12, 16), (v) => v / 255)
+      const padded = new Float32Array(12 * 16 * 3)
+      image.forEach((v, i) => {
+        padded[16 * 3 * Math.floor(i / 39) + (i % 39)] = v / 255
+      })
       fillBeyond(padded, 9, 13, 16, model.padding)
       using classes = await predictor.batch(padded, 1, 12, 16)
       assert.deepEqual(crop((await classes.read()) as Uint8Array, 16, 1, 9, 13), prediction)
@@ -337,8 +340,6 @@ test('predict: what is padded with a colour is, of pictures and of batches; what
       new RegExp(`Predictor: a picture of ${height}×${width} cannot hold ${length} values`),
     )
 })
-
-const scratch = () => mkdtempSync(join(tmpdir(), 'atrous-test-'))
 
 test('checkpoint: comes back from a run folder, and is refused by name where it does not fit', async () => {
   const device = await testDevice()

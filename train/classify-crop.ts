@@ -1,7 +1,7 @@
 // The middle of a picture at a size of its own, for images that are classified as a whole (Node).
 
 import { resizeImage } from './images.ts'
-import type { Picture } from './picture.ts'
+import { cutOut, type Picture } from './picture.ts'
 
 /** The middle [height, width] of a picture that was made larger or smaller, its proportions kept, to just cover these. */
 export async function centreCrop(
@@ -19,20 +19,4 @@ export async function centreCrop(
     height,
     width,
   )
-}
-
-function cutOut(
-  { data, ...from }: Picture,
-  top: number,
-  left: number,
-  height: number,
-  width: number,
-): Picture {
-  if (height === from.height && width === from.width) return { data, ...from }
-  const cut = new Uint8Array(3 * height * width)
-  for (let y = 0; y < height; y++) {
-    const start = 3 * ((top + y) * from.width + left)
-    cut.set(data.subarray(start, start + 3 * width), 3 * y * width)
-  }
-  return { data: cut, height, width }
 }

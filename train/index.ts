@@ -78,7 +78,6 @@ export { nanReportText } from './nan-advice.ts'
 export { findNonFinite, type NanReport, type NanSearch, type StepBefore } from './nan-report.ts'
 export { type NmsOptions, type NmsResult, nonMaximumSuppression } from './nms.ts'
 export * from './optimizers.ts'
-export { crop, fillBeyond, padReflect, padVoid, roundUp } from './pad.ts'
 export { pathLengthsSvg } from './path-chart.ts'
 export {
   type PathBatch,

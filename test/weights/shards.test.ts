@@ -2,17 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DataError, NonFiniteError, OptionError } from '../../engine/errors.ts'
 import { readWeights, writeWeights } from '../../train/weights/files.ts'
 import { encodeShards } from '../../train/weights/shards.ts'
 import { weightTensor } from '../../train/weights/tensor.ts'
+import { scratch } from '../cli.ts'
 import { test } from '../harness.ts'
 import { floats, npy, zip } from './writers.ts'
-
-const scratch = () => mkdtempSync(join(tmpdir(), 'atrous-test-'))
 
 const tensorOf = (...values: readonly number[]) =>
   weightTensor('f32', [values.length], floats(...values))
