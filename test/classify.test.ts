@@ -241,36 +241,40 @@ test('classify: the recipes say what the paper does', () => {
   )
 })
 
-test('classify: a narrow ResNet learns fifty photographs by heart', async () => {
-  const device = await testDevice()
-  const all = await openImagenet(needShared('data/tiny-imagenet-subset'), { split: 'train' })
-  const { name, split, classes, ignore, labelled } = all
-  // One of each class.
-  const get = (i: number) => all.get(160 * i)
-  const dataset: Dataset = { name, split, classes, ignore, labelled, size: 50, get }
-  const view = imagenetTest(32)
-  const recipe = {
-    ...newRecipe(new Args(trainCommand, ['imagenet-resnet-50', '--data', '/x']), {
-      ...({ kind: 'imagenet', folder: '/x', classes: 50 } as const),
-    }),
-    ...{ optimizer: { name: 'adam' } as const, augmentation: view, batch: 25 },
-  }
-  const model = resnet(50, { width: 8, seed: 1 })
-  const batches = recipeBatches(recipe, dataset, model)
-  assert.ok(batches instanceof DataLoader)
-  using classifier = new Classifier(device, model)
-  const before = await classifier.evaluate(dataset, { steps: view })
-  assert.ok(before.top1 < 0.1, `${before.top1}`)
-  const events = train({
-    ...{ device, model, steps: 80 },
-    optimizer: recipeOptimizer(recipe, model),
-    loss: batchLoss(recipe.loss, model),
-    batch: (step) => batches.batch(step),
-    rate: () => 3e-3,
-  })
-  let outOfRange = 0
-  for await (const event of events) if (event.kind === 'step') outOfRange += event.outOfRange
-  assert.equal(outOfRange, 0)
-  const after = await classifier.evaluate(dataset, { steps: view })
-  assert.ok(after.top1 > 0.95, `${after.top1}`)
-})
+test(
+  'classify: a narrow ResNet learns fifty photographs by heart',
+  async () => {
+    const device = await testDevice()
+    const all = await openImagenet(needShared('data/tiny-imagenet-subset'), { split: 'train' })
+    const { name, split, classes, ignore, labelled } = all
+    // One of each class.
+    const get = (i: number) => all.get(160 * i)
+    const dataset: Dataset = { name, split, classes, ignore, labelled, size: 50, get }
+    const view = imagenetTest(32)
+    const recipe = {
+      ...newRecipe(new Args(trainCommand, ['imagenet-resnet-50', '--data', '/x']), {
+        ...({ kind: 'imagenet', folder: '/x', classes: 50 } as const),
+      }),
+      ...{ optimizer: { name: 'adam' } as const, augmentation: view, batch: 25 },
+    }
+    const model = resnet(50, { width: 8, seed: 1 })
+    const batches = recipeBatches(recipe, dataset, model)
+    assert.ok(batches instanceof DataLoader)
+    using classifier = new Classifier(device, model)
+    const before = await classifier.evaluate(dataset, { steps: view })
+    assert.ok(before.top1 < 0.1, `${before.top1}`)
+    const events = train({
+      ...{ device, model, steps: 80 },
+      optimizer: recipeOptimizer(recipe, model),
+      loss: batchLoss(recipe.loss, model),
+      batch: (step) => batches.batch(step),
+      rate: () => 3e-3,
+    })
+    let outOfRange = 0
+    for await (const event of events) if (event.kind === 'step') outOfRange += event.outOfRange
+    assert.equal(outOfRange, 0)
+    const after = await classifier.evaluate(dataset, { steps: view })
+    assert.ok(after.top1 > 0.95, `${after.top1}`)
+  },
+  { slow: true },
+)
