@@ -57,25 +57,30 @@ const networks = [
 const sizeOfAll = (all: readonly Variable[]) => all.reduce((n, v) => n + storageBytes(v), 0)
 
 for (const [name, options, [h, w]] of networks)
-  test(`accumulate: ${name}: 8 images in 4 parts take the activations of 2, and one set of gradients`, () => {
-    const planned = (n: number, count: number, how: StageOptions) => {
-      const { fn, types, optimizer } = stepOf(name, options, [n, h, w], count)
-      return { optimizer, plan: stages(fn, types, defaultCaps, how).plan }
-    }
-    for (const recompute of ['cheap', 'none'] as const) {
-      if (recompute === 'none' && name !== 'fcrn-18') continue
-      const how = { recompute }
-      const { plan: two, optimizer } = planned(2, 1, how)
-      const { plan: parts } = planned(8, 4, how)
-      const { plan: whole } = planned(8, 1, how)
-      const gradients = sizeOfAll(optimizer.parameters)
-      assert.equal(sizeOfAll(parts.variables) - sizeOfAll(two.variables), gradients)
-      const more = parts.activationBytes / two.activationBytes
-      assert.ok(more > 0.99 && more < 1.03, `${more} times the activations`)
-      assert.ok(whole.activationBytes > 3 * parts.activationBytes)
-      assert.ok(planBytes(parts) < planBytes(whole))
-    }
-  })
+  test(
+    `accumulate: ${name}: 8 images in 4 parts take the activations of 2, and one set of gradients`,
+    () => {
+      const planned = (n: number, count: number, how: StageOptions) => {
+        const { fn, types, optimizer } = stepOf(name, options, [n, h, w], count)
+        return { optimizer, plan: stages(fn, types, defaultCaps, how).plan }
+      }
+      for (const recompute of ['cheap', 'none'] as const) {
+        if (recompute === 'none' && name !== 'fcrn-18') continue
+        const how = { recompute }
+        const { plan: two, optimizer } = planned(2, 1, how)
+        const { plan: parts } = planned(8, 4, how)
+        const { plan: whole } = planned(8, 1, how)
+        const gradients = sizeOfAll(optimizer.parameters)
+        assert.equal(sizeOfAll(parts.variables) - sizeOfAll(two.variables), gradients)
+        const more = parts.activationBytes / two.activationBytes
+        assert.ok(more > 0.99 && more < 1.03, `${more} times the activations`)
+        assert.ok(whole.activationBytes > 3 * parts.activationBytes)
+        assert.ok(planBytes(parts) < planBytes(whole))
+      }
+    },
+    // Its plan takes the longest, and has the kinds of layers of the others.
+    { slow: name === 'frrn-a' },
+  )
 
 test('accumulate: a budget finds for each part what it finds for a batch of its size', () => {
   const choicesOf = (n: number, count: number) => {
