@@ -18,7 +18,7 @@ import { refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 
-const [HEIGHT, WIDTH, CLASSES] = [24, 32, STREET_CLASSES.length]
+const [HEIGHT, WIDTH, CLASSES] = [12, 16, STREET_CLASSES.length]
 
 const examples: CrfExamples = {
   classes: STREET_CLASSES,
