@@ -1,7 +1,7 @@
 // A run's writer: what a session's events leave in its folder, and that training outlives files it can do without.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TrainEvent } from '../train/events.ts'
@@ -131,6 +131,11 @@ test('runs: a file that training can do without is missed once, aloud; metrics t
   await failing.close()
   const { state, message } = (await other.readState())!
   assert.deepEqual([state, message], ['failed', 'the loss of step 7 is NaN'])
+  rmSync(other.folder, { recursive: true })
+  assert.throws(
+    () => other.appendMetrics({ step: 1 }),
+    /does not exist\n {2}hint: leave a run where/,
+  )
 })
 
 test('runs: a session that goes on counts the seconds before it', async () => {

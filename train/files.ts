@@ -24,11 +24,14 @@ export function errorCode(error: unknown): string | undefined {
   return (error as { code?: string } | undefined)?.code
 }
 
-/** A system error as a DataError: what was tried on which file, and why it did not work. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+const MAKE_ROOM = 'make room there; a run that has a checkpoint goes on with --resume'
+
+/** A system error as a DataError: what was tried on which file, and why it did not work. Where a disk is full no other hint helps. */
 export function fileError(file: string, tried: string, error: unknown, hint?: string): DataError {
-  const code = errorCode(error)
-  const reason = (code && REASONS[code]) ?? (error instanceof Error ? error.message : String(error))
-  return new DataError(file, `${tried}: ${reason}`, hint)
+  const code = errorCode(error) ?? ''
+  const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error))
+  return new DataError(file, `${tried}: ${reason}`, FULL.has(code) ? MAKE_ROOM : hint)
 }
 
 /** Whether there is a file or folder of that name that can be looked at. */

@@ -168,7 +168,9 @@ export class RunFolder {
     } catch (error) {
       // Half a line would spoil the next one.
       if (isFile(file)) truncateSync(file, before)
-      throw fileError(file, 'cannot be written', error, 'make room, and go on with --resume')
+      const gone = !existsSync(this.folder)
+      const hint = gone ? 'leave a run where it is while it trains' : 'go on with --resume'
+      throw fileError(file, 'cannot be written', error, hint)
     }
   }
 

@@ -55,9 +55,9 @@ function hintFor({ nonFinite, loaded, otherForm, misshaped, unexpected }: LoadRe
   if (otherForm.length)
     return 'build the model with these options, or load with anyForm if you know better'
   if (misshaped.length)
-    return "build the model with the widths and classes of the file, or load a part of it: part: 'backbone'"
+    return "build the model with the widths and classes of the file, or load a part of it: --only backbone, in code part: 'backbone'"
   if (unexpected.length)
-    return "build the network that the file was made for, or load a part of it: part: 'backbone'"
+    return "build the network that the file was made for, or load a part of it: --only backbone, in code part: 'backbone'"
   return 'strict: false loads what does fit'
 }
 
