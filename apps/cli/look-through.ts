@@ -1,7 +1,7 @@
 // Looking through the data before a run begins: what cannot be used is refused, what looks wrong is said, and what was counted decides
 // how often an image is seen.
 
-import { OptionError } from '../../engine/errors.ts'
+import { DataError, OptionError } from '../../engine/errors.ts'
 import type { Preflight } from '../../train/data/preflight.ts'
 import { preflightFor, refuseProblems } from '../../train/data/preflight-cache.ts'
 import { rareClassWeights } from '../../train/loader/sampling.ts'
@@ -21,9 +21,28 @@ export async function lookThrough(
   })
   progress.clear()
   refuseProblems(found)
+  if ('folder' in data && !signal.aborted) refuseEmpty(data.folder, found)
   for (const { split, warnings } of found)
     if (split === 'train') for (const warning of warnings) progress.say(`note: ${warning}`)
   return found
+}
+
+/** Throws DataError for a split without images, which would end a run when it is first looked at, and where there is nothing to learn. */
+function refuseEmpty(folder: string, found: readonly Preflight[]): void {
+  for (const { split, examples, void: empty } of found) {
+    if (!examples)
+      throw new DataError(
+        folder,
+        `has no image in its ${split} split`,
+        'add some, two in all at least',
+      )
+    if (split === 'train' && empty === 1)
+      throw new DataError(
+        folder,
+        'has no pixel of a class in the labels of its train split: all are void',
+        'labels are class indices from 0, and 255 is void; `atrous data` counts them',
+      )
+  }
 }
 
 /** How often each image of training is seen; undefined where it is all alike. Throws OptionError where no pixels were counted. */
