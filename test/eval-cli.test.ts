@@ -8,7 +8,9 @@ import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { needShared, test } from './harness.ts'
 
-/** Nine programs one after the other. */
+const narrow = ['--base', '2', '--lanes', '2', '--option', 'depthMultiplier=0.5']
+
+/** Nine commands one after the other. */
 const SLOW = { timeout: 400 }
 
 test(
@@ -16,7 +18,7 @@ test(
   async () => {
     await testDevice()
     const [voc, cwd] = [needShared('data/voc-sample'), scratch()]
-    const small = ['--size', '16x32', '--steps', '1', '--out', 'run', '--json']
+    const small = [...narrow, '--size', '16x32', '--steps', '1', '--out', 'run', '--json']
     const trained = await ran(['train', '--data', voc, ...small], cwd)
     assert.equal(trained.code, 0, trained.err)
 
@@ -59,7 +61,7 @@ test(
     await testDevice()
     const cwd = scratch()
     const trained = await ran(
-      ['train', '--size', '16x32', '--steps', '1', '--out', 'run', '--json'],
+      ['train', ...narrow, '--size', '16x32', '--steps', '1', '--out', 'run', '--json'],
       cwd,
     )
     assert.equal(trained.code, 0, trained.err)

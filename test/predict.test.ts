@@ -148,13 +148,13 @@ test('predict: a network that sees single pixels gives the same through windows 
     { height: 10, width: 12, rows: [0, 7], columns: [0, 3, 11] },
   ]
   for (const padding of ['reflection', [0.1, 0.2, 0.3]] as const)
-    for (const window of windows)
-      for (const multiple of padding === 'reflection' ? [1] : [1, 8]) {
-        const network = new TinyNetwork({ multiple, padding })
-        const testTime = { window, pad: { height: 11, width: 9 }, flip: true }
-        const got = await resultOf(network, picture, testTime)
-        same(got, plain, JSON.stringify({ padding, window, multiple }), 1e-6)
-      }
+    for (const window of windows) {
+      const multiple = padding === 'reflection' ? 1 : 8
+      const network = new TinyNetwork({ multiple, padding })
+      const testTime = { window, pad: { height: 11, width: 9 }, flip: true }
+      const got = await resultOf(network, picture, testTime)
+      same(got, plain, JSON.stringify({ padding, window, multiple }), 1e-6)
+    }
 })
 
 test('predict: shifted passes are the dilated network, mirrored and in windows too', async () => {
