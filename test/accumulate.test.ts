@@ -19,7 +19,7 @@ import { accumulated, microBatch } from '../train/accumulate.ts'
 import { Adam, Sgd } from '../train/optimizers.ts'
 import { testDevice } from './device.ts'
 import { close } from './goldens/check.ts'
-import { test } from './harness.ts'
+import { slowWanted, test } from './harness.ts'
 
 type Size = readonly [n: number, h: number, w: number]
 
@@ -65,7 +65,7 @@ for (const [name, options, [h, w]] of networks)
         return { optimizer, plan: stages(fn, types, defaultCaps, how).plan }
       }
       for (const recompute of ['cheap', 'none'] as const) {
-        if (recompute === 'none' && name !== 'fcrn-18') continue
+        if (recompute === 'none' && !(slowWanted && name === 'fcrn-18')) continue
         const how = { recompute }
         const { plan: two, optimizer } = planned(2, 1, how)
         const { plan: parts } = planned(8, 4, how)

@@ -84,7 +84,7 @@ test('experiments: figures in percent, and their spread', () => {
 
 test('cli: reproduce trains what is missing, tests it, and shows the table', async () => {
   const out = join(scratch(), 'table')
-  const small = ['--size', '32x32', '--steps', '2', '--set', 'validateEvery=2']
+  const small = ['--size', '16x16', '--steps', '2', '--set', 'validateEvery=2']
   const args = ['reproduce', 'ablation-shifted', '--data', 'street', ...small, '--out', out]
   const first = await ran([...args, '--only', 'once,once-4'])
   assert.equal(first.code, 0, first.err)
