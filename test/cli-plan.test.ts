@@ -8,6 +8,7 @@ import { ran, refused, scratch } from './cli.ts'
 import { test } from './harness.ts'
 
 const narrow = ['--width', '8', '--option', 'depthMultiplier=0.5', '--input', '384x512']
+const shallow = ['frrn-a', '--base', '8', '--lanes', '8', '--option', 'depthMultiplier=0.5']
 
 async function planned(...args: string[]) {
   const { code, out, err } = await ran(['plan', ...args, '--json'])
@@ -41,7 +42,7 @@ test('cli: plan prints the totals, the peak, and a picture of the step', async (
 })
 
 test('cli: plan --json has the parts that make the whole, and a timeline', async () => {
-  const args = ['frrn-a', '--base', '8', '--lanes', '8', '--input', '96x128', '--batch', '2']
+  const args = [...shallow, '--input', '96x128', '--batch', '2']
   const [cheap, none, sgd, forward, paper] = await Promise.all([
     planned(...args, '--recompute', 'cheap'),
     planned(...args, '--recompute', 'none'),
@@ -80,7 +81,7 @@ test('cli: plan --json has the parts that make the whole, and a timeline', async
 })
 
 test('cli: plan counts a batch in parts, and predicts for the machine that it is told', async () => {
-  const args = ['frrn-a', '--base', '8', '--lanes', '8', '--input', '96x128', '--optimizer', 'sgd']
+  const args = [...shallow, '--input', '96x128', '--optimizer', 'sgd']
   const [one, parts, whole, slow] = await Promise.all([
     planned(...args),
     planned(...args, '--accumulate', '4'),
