@@ -9,6 +9,8 @@ import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { needShared, test } from './harness.ts'
 
+const narrow = ['--base', '2', '--lanes', '2', '--option', 'depthMultiplier=0.5']
+
 async function ownFolder(images: number): Promise<string> {
   const root = scratch()
   for (const folder of ['images', 'labels']) mkdirSync(join(root, folder))
@@ -25,7 +27,7 @@ async function ownFolder(images: number): Promise<string> {
 test('cli: a folder of one’s own is trained on, looked through, scored and predicted', async () => {
   await testDevice()
   const [root, cwd] = [await ownFolder(9), scratch()]
-  const small = ['--size', '16x32', '--steps', '2']
+  const small = [...narrow, '--size', '16x32', '--steps', '2']
   const trained = await ran(['train', '--data', root, ...small, '--out', 'run', '--json'], cwd)
   assert.equal(trained.code, 0, trained.err)
   assert.equal(JSON.parse(trained.out).recipe?.data?.kind ?? 'folder', 'folder')
@@ -39,7 +41,7 @@ test('cli: a folder of one’s own is trained on, looked through, scored and pre
 test('cli: VOC is known by its folder, and its classes are the network’s', async () => {
   await testDevice()
   const [voc, cwd] = [needShared('data/voc-sample'), scratch()]
-  const size = ['--size', '16x32', '--steps', '1']
+  const size = [...narrow, '--size', '16x32', '--steps', '1']
   const { code, err } = await ran(['train', '--data', voc, ...size, '--out', 'run'], cwd)
   assert.equal(code, 0, err)
   await refused(['train', '--data', voc, '--format', 'cityscapes', ...size], /leftImg8bit/, cwd)
