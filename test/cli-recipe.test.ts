@@ -9,7 +9,20 @@ import { testDevice } from './device.ts'
 import { test } from './harness.ts'
 
 const [height, width] = [16, 32]
-const small = ['--size', '16x32', '--steps', '1', '--batch', '2', '--base', '4', '--lanes', '4']
+const small = [
+  '--size',
+  '16x32',
+  '--steps',
+  '1',
+  '--batch',
+  '2',
+  '--base',
+  '4',
+  '--lanes',
+  '4',
+  '--option',
+  'depthMultiplier=0.5',
+]
 const plain = ['--set', 'augmentation=[]', '--json']
 
 /** Images of grass, of which those that are named are half a rare thing. */
