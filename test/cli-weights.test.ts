@@ -57,7 +57,19 @@ test('cli: training starts from a weight file, or refuses it before a folder is 
   await testDevice()
   const file = await narrowFile()
   const out = join(scratch(), 'run')
-  const train = ['train', '--model', 'fcrn-50', '--init', file, '--steps', '1', '--out', out]
+  const few = ['--set', 'data.val=4', '--set', 'data.test=4']
+  const train = [
+    'train',
+    ...few,
+    '--model',
+    'fcrn-50',
+    '--init',
+    file,
+    '--steps',
+    '1',
+    '--out',
+    out,
+  ]
   const wide = await ran(train)
   assert.equal(wide.code, 2)
   assert.match(
@@ -87,6 +99,7 @@ test('cli: a network of other classes starts from the backbone alone', async () 
   const out = join(scratch(), 'run')
   const train = [
     ...['train', '--model', 'fcrn-50', '--width', '8', '--init', net, '--steps', '1'],
+    ...['--set', 'data.val=4', '--set', 'data.test=4'],
     ...['--size', '16x16', '--batch', '1', '--out', out],
   ]
   const whole = await ran(train)

@@ -151,7 +151,19 @@ test('cli: what is no checkpoint of this program is refused by name', async () =
 
 /** A run on tiny scenes that Ctrl-C stopped in its first steps. */
 async function stoppedRun(cwd: string, times = 1): Promise<Ended> {
-  const args = ['train', '--size', '16x16', '--base', '2', '--lanes', '2', '--steps', '100000']
+  const few = ['--set', 'data.val=4', '--set', 'data.test=4']
+  const args = [
+    'train',
+    ...few,
+    '--size',
+    '16x16',
+    '--base',
+    '2',
+    '--lanes',
+    '2',
+    '--steps',
+    '100000',
+  ]
   let sent = 0
   return atrous([...args, '--out', 'run'], cwd, (text, child) => {
     if (sent === 0 && text.includes('ready in')) sent = Number(child.kill('SIGINT'))

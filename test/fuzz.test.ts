@@ -14,7 +14,7 @@ import { fuzz, type Summary, showSummary } from './fuzz/runner.ts'
 import { printCase, shrink } from './fuzz/shrink.ts'
 import { slowWanted, test } from './harness.ts'
 
-const programs = slowWanted ? 2000 : 200
+const programs = slowWanted ? 2000 : 130
 let summary: Summary | undefined
 
 test(

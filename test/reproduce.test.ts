@@ -84,7 +84,8 @@ test('experiments: figures in percent, and their spread', () => {
 
 test('cli: reproduce trains what is missing, tests it, and shows the table', async () => {
   const out = join(scratch(), 'table')
-  const small = ['--size', '16x16', '--steps', '2', '--set', 'validateEvery=2']
+  const few = ['--set', 'data.val=4', '--set', 'data.test=4']
+  const small = ['--size', '16x16', '--steps', '2', '--set', 'validateEvery=2', ...few]
   const args = ['reproduce', 'ablation-shifted', '--data', 'street', ...small, '--out', out]
   const first = await ran([...args, '--only', 'once,once-4'])
   assert.equal(first.code, 0, first.err)

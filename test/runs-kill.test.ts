@@ -25,6 +25,7 @@ test(
     const all = [
       ...asked,
       ...more,
+      ...['--set', 'data.val=4', '--set', 'data.test=4'],
       '--steps',
       `${STEPS}`,
       '--eval-every',

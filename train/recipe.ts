@@ -34,6 +34,9 @@ export type DataSource =
       readonly seed: number
       readonly height: number
       readonly width: number
+      /** How many are validated on, and tested on; default 32 and 64. */
+      readonly val?: number
+      readonly test?: number
     }
   | {
       readonly kind: FormatName

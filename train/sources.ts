@@ -13,11 +13,7 @@ import { streetScenes } from './street.ts'
 export type Splits = Readonly<Record<Split, Dataset>>
 
 /** Few enough that scoring them does not hold up a short run. */
-const STREET_SIZE: Record<Split, { readonly size?: number }> = {
-  train: {},
-  val: { size: 32 },
-  test: { size: 64 },
-}
+const STREET_SIZE = { val: 32, test: 64 }
 
 export interface OpenSplitOptions {
   /** Read instances too, where the data set has them. */
@@ -34,7 +30,8 @@ export async function openSplit(
 ): Promise<Dataset & Partial<Pick<FileDataset, 'check'>>> {
   if (source.kind === 'street') {
     const { seed, height, width, scenes } = source
-    const options = { split, seed, height, width, ...STREET_SIZE[split] }
+    const size = split === 'train' ? undefined : (source[split] ?? STREET_SIZE[split])
+    const options = { split, seed, height, width, ...(size !== undefined && { size }) }
     return scenes === 'crowd' ? crowdScenes(options) : streetScenes({ ...options, objects })
   }
   const { kind, folder, height, width, also = [] } = source
