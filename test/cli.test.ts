@@ -190,7 +190,7 @@ test(
     const resumed = await ran(more, cwd)
     assert.equal(resumed.code, 0, resumed.err)
     const result = JSON.parse(resumed.out)
-    assert.equal(result.images, 64)
+    assert.equal(result.images, 4)
     const files = readdirSync(join(cwd, 'run'))
     for (const name of [
       'checkpoint-best.safetensors',
