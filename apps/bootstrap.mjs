@@ -23,6 +23,8 @@ async function main(task, rest) {
   if (task === 'fuzz') return become('dist/test/fuzz/main.js', rest)
   if (task === 'bench:peers') return become('dist/bench/peers.js', rest)
   if (task === 'bench') return become('dist/bench/main.js', rest)
+  if (task === 'build:web') return become('dist/apps/build-web.js', rest)
+  if (task === 'web') return become('dist/apps/build-web.js', ['--serve', ...rest])
   if (task === 'start') return become('dist/apps/cli/main.js', ['start', ...rest])
   return become('dist/apps/cli/main.js', rest)
 }
@@ -89,7 +91,8 @@ async function buildIfChanged() {
 /** Changes with any source file's path, size or time, and with the compiler and its settings. */
 async function sourcesDigest() {
   const files = [join(root, 'tsconfig.json'), join(root, 'package-lock.json')]
-  for (const folder of sourceFolders) files.push(...(await filesBelow(join(root, folder), '.ts')))
+  for (const folder of sourceFolders)
+    files.push(...(await filesBelow(join(root, folder), /\.tsx?$/)))
   const digest = createHash('sha256')
   for (const file of files) {
     const { size, mtimeMs } = await stat(file)
@@ -100,9 +103,9 @@ async function sourcesDigest() {
 
 /** What was built from a source that is gone, such as a renamed test, must not be run again. */
 async function removeOrphans() {
-  for (const file of await filesBelow(join(root, 'dist'), '.js')) {
+  for (const file of await filesBelow(join(root, 'dist'), /\.js$/)) {
     const source = join(root, relative(join(root, 'dist'), file)).replace(/\.js$/, '.ts')
-    if (existsSync(source)) continue
+    if (existsSync(source) || existsSync(`${source}x`)) continue
     await rm(file)
     await rm(file.replace(/\.js$/, '.d.ts'), { force: true })
   }
@@ -119,10 +122,10 @@ async function become(program, args) {
 
 // ---- helpers
 
-async function filesBelow(folder, extension) {
+async function filesBelow(folder, ending) {
   const names = await readdir(folder, { recursive: true }).catch(() => [])
   return names
-    .filter((name) => name.endsWith(extension))
+    .filter((name) => ending.test(name))
     .sort()
     .map((name) => join(folder, name))
 }

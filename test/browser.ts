@@ -42,19 +42,33 @@ export interface Browser {
   close(): Promise<void>
 }
 
-/** Opens a blank page, or skips the running test where no Chromium is installed. */
-export async function openBrowser(): Promise<Browser> {
+export interface BrowserOptions {
+  /** What is served at `/`; default dist, with an empty page. */
+  readonly folder?: string
+  /** Opened at first, as `index.html#train`; default the folder itself. */
+  readonly path?: string
+  /** Size of the window, in CSS pixels. */
+  readonly width?: number
+  readonly height?: number
+  /** Told of every address that the page asks for. */
+  readonly onRequest?: (url: string) => void
+}
+
+/** Opens a page, blank if nothing else is said, or skips the running test where no Chromium is installed. */
+export async function openBrowser(options: BrowserOptions = {}): Promise<Browser> {
   const executablePath = process.env['CHROMIUM'] ?? installed.find((path) => existsSync(path))
   if (!executablePath) skip('no Chromium is installed; CHROMIUM may name one', 'browser')
-  const server = await serve()
+  const server = await serve(options.folder)
   const browser = await chromium.launch({ executablePath, headless: true, args: chromiumFlags })
-  const page = await browser.newPage()
+  const { width = 1280, height = 800 } = options
+  const page = await browser.newPage({ viewport: { width, height } })
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(error.message))
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(message.text())
   })
-  await page.goto(server.url)
+  page.on('request', (request) => options.onRequest?.(request.url()))
+  await page.goto(server.url + (options.path ?? ''))
   const close = async () => {
     await browser.close()
     server.close()
@@ -84,15 +98,15 @@ const types: Record<string, string> = {
   '.css': 'text/css',
 }
 
-/** Serves dist on a free port of 127.0.0.1, with an empty page at `/`. */
-export async function serve(): Promise<{ url: string; close: () => void }> {
+/** Serves a folder on a free port of 127.0.0.1, dist with an empty page at `/` if nothing else is said. */
+export async function serve(folder = dist): Promise<{ url: string; close: () => void }> {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    if (pathname === '/') {
+    if (pathname === '/' && folder === dist) {
       response.writeHead(200, { 'content-type': 'text/html' })
       return response.end('<!doctype html><link rel="icon" href="data:,"><title>atrous</title>')
     }
-    const path = join(dist, normalize(decodeURIComponent(pathname)))
+    const path = join(folder, normalize(decodeURIComponent(pathname)))
     try {
       const body = await readFile(path)
       response.writeHead(200, { 'content-type': types[extname(path)] ?? 'text/plain' })

@@ -14,9 +14,14 @@ import type { FileResult } from './harness.ts'
 Object.assign(globalThis, { UVU_DEFER: 1 })
 
 if (process.argv.includes('--help')) {
-  console.log('usage: npm test -- [PART OF A FILE NAME …] [--slow]')
+  console.log(
+    'usage: npm test -- [PART OF A FILE NAME …] [--slow]\n       npm test -- web/   the web pages in a browser',
+  )
   process.exit()
 }
+
+/** The web pages as a person uses them take minutes: `npm test -- web/` runs them. */
+const pages = /^web[\\/](?!shell)/
 
 const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const started = performance.now()
@@ -52,7 +57,7 @@ function mappings(): number {
 async function testFiles(parts: readonly string[]): Promise<string[]> {
   const all = await readdir(here(), { recursive: true })
   const tests = all.filter((name) => name.endsWith('.test.js')).sort()
-  if (parts.length === 0) return tests
+  if (parts.length === 0) return tests.filter((name) => !pages.test(name))
   return tests.filter((name) => parts.some((part) => name.includes(part)))
 }
 
