@@ -32,7 +32,7 @@ import { sameClasses, sourceOf, usualTest } from './eval-data.ts'
 import { besideLines, figureLines } from './eval-text.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
-import { scoredTitle, scoresText } from './report.ts'
+import { scoredTitle, scoresText } from './score-text.ts'
 import { outFile } from './subject.ts'
 import { testOptions, testTimeOf } from './test-time.ts'
 

@@ -1,5 +1,4 @@
-// How good a network is on held-out data while it learns: of the classes of pixels or of images as a whole, whichever the data has,
-// or of boxes, where that is what it predicts.
+// How good a network is on held-out data while it learns, by what it tells of a picture.
 
 import type { Device } from '../../engine/node.ts'
 import type { Network } from '../../models/index.ts'
@@ -11,6 +10,7 @@ import type { Validation } from '../../train/events.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { Recipe } from '../../train/recipe.ts'
 import { type SamplePictures, Samples } from '../../train/samples.ts'
+import { type Task, taskOf } from './task.ts'
 
 /** How a network is looked at while it learns. */
 export interface Judge extends Disposable {
@@ -24,36 +24,39 @@ interface Watching {
   readonly onProgress: (done: number, of: number) => void
 }
 
-/** By the masks of pixels, by the classes of images where these have one as a whole, or by boxes. */
-export function judgeOf(
-  device: Device,
-  model: Network,
-  dataset: Dataset,
-  { view, loss }: Recipe,
-): Judge {
-  if (dataset.labelled === 'image') {
-    const classifier = new Classifier(device, model)
-    const of = (options: Watching) => classifier.evaluate(dataset, { steps: view, ...options })
+type JudgeOf = (device: Device, model: Network, dataset: Dataset, recipe: Recipe) => Judge
+
+const judges: Record<Task, JudgeOf> = {
+  pixels(device, model, dataset) {
+    const predictor = new Predictor(device, model)
+    const samples = new Samples(dataset)
     return {
-      validate: async (options) => classifyValidation(await of(options)),
+      validate: async (options) =>
+        validationOf(await evaluate(predictor, dataset, { ...options, ...samples.options })),
+      samples: () => samples.take(),
+      [Symbol.dispose]: () => predictor.dispose(),
+    }
+  },
+
+  images(device, model, dataset, { view }) {
+    const classifier = new Classifier(device, model)
+    return {
+      validate: async (options) =>
+        classifyValidation(await classifier.evaluate(dataset, { steps: view, ...options })),
       samples: () => undefined,
       [Symbol.dispose]: () => classifier.dispose(),
     }
-  }
-  if (model.predicts === 'boxes') {
+  },
+
+  boxes(device, model, dataset, { loss }) {
     const boxes = new BoxJudge(device, model, loss)
     return {
       validate: async (options) => boxValidation(await boxes.evaluate(dataset, options)),
       samples: () => undefined,
       [Symbol.dispose]: () => boxes.dispose(),
     }
-  }
-  const predictor = new Predictor(device, model)
-  const samples = new Samples(dataset)
-  return {
-    validate: async (options) =>
-      validationOf(await evaluate(predictor, dataset, { ...options, ...samples.options })),
-    samples: () => samples.take(),
-    [Symbol.dispose]: () => predictor.dispose(),
-  }
+  },
 }
+
+export const judgeOf: JudgeOf = (device, model, dataset, recipe) =>
+  judges[taskOf(dataset, model)](device, model, dataset, recipe)

@@ -11,19 +11,18 @@ import type { EndEvent } from '../../train/events.ts'
 import { train } from '../../train/loop.ts'
 import type { Optimizer } from '../../train/optimizers.ts'
 import type { Progress } from '../../train/progress.ts'
-import { needsObjects, recipeRate, recipeSteps } from '../../train/recipe.ts'
+import { recipeRate, recipeSteps } from '../../train/recipe.ts'
 import { batchLoss } from '../../train/recipe-loss.ts'
 import { RunWriter } from '../../train/run-writer.ts'
 import type { RunFolder } from '../../train/runs.ts'
-import { type BoxesOutcome, reportBoxes } from './boxed.ts'
 import { explainBroken } from './broken-run.ts'
-import { type ClassifiedOutcome, reportClassified } from './classified.ts'
 import { type Args, commandLine } from './command.ts'
+import { finish, type Outcome } from './finish.ts'
 import { judgeOf } from './judge.ts'
 import { openSaying } from './open.ts'
 import { type Prepared, prepareRun, startOf } from './prepare.ts'
 import type { TerminalProgress } from './progress.ts'
-import { type Outcome, report, reportOf } from './report.ts'
+import { reportOf } from './report.ts'
 
 /** A run's own copy of the tuning table, which decides the last bits of its sums. */
 const TUNING = 'tuning.json'
@@ -48,12 +47,11 @@ export async function trainSession(
   signal: AbortSignal,
 ): Promise<{
   readonly run: RunFolder
-  readonly outcome: Outcome | ClassifiedOutcome | BoxesOutcome | undefined
+  readonly outcome: Outcome | undefined
   readonly step: number
 }> {
   const prepared = await prepareRun(args, progress, signal)
   const { run, checkpoint, recipe, splits } = prepared
-  const objects = needsObjects(recipe)
   using _ = prepared.held
   let device: Device | undefined
   let writer: RunWriter | undefined
@@ -73,12 +71,7 @@ export async function trainSession(
       keep: args.whole('checkpoints'),
     })
     if (end.reason === 'stopped') return { run, outcome: undefined, step: end.step }
-    const outcome =
-      splits.test.labelled === 'image'
-        ? await reportClassified(device, run, splits.test, recipe, progress, signal)
-        : objects
-          ? await reportBoxes(device, run, splits.test, recipe, progress, signal)
-          : await report(device, run, splits.test, progress, signal)
+    const outcome = await finish({ device, run, dataset: splits.test, recipe, progress, signal })
     if (outcome) writer.finish()
     return { run, outcome, step: end.step }
   } catch (error) {

@@ -1,10 +1,7 @@
 // `start` and `train`: one command under two names, the first for somebody who has just cloned this.
 
-import { type BoxesOutcome, boxesJson, boxesText } from './boxed.ts'
-import { type ClassifiedOutcome, classifiedJson, classifiedText } from './classified.ts'
 import { type Args, type Command, typed } from './command.ts'
 import { TerminalProgress } from './progress.ts'
-import { type Outcome, scoredTitle, scoresText } from './report.ts'
 import { trainSession } from './session.ts'
 import { trainOptions } from './train-options.ts'
 
@@ -28,48 +25,12 @@ async function run(args: Args): Promise<number> {
       else console.log(line)
       return interrupted
     }
-    console.log(
-      args.has('json') ? resultJson(run.folder, outcome) : resultText(run.folder, outcome),
-    )
+    console.log(args.has('json') ? JSON.stringify(outcome.json, null, 2) : outcome.text)
     return 0
   } finally {
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
   }
-}
-
-const resultJson = (
-  folder: string,
-  outcome: Outcome | ClassifiedOutcome | BoxesOutcome,
-): string => {
-  if ('classification' in outcome) return classifiedJson(folder, outcome)
-  if ('fit' in outcome) return boxesJson(folder, outcome)
-  const { evaluation, step, dataset, test } = outcome
-  const { scores, baseline, images } = evaluation
-  const { split } = dataset
-  return JSON.stringify({ run: folder, split, images, step, test, scores, baseline }, null, 2)
-}
-
-const resultText = (
-  folder: string,
-  outcome: Outcome | ClassifiedOutcome | BoxesOutcome,
-): string => {
-  if ('classification' in outcome) return classifiedText(folder, outcome)
-  if ('fit' in outcome) return boxesText(folder, outcome)
-  const { evaluation, step, dataset, test } = outcome
-  return [
-    '',
-    scoresText(evaluation, scoredTitle(dataset, step, test)),
-    '',
-    `in ${folder}:`,
-    '  report.html               all of it on one page; samples/, how it learnt; events.out.* for TensorBoard',
-    '  overlays.png, overlays/   input, truth, prediction and errors beside each other',
-    '  loss.svg, metrics.jsonl   the loss of every step, and the validations',
-    '  scores.json, config.json  the figures above, and what was asked for',
-    '  checkpoint*.safetensors   the last weights and the best ones, each described in a .json',
-    '',
-    `try it on a picture of yours: ${typed(`predict ${folder} photo.jpg --out masks`)}`,
-  ].join('\n')
 }
 
 export const start: Command = {

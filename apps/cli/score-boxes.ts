@@ -1,0 +1,29 @@
+// How the boxes of a localization net fit the instances of a split.
+
+import { BoxJudge } from '../../train/boxes-eval.ts'
+import { percent } from '../../train/metrics.ts'
+import { aligned, typed } from './command.ts'
+import type { Best, Scored } from './finish.ts'
+import { scoredTitle } from './score-text.ts'
+
+export async function scoreBoxes(best: Best): Promise<Scored> {
+  const { device, model, recipe, dataset, run, step, signal, onProgress } = best
+  using judge = new BoxJudge(device, model, recipe.loss)
+  const fit = await judge.evaluate(dataset, { signal, onProgress })
+  const { images, seconds: _, ...figures } = fit
+  const semantic = `instances photo.jpg --semantic RUN --localization ${run.folder} --out found`
+  return {
+    images,
+    kept: { boxes: fit },
+    json: figures,
+    text: [
+      scoredTitle(dataset, step),
+      `boxes: mean IoU ${percent(fit.meanIoU)} over ${fit.cells} cells with an instance, ${percent(fit.above)} of them above 0.5`,
+      ...aligned(
+        fit.perClass.flatMap(({ name, iou }) => (iou === undefined ? [] : [[name, percent(iou)]])),
+      ),
+    ],
+    files: [],
+    next: `instances of a picture of yours: ${typed(semantic)}`,
+  }
+}
