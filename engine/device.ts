@@ -54,8 +54,12 @@ export class Device {
   readonly #variables = new Variables(this)
   #arena: Buffer[] = []
   readonly #readBack: ReadBack
-  #lost: string | undefined
+  #loss: DeviceLostError | undefined
   #closed = false
+
+  /** Resolves when the GPU goes away under the device (a driver's reset, a watchdog, the page's own `gpu.destroy()`), with the
+   * error that whatever is asked of the device from then on throws. Never rejects, and never resolves after `close`. */
+  readonly lost: Promise<DeviceLostError>
 
   constructor(
     gpu: GPUDevice,
@@ -79,8 +83,12 @@ export class Device {
     this.buffers = new Buffers(gpu, caps)
     this.pipelines = new Pipelines(gpu)
     this.#readBack = new ReadBack(gpu, this.buffers)
-    gpu.lost.then((info) => {
-      if (!this.#closed) this.#lost = info.message || info.reason
+    this.lost = new Promise((resolve) => {
+      gpu.lost.then((info) => {
+        if (this.#closed) return
+        this.#loss = lossOf(info)
+        resolve(this.#loss)
+      })
     })
   }
 
@@ -236,11 +244,7 @@ export class Device {
   check(): void {
     if (this.#closed)
       throw new DeviceError('the device is closed', 'open another with openDevice()')
-    if (this.#lost !== undefined)
-      throw new DeviceLostError(
-        `the device was lost: ${this.#lost}`,
-        'open it again and resume from the last checkpoint; smaller batches make shorter dispatches',
-      )
+    if (this.#loss) throw this.#loss
     const problems = this.#problems.splice(0)
     // What follows from a buffer that could not be made says less than why it could not.
     const problem = problems.find((p) => p.outOfMemory) ?? problems[0]
@@ -301,3 +305,9 @@ export class Device {
     this.close()
   }
 }
+
+const lossOf = ({ message, reason }: GPUDeviceLostInfo): DeviceLostError =>
+  new DeviceLostError(
+    `the device was lost: ${(message || reason).replace(/\.$/, '')}`,
+    'open it again and resume from the last checkpoint; smaller batches make shorter dispatches',
+  )

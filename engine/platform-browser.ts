@@ -1,6 +1,7 @@
-// Browsers, pages and workers alike: the adapter comes from `navigator.gpu`, and each way in which
-// there is none has its own sentence.
+// Browsers, pages and workers alike: the adapter comes from `navigator.gpu` (adapter-browser.ts, which has the sentences for
+// where there is none).
 
+import { findAdapter } from './adapter-browser.ts'
 import { adapterKind, adapterName } from './adapter-kind.ts'
 import { DataError, DeviceError } from './errors.ts'
 import type { AdapterCandidate, AdapterRequest, Platform } from './platform.ts'
@@ -36,18 +37,15 @@ export const browserPlatform: Platform = {
         "choose 'hardware' or 'swiftshader', or leave the choice out",
       )
     }
-    const adapter = await gpu().requestAdapter(
+    const { support, adapter } = await findAdapter(
       choice === 'swiftshader'
         ? { forceFallbackAdapter: true }
         : { powerPreference: 'high-performance' },
     )
-    if (!adapter) throw noAdapter()
+    if (!adapter) throw new DeviceError(support.what, support.toDo)
     const { kind, software } = adapterKind(adapter.info)
     if (choice === 'hardware' && software) {
-      throw new DeviceError(
-        `only a software adapter is here (${adapterName(adapter.info)}), and hardware was asked for`,
-        'the browser lists the reason on its GPU page (chrome://gpu, about:support)',
-      )
+      throw new DeviceError(`${support.what}, and hardware was asked for`, support.toDo)
     }
     if (choice === 'swiftshader' && kind !== 'swiftshader') {
       throw new DeviceError(
@@ -55,21 +53,20 @@ export const browserPlatform: Platform = {
         'Chromium offers it when started with --enable-unsafe-swiftshader',
       )
     }
-    return { adapter, warnings: [] }
+    const isUnasked = software && choice === undefined
+    return { adapter, warnings: isUnasked ? [`${support.what}: ${support.toDo}`] : [] }
   },
 
   async listAdapters(): Promise<AdapterCandidate[]> {
-    try {
-      const preferred = await gpu().requestAdapter({ powerPreference: 'high-performance' })
-      if (!preferred) throw noAdapter()
-      const fallback = await gpu().requestAdapter({ forceFallbackAdapter: true })
-      const used = candidate(preferred, 'used', 'what the browser prefers')
-      if (!fallback || adapterName(fallback.info) === used.name) return [used]
-      return [used, candidate(fallback, 'available', 'the software fallback')]
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      return [{ name: 'navigator.gpu', source: 'browser', status: 'passed over', reason }]
-    }
+    const { support, adapter } = await findAdapter({ powerPreference: 'high-performance' })
+    if (!adapter)
+      return [
+        { name: 'navigator.gpu', source: 'browser', status: 'passed over', reason: support.what },
+      ]
+    const { adapter: fallback } = await findAdapter({ forceFallbackAdapter: true })
+    const used = candidate(adapter, 'used', 'what the browser prefers')
+    if (!fallback || adapterName(fallback.info) === used.name) return [used]
+    return [used, candidate(fallback, 'available', 'the software fallback')]
   },
 }
 
@@ -79,35 +76,4 @@ function candidate(
   reason: string,
 ): AdapterCandidate {
   return { name: adapterName(adapter.info), source: 'browser', status, reason }
-}
-
-function gpu(): GPU {
-  const scope = globalThis as { navigator?: { gpu?: GPU }; isSecureContext?: boolean }
-  if (scope.navigator?.gpu) return scope.navigator.gpu
-  // Browsers hide navigator.gpu from pages that came over plain http, so this is asked first.
-  if (scope.isSecureContext === false) {
-    throw new DeviceError(
-      'WebGPU needs a secure page, and this one came over plain http',
-      'open it through https, or through http://localhost or http://127.0.0.1',
-    )
-  }
-  // Node 21 and later have a navigator too, so its absence of a document tells nothing; this does.
-  if ('process' in scope) {
-    throw new DeviceError(
-      'this is the entry for browsers, and it runs in Node',
-      "import 'atrous' with the 'node' export condition, which Node itself uses",
-    )
-  }
-  throw new DeviceError(
-    'this browser has no WebGPU',
-    'use a current Chrome, Edge, Firefox or Safari; on Linux, Chrome may need ' +
-      '--enable-unsafe-webgpu --enable-features=Vulkan',
-  )
-}
-
-function noAdapter(): DeviceError {
-  return new DeviceError(
-    'the browser has WebGPU but gave no adapter',
-    'its driver may be missing or blocked: see chrome://gpu or about:support',
-  )
 }

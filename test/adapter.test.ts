@@ -9,6 +9,7 @@ import { commandFor } from '../engine/lavapipe-node.ts'
 import { registerPlatform } from '../engine/platform.ts'
 import { browserPlatform } from '../engine/platform-browser.ts'
 import { nodePlatform } from '../engine/platform-node.ts'
+import { webgpuSupport } from '../engine/support.ts'
 import { tarEntry } from '../engine/tar-node.ts'
 import { skip, test } from './harness.ts'
 
@@ -45,6 +46,12 @@ test('adapter: an alignment asked for is enforced by WebGPU itself', async () =>
   device.createBindGroup({ layout, entries: [{ binding: 0, resource }] })
   assert.match((await device.popErrorScope())?.message ?? '', /alignment/)
   device.destroy()
+})
+
+test('adapter: what is here is said without opening it', async () => {
+  const { state, what, toDo, adapter } = await webgpuSupport()
+  assert.ok(what.includes(adapter ?? ''), what)
+  assert.is(toDo === undefined, state === 'hardware')
 })
 
 test('adapter: SwiftShader opens beside whatever else is here', async () => {
