@@ -18,6 +18,7 @@ import { type Failed, isMeasured, type Measured, measure } from './suite/measure
 import { measureNetwork, networkCases } from './suite/networks.ts'
 import { pageOf } from './suite/page.ts'
 import { ceilingLine, heading, hostLine, line, movedLines, type Run } from './suite/report.ts'
+import { openTimer, timerLine } from './suite/timer.ts'
 
 const { values } = parseArgs({
   options: {
@@ -38,8 +39,10 @@ const old = values.compare && earlier(values.compare)
 const adapter = (values.adapter ?? process.env['ATROUS_ADAPTER']) as AdapterChoice | undefined
 const device = await openDevice({ adapter })
 const share = values.full || !device.caps.software ? 1 : quick ? 1 / 4 : 1 / 2
-const ceilings = await measureCeilings(device)
-console.log(`${device.line}\n${ceilingLine(ceilings)}\n\n${heading()}`)
+const timer = await openTimer(device)
+const ceilings = await measureCeilings(device, timer)
+const by = { timer, ceilings }
+console.log(`${device.line}\n${timerLine(timer)}\n${ceilingLine(ceilings)}\n\n${heading()}`)
 
 const results: (Measured | Failed)[] = []
 const note = (r: Measured | Failed) => {
@@ -48,9 +51,9 @@ const note = (r: Measured | Failed) => {
 }
 const wanted = ({ name }: { readonly name: string }) => name.includes(only)
 for (const c of kernelCases(share, quick).filter(wanted))
-  note(await measure(device, c, ceilings, seconds))
+  note(await measure(device, c, by, seconds))
 for (const c of networkCases(share, quick).filter(wanted))
-  note(await measureNetwork(device, c, ceilings, seconds))
+  note(await measureNetwork(device, c, by, seconds))
 const host = only ? [] : await hostTimes(device, seconds)
 for (const t of host) console.log(hostLine(t))
 
@@ -58,6 +61,7 @@ const run: Run = { adapter: device.line, share, ceilings, results, host }
 if (old) console.log(`\n${movedLines(old, run).join('\n')}`)
 if (values.json) writeFileSync(values.json, JSON.stringify(run, undefined, 1))
 if (values.html) writeFileSync(values.html, pageOf(run))
+timer.close()
 device.close()
 if (!results.every(isMeasured)) process.exitCode = 1
 

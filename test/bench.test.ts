@@ -39,6 +39,7 @@ const runOf = (...times: [ms: number, variation: number][]): Run => ({
   results: [
     ...times.map(([ms, variation], i) => ({
       ...{ name: `case <${i}>`, family: `f${i}`, ms, variation, rounds: 5, kernels: 1 },
+      ...{ clock: 'timestamps' as const, repeat: 1, schedule: 'conv direct' },
       ...{ flops: 10 ** (6 + i), bytes: 1e6, share: 0.5, error: 1e-7 },
     })),
     { name: 'lost', family: 'f', problem: 'wrong: 0.1 off' },

@@ -10,12 +10,16 @@ import {
   hostTensor,
   matmul,
   maxPool2d,
+  mean,
   relu,
   repeatUpsample,
   resizeBilinear,
+  softmax,
+  sum,
   type Tensor,
   topK,
-} from '../../engine/node.ts'
+} from '../../engine/index.ts'
+import { sortOrder } from '../../engine/ops/sort.ts'
 import { BatchNorm2d, crossEntropy } from '../../nn/index.ts'
 import { product, uniform } from '../peers/engine.ts'
 import { labelsOf } from '../peers/inputs.ts'
@@ -59,7 +63,7 @@ export function kernelCases(share: number, quick: boolean): Case[] {
     ['FRRN', conv([1, side(128), side(256), 96], [1, 1, 96, 32])],
     ['ResNet', conv([1, side(224), side(224), 3], [7, 7, 3, 64], { stride: 2 })],
   ]
-  const size = share < 1 ? 512 : 4096
+  const size = share < 1 / 4 ? 256 : share < 1 ? 512 : 4096
   const map: Shape4 = [1, side(256), side(512), 48]
   const low: Shape4 = [1, side(128), side(256), 96]
   const scores: Shape4 = [1, side(64), side(128), 19]
@@ -91,7 +95,15 @@ export function kernelCases(share: number, quick: boolean): Case[] {
     withGradient('bilinear', `bilinear ×4 ${scores}`, scores, (x) =>
       resizeBilinear(x, [4 * scores[1], 4 * scores[2]]),
     ),
-    [crossEntropyCase(map[1] * map[2], 19), selection(map[1] * map[2], 512)],
+    [
+      plain('softmax', `softmax ${scores}`, [scores], (x) => [softmax(x)]),
+      crossEntropyCase(map[1] * map[2], 19),
+    ],
+    [
+      plain('reduction', `sum over pixels ${map}`, [map], (x) => [sum(x, [0, 1, 2])]),
+      plain('reduction', `mean of all ${map}`, [map], (x) => [mean(x)]),
+    ],
+    [selection(map[1] * map[2], 512), sorting(map[1] * map[2])],
   ]
   return families
     .flatMap((family) => (quick ? family.slice(0, 2) : family))
@@ -170,7 +182,7 @@ function batchNorm(x: Shape4): Case[] {
 }
 
 const crossEntropyCase = (pixels: number, classes: number): Case => ({
-  family: 'loss',
+  family: 'softmax',
   name: `cross entropy with gradient ${pixels}×${classes}`,
   fn: (x, labels) => {
     const { loss } = crossEntropy(x, labels)
@@ -180,6 +192,16 @@ const crossEntropyCase = (pixels: number, classes: number): Case => ({
     drawn([pixels, classes], 1, 3),
     hostTensor(labelsOf(pixels, classes) as Int32Array, [pixels]),
   ],
+})
+
+const sorting = (size: number): Case => ({
+  family: 'selection',
+  name: `stable order of ${size} keys`,
+  fn: (keys) => [sortOrder(keys)],
+  args: () => {
+    const keys = Uint32Array.from(uniform(size, 1), (v) => (v + 1) * 2 ** 31)
+    return [hostTensor(keys, [1, size], 'u32')]
+  },
 })
 
 const selection = (size: number, k: number): Case =>

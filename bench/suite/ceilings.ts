@@ -1,10 +1,9 @@
 // What the adapter at hand can do at most, measured in the same run: multiply-adds that need no memory, and a copy that needs no
 // arithmetic. Shares of other kernels are shares of these.
 
-import { globals } from 'webgpu'
-import type { Device } from '../../engine/node.ts'
-
-const { GPUBufferUsage, GPUMapMode } = globals as typeof globalThis
+import { usage } from '../../engine/buffers.ts'
+import type { Device } from '../../engine/index.ts'
+import { STEPS, type Timer } from './timer.ts'
 
 export interface Ceilings {
   /** Of multiply-adds in f32, two operations each. */
@@ -59,102 +58,94 @@ function chains(line: (k: number) => string): string {
 const RUNS = 24
 
 /** The best of several runs of each. */
-export async function measureCeilings({ gpu, caps }: Device): Promise<Ceilings> {
+export async function measureCeilings(device: Device, timer: Timer): Promise<Ceilings> {
+  const { caps } = device
   // About 1 ms each, so that on a shared machine some runs are not interrupted.
   const [count, rounds, vectors] = caps.software
     ? [2 ** 13, 2 ** 7, 2 ** 18]
     : [2 ** 18, 2 ** 12, Math.min(2 ** 24, caps.maxBindingBytes / 16)]
-  const multiply = await best(
-    gpu,
-    arithmetic,
-    { count, rounds },
-    Math.ceil(count / LANES),
-    16 * count,
-  )
-  const move = await best(
-    gpu,
-    copy,
-    { count: vectors, rounds: 0 },
-    Math.ceil(vectors / LANES / COPIES),
-    16 * vectors,
-  )
+  const multiply = await best(device, timer, {
+    code: arithmetic,
+    params: [count, rounds],
+    groups: Math.ceil(count / LANES),
+    bytes: 16 * count,
+  })
+  const move = await best(device, timer, {
+    code: copy,
+    params: [vectors, 0],
+    groups: Math.ceil(vectors / LANES / COPIES),
+    bytes: 16 * vectors,
+  })
   return {
     flopsPerSecond: (2 * 4 * CHAINS * rounds * count) / multiply,
     bytesPerSecond: (2 * 16 * vectors) / move,
   }
 }
 
-/** Seconds of the fastest of several dispatches, by timestamps where there are some. */
-async function best(
-  gpu: GPUDevice,
-  code: string,
-  { count, rounds }: { count: number; rounds: number },
-  groups: number,
-  bytes: number,
-): Promise<number> {
-  const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST
-  const [x, y] = [0, 1].map(() => gpu.createBuffer({ size: bytes, usage: storage }))
-  const params = gpu.createBuffer({
-    size: 16,
-    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-  })
-  gpu.queue.writeBuffer(params, 0, Uint32Array.of(count, rounds))
-  const pipeline = await gpu.createComputePipelineAsync({
-    layout: 'auto',
-    compute: { module: gpu.createShaderModule({ code }), entryPoint: 'main' },
-  })
-  // Layout 'auto' leaves out nothing here: every binding is used.
-  const group = gpu.createBindGroup({
-    layout: pipeline.getBindGroupLayout(0),
-    entries: [params, x, y].map((buffer, binding) => ({ binding, resource: { buffer } })),
-  })
-  const clock = gpu.features.has('timestamp-query') ? timestamps(gpu) : undefined
-  let seconds = Number.POSITIVE_INFINITY
-  for (let i = 0; i < RUNS; i++) {
-    const encoder = gpu.createCommandEncoder()
-    const pass = encoder.beginComputePass(clock?.descriptor ?? {})
-    pass.setPipeline(pipeline)
-    pass.setBindGroup(0, group)
-    pass.dispatchWorkgroups(groups)
-    pass.end()
-    clock?.resolve(encoder)
-    const begun = performance.now()
-    gpu.queue.submit([encoder.finish()])
-    await gpu.queue.onSubmittedWorkDone()
-    const wall = (performance.now() - begun) / 1000
-    seconds = Math.min(seconds, clock ? await clock.read() : wall)
-  }
-  for (const b of [x, y, params]) b.destroy()
-  clock?.free()
-  return seconds
+interface Work {
+  readonly code: string
+  readonly params: readonly number[]
+  readonly groups: number
+  readonly bytes: number
 }
 
-/** The time between the beginning and the end of a pass. */
-function timestamps(gpu: GPUDevice) {
-  const querySet = gpu.createQuerySet({ type: 'timestamp', count: 2 })
-  const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC
-  const resolved = gpu.createBuffer({ size: 16, usage })
-  const staging = gpu.createBuffer({
-    size: 16,
-    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-  })
-  return {
-    descriptor: {
-      timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 },
-    },
-    resolve(encoder: GPUCommandEncoder) {
-      encoder.resolveQuerySet(querySet, 0, 2, resolved, 0)
-      encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16)
-    },
-    async read() {
-      await staging.mapAsync(GPUMapMode.READ)
-      const [begin, end] = new BigUint64Array(staging.getMappedRange())
-      staging.unmap()
-      return Number(end - begin) / 1e9
-    },
-    free() {
-      for (const b of [resolved, staging]) b.destroy()
-      querySet.destroy()
-    },
+/** Seconds of the fastest of several dispatches; of as many at once as the clock's steps ask for. */
+async function best(
+  device: Device,
+  timer: Timer,
+  { code, params, groups, bytes }: Work,
+): Promise<number> {
+  const { gpu, buffers } = device
+  const [x, y] = [0, 1].map(() => buffers.make(bytes, 'ceiling'))
+  const words = buffers.make(16, 'ceiling', usage.uniform | usage.copyDst)
+  try {
+    gpu.queue.writeBuffer(words.gpu, 0, Uint32Array.from(params))
+    const pipeline = await gpu.createComputePipelineAsync({
+      layout: 'auto',
+      compute: { module: gpu.createShaderModule({ code }), entryPoint: 'main' },
+    })
+    // Layout 'auto' leaves out nothing here: every binding is used.
+    const group = gpu.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [words, x, y].map((b, binding) => ({ binding, resource: { buffer: b.gpu } })),
+    })
+    const clocked = async (repeat: number) => {
+      const encode = (pass: GPUComputePassEncoder) => {
+        pass.setPipeline(pipeline)
+        pass.setBindGroup(0, group)
+        for (let i = 0; i < repeat; i++) pass.dispatchWorkgroups(groups)
+      }
+      return timer.timestampStep === undefined
+        ? onTheWall(device, timer, encode)
+        : timer.pass(encode)
+    }
+    const step = timer.timestampStep ?? Math.max(timer.wallStep, timer.roundTrip / STEPS)
+    let repeat = 1
+    let least = Number.POSITIVE_INFINITY
+    for (let i = 0; i < RUNS; i++) {
+      const ms = await clocked(repeat)
+      if (ms < STEPS * step && repeat < 1024) {
+        repeat *= 2
+        i--
+      } else least = Math.min(least, ms / repeat)
+    }
+    return least / 1000
+  } finally {
+    for (const b of [x, y, words]) buffers.free(b)
   }
+}
+
+async function onTheWall(
+  device: Device,
+  { roundTrip }: Timer,
+  encode: (pass: GPUComputePassEncoder) => void,
+): Promise<number> {
+  const encoder = device.gpu.createCommandEncoder()
+  const pass = encoder.beginComputePass()
+  encode(pass)
+  pass.end()
+  const begun = performance.now()
+  device.gpu.queue.submit([encoder.finish()])
+  await device.idle()
+  return performance.now() - begun - roundTrip
 }

@@ -2,7 +2,7 @@
 // loops; all else against the reference interpreter, everywhere.
 
 import type { Graph } from '../../engine/graph.ts'
-import type { HostTensor } from '../../engine/node.ts'
+import type { HostTensor } from '../../engine/index.ts'
 import { interpret, randomFrom } from '../../engine/reference/index.ts'
 import { type ConvCase, paddingOf, resultOf } from './cases.ts'
 

@@ -3,13 +3,12 @@
 
 import { forwardPass, type StepProgram, trainingStep } from '../../apps/cli/step.ts'
 import type { TensorType } from '../../engine/dtype.ts'
-import { type Device, type HostTensor, hostTensor, type Tensor } from '../../engine/node.ts'
+import { type Device, type HostTensor, hostTensor, type Tensor } from '../../engine/index.ts'
 import { drawInput, interpret, randomFrom } from '../../engine/reference/index.ts'
 import { buildModel, type ImageSize } from '../../models/index.ts'
 import { product, uniform } from '../peers/engine.ts'
-import type { Ceilings } from './ceilings.ts'
 import { TOLERANCE } from './check.ts'
-import { type Failed, type Measured, timed } from './measure.ts'
+import { type Failed, type Measured, timed, type Yardstick } from './measure.ts'
 
 export interface NetworkCase {
   readonly name: string
@@ -91,7 +90,7 @@ function argument({ dtype, shape }: TensorType, i: number): HostTensor {
 export async function measureNetwork(
   device: Device,
   c: NetworkCase,
-  ceilings: Ceilings,
+  by: Yardstick,
   seconds: number,
 ): Promise<Measured | Failed> {
   const { name, family } = c
@@ -101,7 +100,7 @@ export async function measureNetwork(
     const { fn, args } = programOf(c.full, family)
     const program = device.compile(fn)
     const { plan } = program.stages(...args)
-    const measured = await timed(device, c, program, plan, args, ceilings, seconds)
+    const measured = await timed(device, c, program, plan, args, by, seconds)
     program.dispose()
     for (const v of plan.variables) device.release(v)
     return { ...measured, error }
