@@ -24,6 +24,7 @@ export {
   CHECKPOINT_FORMAT,
   type Checkpoint,
   type CheckpointInfo,
+  checkpointInfo,
   checkpointModel,
   decodeCheckpoint,
   encodeCheckpoint,

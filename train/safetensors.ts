@@ -69,13 +69,30 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafeTensors {
 /** What a file's header says, checked as by `readSafetensors`, with no look at the data. */
 export function readEntries(bytes: Uint8Array, file: string) {
   const { header, dataStart } = readHeader(bytes, file)
-  const { __metadata__: metadata = {}, ...rest } = header
-  if (!isStrings(metadata)) throw bad(file, 'has metadata that are not texts')
+  const { __metadata__: given, ...rest } = header
+  const metadata = checkMetadata(file, given)
   const entries = Object.entries(rest).map(
     ([name, entry]) => [name, readEntry(entry, dataStart, name, file)] as const,
   )
   checkCoverage(entries, dataStart, bytes.length, file)
   return { entries, metadata }
+}
+
+/** The metadata of a file of which no more than the header is read. Throws DataError naming `file` where it is damaged. */
+export async function readMetadata(
+  bytes: Blob,
+  file: string,
+): Promise<Readonly<Record<string, string>>> {
+  const part = async (end: number) => new Uint8Array(await bytes.slice(0, end).arrayBuffer())
+  const first = await part(8)
+  const long = first.length < 8 ? 0 : new DataView(first.buffer).getBigUint64(0, true)
+  const head = long > LONGEST_HEADER ? first : await part(8 + Number(long))
+  return checkMetadata(file, readHeader(head, file).header['__metadata__'])
+}
+
+function checkMetadata(file: string, metadata: unknown = {}): Readonly<Record<string, string>> {
+  if (!isStrings(metadata)) throw bad(file, 'has metadata that are not texts')
+  return metadata
 }
 
 /** A file's bytes; throws DataError naming the tensor where data do not fill the shape. */

@@ -7,11 +7,12 @@ import { writeChart } from '../../train/images.ts'
 import type { Breakdown } from '../../train/instances/breakdown.ts'
 import { classCurves, precisionRecallSvg } from '../../train/instances/curve.ts'
 import { evaluateInstances, type InstanceEvaluation } from '../../train/instances/evaluate.ts'
+import { openFinder } from '../../train/instances/nets.ts'
 import { percent } from '../../train/metrics.ts'
 import { openSplit } from '../../train/sources.ts'
 import { type Args, aligned, type Command, helpOption, jsonOption } from './command.ts'
 import { sameClasses, sourceOf, usualTest } from './eval-data.ts'
-import { netOptions, openFinder, readNets } from './instance-nets.ts'
+import { netOptions, readNets } from './instance-nets.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
 import { outFile } from './subject.ts'
@@ -29,7 +30,7 @@ async function run(args: Args): Promise<number> {
     args.choice('oracle', ['masks', 'ordered']),
   ]
   const nets = await readNets(args)
-  const { semantic, localization } = nets
+  const { semantic, localization, instances } = nets
   const source = await sourceOf(semantic, args.text('data'), size)
   const dataset = await openSplit(source, split, { objects: true })
   await dataset.check?.()
@@ -44,7 +45,7 @@ async function run(args: Args): Promise<number> {
   const components = args.has('components')
   const progress = new TerminalProgress()
   using device = await openSaying((line) => progress.say(line))
-  using finder = openFinder(device, nets, test, resize)
+  using finder = openFinder(device, nets, { instances, test, resize })
   const evaluation = await evaluateInstances(finder, dataset, {
     ...{ matching, oracle, components },
     onProgress: (done, of) => progress.passing(`scoring ${done} of ${of} ${split} images`),

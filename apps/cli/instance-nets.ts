@@ -2,20 +2,13 @@
 // `eval-instances` share them.
 
 import { OptionError } from '../../engine/errors.ts'
-import type { Device } from '../../engine/node.ts'
-import type { Network } from '../../models/network.ts'
-import { type Checkpoint, checkpointModel, loadModel } from '../../train/checkpoint.ts'
 import { readCheckpoint } from '../../train/checkpoint-files.ts'
-import type { ClassInfo } from '../../train/dataset.ts'
 import {
-  checkPair,
-  InstanceFinder,
+  type InstanceNets,
   type InstanceOptions,
+  instanceNets,
   instanceSettings,
 } from '../../train/instances/index.ts'
-import { checkModels } from '../../train/predict/scorer.ts'
-import type { Recipe } from '../../train/recipe.ts'
-import type { TestSize, TestTime } from '../../train/test-time.ts'
 import type { Args, Options } from './command.ts'
 import { testOptions } from './test-time.ts'
 
@@ -36,11 +29,7 @@ export const netOptions = {
   step: { value: 'PIXELS', help: 'from one cell of the grid to the next; default 2' },
 } as const satisfies Options
 
-export interface Nets {
-  readonly semantic: Checkpoint
-  readonly localization: Checkpoint
-  readonly models: readonly [semantic: Network, localization: Network]
-  readonly classes: readonly ClassInfo[]
+export interface Nets extends InstanceNets {
   readonly instances: InstanceOptions
 }
 
@@ -57,14 +46,7 @@ export async function readNets(args: Args): Promise<Nets> {
       )
     }),
   )
-  const models = [checkpointModel(semantic), checkpointModel(localization)] as const
-  const list = ({ info }: Checkpoint) => info.classes.map(({ name }) => name).join(', ')
-  if (list(semantic) !== list(localization))
-    throw new OptionError(
-      `${semantic.file} knows the classes ${list(semantic)}; ${localization.file} has boxes of ${list(localization)}`,
-      'both networks must be trained on the same classes, in one order',
-    )
-  checkPair(...models)
+  const nets = instanceNets(semantic, localization)
   const share = (name: string) => {
     const text = args.text(name)
     return text === undefined ? undefined : Number(text)
@@ -75,26 +57,5 @@ export async function readNets(args: Args): Promise<Nets> {
   }
   const given = Object.fromEntries(Object.entries(instances).filter(([, v]) => v !== undefined))
   instanceSettings(given)
-  return { semantic, localization, models, classes: semantic.info.classes, instances: given }
-}
-
-/** The networks on a device, by the procedure of the category net, the localization net looking at its own size. */
-export function openFinder(
-  device: Device,
-  { semantic, localization, models, instances }: Nets,
-  test: TestTime,
-  resize: TestSize | undefined,
-): InstanceFinder {
-  checkModels([models[0]], test)
-  loadModel(device, models[0], semantic)
-  loadModel(device, models[1], localization)
-  const { loss } = (localization.info.recipe as Partial<Recipe> | undefined) ?? {}
-  return new InstanceFinder(device, ...models, { instances, test, resize, loss })
-}
-
-/** The scale that a network was trained at: the height that its images were brought to, the width following a picture's shape.
- * Undefined where they kept their own. */
-export function trainedSize({ info }: Checkpoint): TestSize | undefined {
-  const { height } = (info.recipe as Partial<Recipe> | undefined)?.data ?? {}
-  return height ? { height } : undefined
+  return { ...nets, instances: given }
 }

@@ -4,13 +4,12 @@ import { basename, extname, join } from 'node:path'
 import { OptionError } from '../../engine/errors.ts'
 import { makeFolder, writeAtomic } from '../../train/files.ts'
 import { readPhoto, writeAnnotated, writeLabelsPng } from '../../train/images.ts'
-import type { FoundInstance } from '../../train/instances/index.ts'
+import { type FoundInstance, openFinder, usualLook } from '../../train/instances/index.ts'
 import { instanceLabels, instanceOverlay } from '../../train/instances/overlay.ts'
 import { CocoWriter, cityscapesFiles, cityscapesIdsOf } from '../../train/instances/record.ts'
 import { comfortableScale, enlarge, type Picture } from '../../train/picture.ts'
-import type { Recipe } from '../../train/recipe.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
-import { netOptions, openFinder, readNets, trainedSize } from './instance-nets.ts'
+import { netOptions, readNets } from './instance-nets.ts'
 import { openSaying } from './open.ts'
 import { listImages } from './predict.ts'
 import { TerminalProgress } from './progress.ts'
@@ -29,19 +28,19 @@ async function run(args: Args): Promise<number> {
   const shown = shareOf(args, 'show') ?? SHOWN
   const files = named(await listImages(args.positionals))
   const nets = await readNets(args)
-  const { semantic, localization, classes } = nets
+  const { semantic, classes, instances } = nets
   const ids = args.has('cityscapes') ? cityscapesIdsOf(classes) : undefined
   const full = args.has('full')
-  const recipe = semantic.info.recipe as Partial<Recipe & { test: object }> | undefined
-  const resize = full ? undefined : trainedSize(semantic)
-  const test = await testTimeOf(args, { ...(resize && { resize }), ...recipe?.test })
+  const { resize, ...asIs } = usualLook(semantic)
+  const test = await testTimeOf(args, full ? asIs : usualLook(semantic))
   const progress = new TerminalProgress()
   // All are decoded before anything is written: a damaged one must not leave half of the files.
   for (const { file } of files) await readPhoto(file)
   await makeFolder(out, 'choose another folder with --out')
 
   using device = await openSaying((line) => progress.say(line))
-  using finder = openFinder(device, nets, test, full ? undefined : trainedSize(localization))
+  const own = full && { resize: undefined }
+  using finder = openFinder(device, nets, { instances, test, ...own })
   const coco = new CocoWriter(classes)
   let total = 0
   for (const [i, { file, name }] of files.entries()) {

@@ -12,8 +12,17 @@ export {
 } from './evaluate.ts'
 export { checkPair, type FinderOptions, InstanceFinder } from './finder.ts'
 export { FoundInstance } from './found.ts'
+export {
+  type InstanceNets,
+  instanceNets,
+  type OpenFinderOptions,
+  openFinder,
+  trainedSize,
+  usualLook,
+} from './nets.ts'
 export { type InstanceOptions, type InstanceSettings, instanceSettings } from './options.ts'
 export { exactBoxes, trueProbabilities } from './oracle.ts'
+export { maskOutline } from './outline.ts'
 export { instanceColour, instanceLabels, instanceOverlay } from './overlay.ts'
 export { InstancePipeline } from './pipeline.ts'
 export { type CocoFile, CocoWriter, cityscapesFiles, cityscapesIdsOf } from './record.ts'

@@ -1,0 +1,73 @@
+// The two networks that instances are found with, from their checkpoints, and the finder that looks as they were trained.
+
+import type { Device } from '../../engine/device.ts'
+import { OptionError } from '../../engine/errors.ts'
+import type { Network } from '../../models/network.ts'
+import { type Checkpoint, checkpointModel, loadModel } from '../checkpoint.ts'
+import type { ClassInfo } from '../dataset.ts'
+import { checkModels } from '../predict/scorer.ts'
+import type { Recipe } from '../recipe.ts'
+import type { TestSize, TestTime } from '../test-time.ts'
+import { checkPair, InstanceFinder } from './finder.ts'
+import type { InstanceOptions } from './options.ts'
+
+export interface InstanceNets {
+  readonly semantic: Checkpoint
+  readonly localization: Checkpoint
+  readonly models: readonly [semantic: Network, localization: Network]
+  readonly classes: readonly ClassInfo[]
+}
+
+/** A category net and a localization net that belong together. Throws OptionError for networks of other classes or purposes, and
+ * DataError for a checkpoint that no network can be built of. */
+export function instanceNets(semantic: Checkpoint, localization: Checkpoint): InstanceNets {
+  const models = [checkpointModel(semantic), checkpointModel(localization)] as const
+  // First, since a network in the other's place has other classes too.
+  checkModels([models[0]], {})
+  const list = ({ info }: Checkpoint) => info.classes.map(({ name }) => name).join(', ')
+  if (list(semantic) !== list(localization))
+    throw new OptionError(
+      `${semantic.file} knows the classes ${list(semantic)}; ${localization.file} has boxes of ${list(localization)}`,
+      'both networks must be trained on the same classes, in one order',
+    )
+  checkPair(...models)
+  return { semantic, localization, models, classes: semantic.info.classes }
+}
+
+export interface OpenFinderOptions {
+  readonly instances?: InstanceOptions
+  /** The procedure of the category net; default that of its recipe. */
+  readonly test?: TestTime
+  /** At which size the localization net looks; default that of its training. */
+  readonly resize?: TestSize | undefined
+}
+
+/** The networks with their trained values on a device. Throws OptionError for a procedure that the category net cannot be
+ * applied by, and for options that mean nothing. */
+export function openFinder(
+  device: Device,
+  { semantic, localization, models }: InstanceNets,
+  options: OpenFinderOptions = {},
+): InstanceFinder {
+  const { instances, test = usualLook(semantic) } = options
+  const resize = 'resize' in options ? options.resize : trainedSize(localization)
+  checkModels([models[0]], test)
+  loadModel(device, models[0], semantic)
+  loadModel(device, models[1], localization)
+  const { loss } = (localization.info.recipe as Partial<Recipe> | undefined) ?? {}
+  return new InstanceFinder(device, ...models, { instances, test, resize, loss })
+}
+
+/** The procedure of a category net's recipe, pictures brought to the scale of its training. */
+export function usualLook(semantic: Checkpoint): TestTime {
+  const { test } = (semantic.info.recipe as Partial<Recipe> | undefined) ?? {}
+  const resize = trainedSize(semantic)
+  return { ...(resize && { resize }), ...test }
+}
+
+/** The scale that a network was trained at: the height that its images were brought to, the width following a picture's shape.
+ * Undefined where they kept their own. */
+export function trainedSize({ info }: Checkpoint): TestSize | undefined {
+  const { height } = (info.recipe as Partial<Recipe> | undefined)?.data ?? {}
+  return height ? { height } : undefined
+}
