@@ -89,7 +89,9 @@ export {
   residualUnits,
 } from './path-lengths.ts'
 export * from './picture.ts'
-export { Predictor, type PredictorOptions } from './predict.ts'
+export { type Fitted, type FittedOptions, fittedPredictor } from './predict/fitted.ts'
+export type { Needed } from './predict/needed.ts'
+export { type Pixels, Predictor, type PredictorOptions, type PredictRun } from './predict.ts'
 export { type Preview, type PreviewOptions, type PreviewRow, previewSheet } from './preview.ts'
 export type { Progress } from './progress.ts'
 export { Random } from './random.ts'
@@ -118,6 +120,7 @@ export { type SamplePictures, Samples } from './samples.ts'
 export * from './schedules.ts'
 export * from './scoring/index.ts'
 export { STREET_CLASSES, type StreetOptions, streetPainter, streetScenes } from './street.ts'
+export { palettePng } from './submission/palette-png.ts'
 export {
   type EventTime,
   imageFrame,
@@ -132,5 +135,6 @@ export {
   type TestWindow,
   testTimeNamed,
   testTimes,
+  usualTestTime,
 } from './test-time.ts'
 export * from './weights/index.ts'

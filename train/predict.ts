@@ -8,22 +8,23 @@
 // added up at the picture's pixels first, in one buffer that each sum hands on to the next. Tensors that are larger than the
 // adapter binds at once are computed in pieces by the engine, and of classes the probabilities are never there as a whole.
 
-import type { Program } from '../engine/compile.ts'
+import type { CompileProgress, Program } from '../engine/compile.ts'
 import type { Device } from '../engine/device.ts'
-import type { DeviceTensor } from '../engine/device-tensor.ts'
-import { isWholes } from '../engine/dtype.ts'
-import { ShapeError } from '../engine/errors.ts'
+import { DeviceTensor } from '../engine/device-tensor.ts'
+import { isWholes, showType } from '../engine/dtype.ts'
+import { OptionError, ShapeError } from '../engine/errors.ts'
 import type { Pair } from '../engine/ops/options.ts'
 import { hostTensor } from '../engine/ops/source.ts'
-import type { Tensor } from '../engine/tensor.ts'
+import type { HostTensor, Tensor } from '../engine/tensor.ts'
 import type { Network } from '../models/network.ts'
 import { scoresOnImage } from '../nn/grid.ts'
 import { predict } from '../nn/losses.ts'
 import { Crf } from './crf/index.ts'
 import type { Picture } from './picture.ts'
-import { type Fused, fused, type View } from './predict/fuse.ts'
+import { type Fused, fused, lookCount, type View } from './predict/fuse.ts'
 import { pixelsAlong, sizesOf, windowsOf } from './predict/geometry.ts'
 import { resizedPicture } from './predict/look.ts'
+import { type Needed, neededBytes } from './predict/needed.ts'
 import { checkModels, type Scorer, scorerOf, viewOf } from './predict/scorer.ts'
 import { checkTestTime, crfOptionsOf, type TestTime } from './test-time.ts'
 
@@ -33,7 +34,18 @@ export interface PredictorOptions {
   /** Plans kept of each program, one for each size of a picture or of a window; default 8, and at least one for each scale. Those
    * longest unused are disposed. */
   readonly plans?: number
+  /** Told of each kernel that is ready, before a plan first runs. */
+  readonly onKernel?: (progress: CompileProgress) => void
 }
+
+export interface PredictRun {
+  /** Called before each window is looked at, with the number of those before it and that of all; the prediction waits for it, and
+   * what it throws ends the prediction. So somebody can be told how far it is, and can end it. */
+  readonly onWindow?: (done: number, all: number) => unknown
+}
+
+/** What is predicted: on the host, or already on the device as u8 [1, h, w, 3]. */
+export type Pixels = Picture | DeviceTensor
 
 /** Networks compiled for prediction; one plan per size, and no new kernels for a new size. */
 export class Predictor {
@@ -55,7 +67,7 @@ export class Predictor {
     device: Device,
     models: Network | readonly Network[],
     test: TestTime = {},
-    { hold = 2 ** 29, plans = 8 }: PredictorOptions = {},
+    { hold = 2 ** 29, plans = 8, onKernel }: PredictorOptions = {},
   ) {
     const all = Array.isArray(models) ? (models as readonly Network[]) : [models as Network]
     this.test = checkTestTime(test)
@@ -64,21 +76,22 @@ export class Predictor {
     this.model = model
     this.#hold = hold
     const cache = Math.max(plans, test.scales?.length ?? 1)
-    this.#scorers = all.map((m) => scorerOf(device, m, test, cache))
+    const onProgress = onKernel && { onProgress: onKernel }
+    this.#scorers = all.map((m) => scorerOf(device, m, test, { cache, ...onProgress }))
     this.#plain = device.compile((image) => {
       const [, h, w] = image.shape
       const scores = model.apply(image, { train: false })
       return predict(scoresOnImage(scores, [h, w], model.scoreStride))
-    })
+    }, onProgress)
     this.#resize = device.compile(
       (bytes: Tensor, size: string) => resizedPicture(bytes, JSON.parse(size) as Pair),
-      { cache },
+      { cache, ...onProgress },
     )
     this.#fuse = device.compile(
       (spec: string, ...given: Tensor[]) => fused(JSON.parse(spec) as Fused, given),
-      { cache: plans },
+      { cache: plans, ...onProgress },
     )
-    this.#classes = device.compile((probabilities: Tensor) => predict(probabilities))
+    this.#classes = device.compile((probabilities: Tensor) => predict(probabilities), onProgress)
     this.#crf = test.crf === undefined ? undefined : new Crf(device)
   }
 
@@ -89,8 +102,8 @@ export class Predictor {
   }
 
   /** The class of each pixel, [height, width], of a picture of any size. Throws as `example` does. */
-  async picture(picture: Picture): Promise<Uint8Array> {
-    using classes = await this.example(picture)
+  async picture(picture: Pixels, run?: PredictRun): Promise<Uint8Array> {
+    using classes = await this.example(picture, run)
     return (await classes.read()) as Uint8Array
   }
 
@@ -98,17 +111,22 @@ export class Predictor {
    * ShapeError for a picture without pixels, or of another number of values than its size says, and for one that the given
    * windows do not cover; OutOfMemoryError where the device cannot hold what it takes, and OptionError for a picture that is too
    * large for the CRF. */
-  async example(picture: Picture): Promise<DeviceTensor> {
-    if (!this.#crf) return this.#run(picture, 'classes')
-    using refined = await this.refined(picture)
+  async example(picture: Pixels, run: PredictRun = {}): Promise<DeviceTensor> {
+    if (!this.#crf) return this.#run(picture, 'classes', run)
+    using refined = await this.refined(picture, run)
     return await this.classesOf(refined)
   }
 
   /** Probabilities f32 [1, h, w, classes] of a picture by the whole procedure, the CRF too, of which `example` gives the likeliest
-   * class; they stay on the device. Throws as it does. */
-  async refined(picture: Picture): Promise<DeviceTensor> {
-    if (!this.#crf) return this.probabilities(picture)
-    using averaged = await this.probabilities(picture)
+   * class; they stay on the device. Throws as it does, and OptionError where a picture that is on the device is to be refined. */
+  async refined(picture: Pixels, run?: PredictRun): Promise<DeviceTensor> {
+    if (!this.#crf) return this.probabilities(picture, run)
+    if (picture instanceof DeviceTensor)
+      throw new OptionError(
+        'the CRF is given a picture that is on the device',
+        'read it and give it as a picture, or leave the CRF out',
+      )
+    using averaged = await this.probabilities(picture, run)
     return await this.#crf.refine(averaged, picture, crfOptionsOf(this.test.crf))
   }
 
@@ -119,32 +137,45 @@ export class Predictor {
 
   /** Probabilities f32 [1, h, w, classes] of a picture, by the procedure but for the CRF; they stay on the device. Those that
    * were enlarged bicubically may overshoot. Throws as `example` does. */
-  probabilities(picture: Picture): Promise<DeviceTensor> {
-    return this.#run(picture, 'probabilities')
+  probabilities(picture: Pixels, run: PredictRun = {}): Promise<DeviceTensor> {
+    return this.#run(picture, 'probabilities', run)
   }
 
-  async #run({ data, height, width }: Picture, out: 'classes' | 'probabilities') {
-    if (!isWholes([height, width], 1) || data.length !== 3 * height * width)
-      throw new ShapeError(
-        'Predictor',
-        `a picture of ${height}×${width} cannot hold ${data.length} values`,
-        [],
-        '',
-        'it is RGB, [height, width, 3], of at least one pixel',
-      )
-    const bytes = hostTensor(data, [1, height, width, 3])
-    const sizes = sizesOf(this.test, [height, width])
+  /** The memory that a picture of this size takes, planned and not run; the plans are those that a run takes. Throws as
+   * `example` does where the windows do not cover it. */
+  needed(size: Pair, out: 'classes' | 'probabilities' = 'classes'): Needed {
+    const spec = { test: this.test, picture: size, views: this.#views(size) }
+    const programs = { scorers: this.#scorers, resize: this.#resize, fuse: this.#fuse }
+    return neededBytes(programs, { ...spec, out })
+  }
+
+  /** Every look at a picture of a size, in the order in which they are taken. */
+  #views(picture: Pair): View[] {
     const flips = this.test.flip ? [false, true] : [false]
-    const spec = { test: this.test, picture: [height, width] as const }
+    return sizesOf(this.test, picture).flatMap((size) =>
+      this.#scorers.flatMap((s) => flips.map((mirrored) => viewOf(s, this.test, size, mirrored))),
+    )
+  }
+
+  async #run(pixels: Pixels, out: 'classes' | 'probabilities', { onWindow }: PredictRun) {
+    const bytes = bytesOf(pixels)
+    const [, height, width] = bytes.shape
+    const picture: Pair = [height, width]
+    const sizes = sizesOf(this.test, picture)
+    const flips = this.test.flip ? [false, true] : [false]
+    const spec = { test: this.test, picture }
     const looks = sizes.length * flips.length * this.#scorers.length
+    const all = this.#views(picture).reduce((n, view) => n + lookCount(view, this.test), 0)
+    let done = 0
+    const onLook = () => onWindow?.(done++, all)
     let views: View[] = []
     let held: DeviceTensor[] = []
     let sum: DeviceTensor | undefined
     let image: DeviceTensor | undefined
     const add = async (as: Fused['out']): Promise<DeviceTensor> => {
-      const all = { ...spec, views, out: as, continued: Boolean(sum), looks }
+      const what: Fused = { ...spec, views, out: as, continued: Boolean(sum), looks }
       const given = sum ? [sum.donate(), ...held] : held
-      return this.#fuse.run(JSON.stringify(all satisfies Fused), ...given)
+      return this.#fuse.run(JSON.stringify(what), ...given)
     }
     try {
       for (const size of sizes) {
@@ -160,7 +191,7 @@ export class Predictor {
             }
             const view = viewOf(scorer, this.test, size, mirrored)
             views.push(view)
-            await this.#score(scorer, image, view, held)
+            await this.#score(scorer, image, view, held, onLook)
           }
         image.dispose()
       }
@@ -173,7 +204,13 @@ export class Predictor {
   }
 
   /** Adds the scores of a view's windows and passes to `held`, in the order that `fused` expects. */
-  async #score(scorer: Scorer, image: DeviceTensor, view: View, held: DeviceTensor[]) {
+  async #score(
+    scorer: Scorer,
+    image: DeviceTensor,
+    view: View,
+    held: DeviceTensor[],
+    onLook: () => unknown,
+  ) {
     const { rows, columns, size } = windowsOf(this.test.window, view.size)
     const coloured = scorer.model.padding !== 'reflection'
     const along = (axis: 0 | 1, at: number, move: number) => {
@@ -185,6 +222,7 @@ export class Predictor {
     for (const row of rows)
       for (const column of columns)
         for (const [down, right] of scorer.moves) {
+          await onLook()
           using seen = await scorer.look.run(image, along(0, row, down), along(1, column, right))
           held.push(await scorer.scores.run(seen))
         }
@@ -199,4 +237,25 @@ export class Predictor {
   [Symbol.dispose](): void {
     this.dispose()
   }
+}
+
+/** Throws ShapeError for what is no picture. */
+function bytesOf(pixels: Pixels): HostTensor | DeviceTensor {
+  const hint = 'it is RGB, [height, width, 3], of at least one pixel'
+  if (pixels instanceof DeviceTensor) {
+    const { dtype, shape } = pixels
+    if (dtype === 'u8' && shape.length === 4 && shape[0] === 1 && shape[3] === 3) return pixels
+    const got = [showType(pixels)]
+    throw new ShapeError('Predictor', 'a picture on the device is u8 [1, h, w, 3]', got, '', hint)
+  }
+  const { data, height, width } = pixels
+  if (isWholes([height, width], 1) && data.length === 3 * height * width)
+    return hostTensor(data, [1, height, width, 3])
+  throw new ShapeError(
+    'Predictor',
+    `a picture of ${height}×${width} cannot hold ${data.length} values`,
+    [],
+    '',
+    hint,
+  )
 }

@@ -7,6 +7,7 @@ import { isPlain } from '../engine/ops/options.ts'
 import { shown } from '../engine/ops/refuse.ts'
 import { type Check, flag, oneOf } from '../models/options.ts'
 import { suggest } from '../nn/near.ts'
+import type { CheckpointInfo } from './checkpoint.ts'
 import { type CrfOptions, type CrfPublished, crfSettings } from './crf/options.ts'
 
 /** The size that a picture is brought to before anything else. Where one length is given the other follows from the picture's
@@ -178,4 +179,11 @@ export function testTimeNamed(name: string): TestTime {
     `there is no test-time procedure ${name}`,
     suggest(name, Object.keys(testTimes)),
   )
+}
+
+/** How pictures are looked at where nobody says more: as the recipe of a checkpoint tests and, where that leaves it open, at the
+ * height of the images that it was trained on. */
+export function usualTestTime({ recipe, size }: Pick<CheckpointInfo, 'recipe' | 'size'>): TestTime {
+  const test = (recipe as { readonly test?: TestTime } | undefined)?.test ?? {}
+  return test.resize || !size ? test : { ...test, resize: { height: size[0] } }
 }

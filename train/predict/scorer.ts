@@ -1,6 +1,6 @@
 // A network as the test-time procedure runs it: what it looks at, on which grid its scores lie, and in how many passes.
 
-import type { Program } from '../../engine/compile.ts'
+import type { CompileOptions, Program } from '../../engine/compile.ts'
 import type { Device } from '../../engine/device.ts'
 import { OptionError } from '../../engine/errors.ts'
 import type { Pair } from '../../engine/ops/options.ts'
@@ -54,12 +54,12 @@ export function checkModels(models: readonly Network[], { shifted }: TestTime): 
 const isShiftable = (model: Network): model is Fcrn =>
   model instanceof Fcrn && Boolean(model.backbone.lastStrided)
 
-/** The programs of a network that `checkModels` accepts; `cache` plans of each are kept. */
+/** The programs of a network that `checkModels` accepts. */
 export function scorerOf(
   device: Device,
   model: Network,
   { shifted }: TestTime,
-  cache: number,
+  options: Pick<CompileOptions, 'cache' | 'onProgress'>,
 ): Scorer {
   const { scoreStride: s, padding } = model
   const features = shifted === 'features' && isShiftable(model)
@@ -68,11 +68,11 @@ export function scorerOf(
     model,
     look: device.compile(
       (bytes: Tensor, rows: Tensor, columns: Tensor) => look(bytes, rows, columns, padding),
-      { cache },
+      options,
     ),
     scores: device.compile(
       (image: Tensor) => (features ? shiftedScores(model, image, mode) : model.apply(image, mode)),
-      { cache },
+      options,
     ),
     stride: features ? s / 2 : s,
     // Cell i of pass a answers for pixel s·i + s/2 of what it looks at, which is (s/2)·(2i + a) + s/4 of the picture.

@@ -55,8 +55,8 @@ const formats: Readonly<Record<string, Format>> = {
     inside: (split, { competition = 6 }) =>
       `results/VOC2012/Segmentation/comp${competition}_${split}_cls`,
     classes: VOC_CLASSES,
-    write: (folder, name, classes, height, width) =>
-      writeAtomic(join(folder, `${name}.png`), palettePng(classes, height, width, colours)),
+    write: async (folder, name, classes, height, width) =>
+      writeAtomic(join(folder, `${name}.png`), await palettePng(classes, height, width, colours)),
   },
   cityscapes: {
     inside: () => '',
