@@ -26,6 +26,14 @@ export {
 export { grad } from './grad.ts'
 export { type Graph, graphOf, rewrite, withInputs } from './graph.ts'
 export {
+  type Crop,
+  type ImageInput,
+  type ImageOptions,
+  type ImageSource,
+  imageSize,
+  imageTensor,
+} from './image-tensor.ts'
+export {
   type Attrs,
   apply,
   type Box,

@@ -5,29 +5,18 @@ import {
   add,
   broadcastTo,
   cast,
-  clamp,
   constant,
   div,
   greaterEqual,
   indexSelect,
   mul,
   reshape,
-  resizeBicubic,
-  round,
   sub,
   type Tensor,
 } from '../../engine/index.ts'
-import type { Pair } from '../../engine/ops/options.ts'
 import type { ImagePadding } from '../../models/input.ts'
 
-/** A picture u8 [1, h, w, 3] at another size, by Pillow's bicubic rule: antialiased where it shrinks, and rounded to bytes. As
- * bytes it takes a quarter of the memory, and a photo of 40 million pixels one binding of 128 MiB. */
-export function resizedPicture(bytes: Tensor, size: Pair): Tensor {
-  const [, h, w] = bytes.shape
-  if (h === size[0] && w === size[1]) return bytes
-  // The kernel overshoots at edges.
-  return cast(clamp(round(resizeBicubic(cast(bytes, 'f32'), size)), 0, 255), 'u8')
-}
+export { resizedPicture } from '../../engine/resized-picture.ts'
 
 /** The pixels of given rows and columns, i32, of a picture u8 [1, h, w, 3], as f32 in [0, 1]; a colour stands where either is −1. */
 export function look(bytes: Tensor, rows: Tensor, columns: Tensor, padding: ImagePadding): Tensor {
