@@ -28,6 +28,25 @@ function tapAt(y: number, tap: number, channels: number, a: PoolWindow): [iy: nu
   ]
 }
 
+/** Calls `visit` with each tap of the window at pooled element `y`, its row and column in x, and its index into x
+ * [n, h, w, c], or -1 outside x. */
+function eachTap(
+  y: number,
+  channels: number,
+  a: PoolWindow,
+  visit: (tap: number, iy: number, ix: number, i: number) => void,
+): void {
+  const [h, w] = a.size
+  const { n, c } = placeOf(y, channels, a.out)
+  const [top, left] = tapAt(y, 0, channels, a)
+  for (let tap = 0; tap < a.kernel[0] * a.kernel[1]; tap++) {
+    const iy = top + Math.floor(tap / a.kernel[1]) * a.dilation[0]
+    const ix = left + (tap % a.kernel[1]) * a.dilation[1]
+    const outside = iy < 0 || iy >= h || ix < 0 || ix >= w
+    visit(tap, iy, ix, outside ? -1 : ((n * h + iy) * w + ix) * channels + c)
+  }
+}
+
 /** Index into x [n, h, w, c] of a tap, or -1 outside x. */
 function inputAt(y: number, tap: number, channels: number, a: PoolWindow): number {
   const [h, w] = a.size
@@ -36,21 +55,19 @@ function inputAt(y: number, tap: number, channels: number, a: PoolWindow): numbe
   return iy < 0 || iy >= h || ix < 0 || ix >= w ? -1 : ((n * h + iy) * w + ix) * channels + c
 }
 
-const allTaps = ({ kernel }: PoolWindow) =>
-  Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => tap)
-
 type AvgAttrs = PoolWindow & { readonly counted: readonly number[] }
 
 /** Indices into x of the taps of a window inside it, and by what their sum is divided. */
 function meanOf(y: number, channels: number, a: AvgAttrs): { taps: number[]; divisor: number } {
-  const taps = allTaps(a).map((tap) => inputAt(y, tap, channels, a))
+  const taps: number[] = []
+  let divisor = 0
   const [y0, x0, y1, x1] = a.counted
-  const counted = allTaps(a).filter((tap) => {
-    const [iy, ix] = tapAt(y, tap, channels, a)
+  eachTap(y, channels, a, (_, iy, ix, i) => {
+    if (i >= 0) taps.push(i)
     const [py, px] = [iy + a.padding[0], ix + a.padding[1]]
-    return py >= y0 && py < y1 && px >= x0 && px < x1
+    if (py >= y0 && py < y1 && px >= x0 && px < x1) divisor++
   })
-  return { taps: taps.filter((i) => i >= 0), divisor: counted.length }
+  return { taps, divisor }
 }
 
 interface UnpoolAttrs {
@@ -100,16 +117,14 @@ function largest(x: Value, attrs: PoolWindow, type: { readonly shape: readonly n
   const index = zeros(type)
   y.forEach((_, o) => {
     let best = -1
-    for (const tap of allTaps(attrs)) {
-      const i = inputAt(o, tap, channelsOf(type), attrs)
-      if (i < 0) continue
+    eachTap(o, channelsOf(type), attrs, (tap, _iy, _ix, i) => {
+      if (i < 0) return
       const v = x.data[i]
       const first = best < 0
-      if (!first && !(v > x.data[best]) && !(Number.isNaN(v) && !Number.isNaN(x.data[best])))
-        continue
+      if (!first && !(v > x.data[best]) && !(Number.isNaN(v) && !Number.isNaN(x.data[best]))) return
       best = i
       index[o] = tap
-    }
+    })
     y[o] = x.data[best]
   })
   return [y, index] as const
