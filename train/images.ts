@@ -5,7 +5,8 @@ import sharp from 'sharp'
 import { DataError } from '../engine/errors.ts'
 import { readBytes, readHead, writeAtomic } from './files.ts'
 import type { Picture } from './picture.ts'
-import { type LabelImage, readPngLabels } from './png-labels.ts'
+import type { LabelImage } from './png-label-values.ts'
+import { readPngLabels } from './png-labels.ts'
 import { readPngPicture } from './png-picture.ts'
 
 /** An RGB image from a JPEG, PNG, WebP, TIFF or GIF file; alpha is dropped. Throws DataError naming the file. */

@@ -1,23 +1,9 @@
-// The stored values of a grey or palette PNG. General decoders turn a palette into colours, and the class index that
-// the file holds is lost; here nothing is converted (PNG specification, third edition: w3.org/TR/png-3).
+// Labels from a PNG in Node, at once, in the thread that asks.
 
 import { DataError } from '../engine/errors.ts'
-import { damaged, isPng, type PngHeader, pngRows, readPng } from './png-rows.ts'
-
-export interface LabelImage {
-  /** [height, width]: palette indices or grey values as stored; 16-bit files give a Uint16Array. */
-  readonly values: Uint8Array | Uint16Array
-  readonly height: number
-  readonly width: number
-}
-
-const GREY = 0
-const PALETTE = 3
-const COLOUR_TYPES: Record<number, string> = {
-  2: 'RGB',
-  4: 'grey with transparency',
-  6: 'RGB with transparency',
-}
+import { isPng } from './png-format.ts'
+import { acceptLabels, type LabelImage, labelsOf } from './png-label-values.ts'
+import { pngRows, readPng } from './png-rows.ts'
 
 /**
  * Reads a grey (1, 2, 4, 8, 16 bits) or palette (1, 2, 4, 8 bits) PNG. Throws DataError naming `file` for anything else
@@ -26,41 +12,6 @@ const COLOUR_TYPES: Record<number, string> = {
 export function readPngLabels(bytes: Uint8Array, file: string): LabelImage {
   if (!isPng(bytes))
     throw new DataError(file, 'is not a PNG', 'labels are read from grey or palette PNG files')
-  const png = readPng(bytes, file, (header) => accept(header, file))
-  const { height, width, depth } = png.header
-  const rowBytes = Math.ceil((width * depth) / 8)
-  return { values: unpack(pngRows(png, file), rowBytes, png.header), height, width }
-}
-
-function accept({ height, width, depth, colour, interlaced }: PngHeader, file: string): void {
-  if (colour !== GREY && colour !== PALETTE)
-    throw new DataError(
-      file,
-      `is a ${COLOUR_TYPES[colour] ?? 'strange'} PNG, but labels are class indices`,
-      'convert colours to indices and store them as an 8-bit grey or palette PNG',
-    )
-  if (![1, 2, 4, 8].includes(depth) && !(depth === 16 && colour === GREY))
-    throw damaged(file, `announces ${depth} bits a pixel`)
-  if (interlaced)
-    throw new DataError(file, 'is an interlaced PNG', 'store labels without interlacing')
-  if (width === 0 || height === 0) throw damaged(file, `announces ${height}×${width} pixels`)
-}
-
-function unpack(raw: Uint8Array, rowBytes: number, header: PngHeader): Uint8Array | Uint16Array {
-  const { height, width, depth } = header
-  if (depth === 8) return raw
-  if (depth === 16)
-    return Uint16Array.from(
-      { length: height * width },
-      (_, i) => (raw[2 * i] << 8) | raw[2 * i + 1],
-    )
-  const values = new Uint8Array(height * width)
-  const perByte = 8 / depth
-  const mask = (1 << depth) - 1
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const byte = raw[y * rowBytes + Math.floor(x / perByte)]
-      values[y * width + x] = (byte >> (8 - depth * ((x % perByte) + 1))) & mask
-    }
-  return values
+  const png = readPng(bytes, file, (header) => acceptLabels(header, file))
+  return labelsOf(png.header, pngRows(png, file))
 }

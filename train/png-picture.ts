@@ -2,7 +2,8 @@
 // of a process share, which sixteen threads of a loader would queue up for; this one costs as much time and keeps nobody waiting.
 
 import type { Picture } from './picture.ts'
-import { isPng, pngRows, readPng } from './png-rows.ts'
+import { isPng } from './png-format.ts'
+import { pngRows, readPng } from './png-rows.ts'
 
 const RGB = 2
 /** What makes colours of numbers in another way, or turns the picture; the general decoder heeds no gamma either. */

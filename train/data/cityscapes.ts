@@ -5,7 +5,7 @@ import { DataError } from '../../engine/errors.ts'
 import { type Split, VOID } from '../dataset.ts'
 import { isFolder } from '../files.ts'
 import { readLabels, writeLabelsPng } from '../images.ts'
-import type { LabelImage } from '../png-labels.ts'
+import type { LabelImage } from '../png-label-values.ts'
 import { CITYSCAPES_CLASSES } from './cityscapes-classes.ts'
 import {
   type ExampleOptions,

@@ -1,27 +1,38 @@
 // Why a label file cannot be used, looked at more closely: what was probably done to it, and how to undo that.
 
 import { type AtrousError, DataError } from '../../engine/errors.ts'
-import type { ClassInfo, Dataset } from '../dataset.ts'
-import { readImage, readLabels } from '../images.ts'
+import type { ClassInfo } from '../dataset.ts'
+import type { Picture } from '../picture.ts'
+import type { LabelImage } from '../png-label-values.ts'
+
+/** A label file, and ways to look into it, which may fail. */
+export interface LabelFile {
+  readonly file: string
+  readonly stored: () => Promise<LabelImage>
+  readonly picture: () => Promise<Picture>
+}
 
 /** An error's message, with what its label file shows where that can be looked into. */
 export async function explained(
   error: AtrousError,
-  dataset: Dataset,
-  index: number,
+  label: LabelFile | undefined,
+  classes: readonly ClassInfo[],
 ): Promise<string> {
-  const { pairs } = dataset as { pairs?: readonly { readonly label: string }[] }
-  const file = pairs?.[index]?.label
-  if (!file || !(error instanceof DataError) || error.file !== file) return error.message
-  const more = await lookInto(file, dataset.classes).catch(() => undefined)
+  if (!label || !(error instanceof DataError) || error.file !== label.file) return error.message
+  const more = await lookInto(label, classes).catch(() => undefined)
   if (!more) return error.message
   const [what] = error.message.split('\n')
   return `${what}\n  hint: ${more}`
 }
 
-async function lookInto(file: string, classes: readonly ClassInfo[]): Promise<string | undefined> {
-  const stored = await readLabels(file).catch(() => undefined)
-  return stored ? ofValues(stored.values, classes.length) : ofColours(file, classes)
+async function lookInto(
+  { stored, picture }: LabelFile,
+  classes: readonly ClassInfo[],
+): Promise<string | undefined> {
+  const indices = await stored().catch(() => undefined)
+  return indices
+    ? ofValues(indices.values, classes.length)
+    : ofColours((await picture()).data, classes)
 }
 
 /** Of indices that are no classes. */
@@ -36,8 +47,7 @@ function ofValues(values: Uint8Array | Uint16Array, count: number): string | und
 }
 
 /** Of a label image that was saved in colours. */
-async function ofColours(file: string, classes: readonly ClassInfo[]): Promise<string | undefined> {
-  const { data } = await readImage(file)
+function ofColours(data: Uint8Array, classes: readonly ClassInfo[]): string | undefined {
   const seen = new Set<number>()
   for (let i = 0; i < data.length; i += 3)
     seen.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2])

@@ -6,7 +6,7 @@ import { DataError, OptionError } from '../../engine/errors.ts'
 import type { Split } from '../dataset.ts'
 import { isThere, readBytes } from '../files.ts'
 import { readLabels } from '../images.ts'
-import type { LabelImage } from '../png-labels.ts'
+import type { LabelImage } from '../png-label-values.ts'
 import { type MatValue, matImage, readMat } from './mat.ts'
 import {
   type ExampleOptions,
