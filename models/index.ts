@@ -42,7 +42,7 @@ export {
   traceStep,
 } from './measure.ts'
 export { type ModelConfig, Network } from './network.ts'
-export type { NormOptions } from './options.ts'
+export { type Check, type NormOptions, optionOf } from './options.ts'
 export { buildModel, type ModelEntry, models } from './registry.ts'
 export {
   Backbone,

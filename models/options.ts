@@ -78,6 +78,16 @@ export function readOptions<T extends object>(
   return all as Required<T>
 }
 
+/** What a text that a person wrote means to an option: a number, a boolean or a list, unless only the text itself will do. */
+export function optionOf(check: Check | undefined, text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    return check?.fits(text) ? text : value
+  } catch {
+    return text
+  }
+}
+
 /** As JSON, which has no NaN. */
 const written = (value: unknown): string =>
   typeof value === 'number' ? String(value) : JSON.stringify(value)

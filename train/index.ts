@@ -44,6 +44,7 @@ export {
 export { type ComparedRun, comparedSvg } from './compare-chart.ts'
 export * from './crf/index.ts'
 export { CROWD_CLASSES, type CrowdOptions, crowdScenes } from './crowd.ts'
+export { knownClasses, numberedClasses } from './data/known-classes.ts'
 export * from './dataset.ts'
 export { type DistanceOptions, DistanceScores } from './distance-scores.ts'
 export { Ema, type EmaOptions } from './ema.ts'

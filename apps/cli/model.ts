@@ -4,7 +4,7 @@ import { OptionError } from '../../engine/errors.ts'
 import { type Precision, precisions } from '../../engine/stages.ts'
 import { type Configuration, findModel } from '../../models/catalog.ts'
 import { models } from '../../models/index.ts'
-import type { Check } from '../../models/options.ts'
+import { optionOf } from '../../models/options.ts'
 import type { Args, OptionSpec, Options } from './command.ts'
 
 export const modelUsage = 'MODEL [options]'
@@ -51,19 +51,9 @@ export function givenOptions(args: Args, name: string): Record<string, unknown> 
         `give KEY=VALUE with one of ${Object.keys(checks).join(', ')}`,
       )
     const key = pair.slice(0, at)
-    give(key, valueOf(checks[key], pair.slice(at + 1)))
+    give(key, optionOf(checks[key], pair.slice(at + 1)))
   }
   return Object.fromEntries(given)
-}
-
-/** What a text means to an option: a number, a boolean or a list, unless only the text itself will do. */
-function valueOf(check: Check | undefined, text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text)
-    return check?.fits(text) ? text : value
-  } catch {
-    return text
-  }
 }
 
 /** Images of a step, and the parts that they are computed in, from `--batch` and `--accumulate`; `usual` images of a part where the

@@ -5,7 +5,8 @@
 
 import { basename, extname, join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
-import type { ClassInfo, Split } from '../dataset.ts'
+import type { Split } from '../dataset.ts'
+import { CAMVID_CLASSES } from './known-classes.ts'
 import {
   type ExampleOptions,
   type FileDataset,
@@ -16,19 +17,7 @@ import {
   readLines,
 } from './pairs.ts'
 
-export const CAMVID_CLASSES: readonly ClassInfo[] = [
-  { name: 'Sky', colour: [128, 128, 128] },
-  { name: 'Building', colour: [128, 0, 0] },
-  { name: 'Pole', colour: [192, 192, 128] },
-  { name: 'Road', colour: [128, 64, 128] },
-  { name: 'Pavement', colour: [60, 40, 222] },
-  { name: 'Tree', colour: [128, 128, 0] },
-  { name: 'SignSymbol', colour: [192, 128, 128] },
-  { name: 'Fence', colour: [64, 64, 128] },
-  { name: 'Car', colour: [64, 0, 128] },
-  { name: 'Pedestrian', colour: [64, 64, 0] },
-  { name: 'Bicyclist', colour: [0, 128, 192] },
-]
+export { CAMVID_CLASSES }
 
 const STORED_VOID = 11
 

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
 import type { Split } from '../dataset.ts'
+import { VOC_CLASSES } from './known-classes.ts'
 import {
   type ExampleOptions,
   type FileDataset,
@@ -13,12 +14,8 @@ import {
   type Pair,
   readNames,
 } from './pairs.ts'
-import { colouredClasses } from './palette.ts'
 
-export const VOC_CLASSES = colouredClasses(
-  `background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse
-  motorbike person pottedplant sheep sofa train tvmonitor`.split(/\s+/),
-)
+export { VOC_CLASSES }
 
 export interface VocOptions extends ExampleOptions {
   readonly split: Split
