@@ -119,6 +119,8 @@ export function Slider({ name, value, min, max, step, text, onChange, disabled }
         step={step ?? 'any'}
         value={value}
         disabled={disabled}
+        // The label's own control would be the output before it.
+        aria-label={name}
         aria-valuetext={text}
         onInput={({ currentTarget }) => onChange(currentTarget.valueAsNumber)}
       />
