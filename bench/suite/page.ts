@@ -3,6 +3,7 @@
 import { INK, svg, text } from '../../train/svg.ts'
 import { isMeasured, type Measured } from './measure.ts'
 import { ceilingLine, milliseconds, percent, type Run, rate } from './report.ts'
+import { type Place, rooflineOf } from './roofline.ts'
 
 const WIDTH = 960
 const HEIGHT = 520
@@ -61,35 +62,27 @@ const escaped = (s: string): string =>
 
 /** Arithmetic rate over arithmetic per byte, both in powers of ten, beneath the two ceilings. */
 export function rooflineSvg({ ceilings }: Run, results: readonly Measured[]): string {
-  const { flopsPerSecond, bytesPerSecond } = ceilings
-  const points = results
-    .filter((r) => r.flops > 0)
-    .map((r) => ({ ...r, intensity: r.flops / r.bytes, rate: (1000 * r.flops) / r.ms }))
-  const knee = flopsPerSecond / bytesPerSecond
-  const across = powers([knee, ...points.map((p) => p.intensity)])
-  const up = powers([flopsPerSecond, ...points.map((p) => p.rate)])
-  const x = (v: number) =>
-    LEFT + ((WIDTH - LEFT - RIGHT) * (Math.log10(v) - across[0])) / span(across)
-  const y = (v: number) =>
-    HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (Math.log10(v) - up[0])) / span(up)
-  const from = Math.max(10 ** across[0], 10 ** up[0] / bytesPerSecond)
-  const at = (a: number, b: number) => `${x(a).toFixed(1)} ${y(b).toFixed(1)}`
-  const families = [...new Set(points.map((p) => p.family))]
+  const { across, up, roof, points, acrossAt, upAt } = rooflineOf(ceilings, results)
+  const x = (v: number) => LEFT + (WIDTH - LEFT - RIGHT) * v
+  const y = (v: number) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * v
+  const at = ([a, b]: Place) => `${x(a).toFixed(1)} ${y(b).toFixed(1)}`
+  const families = [...new Set(points.map(({ result }) => result.family))]
   const colour = (family: string) => COLOURS[families.indexOf(family) % COLOURS.length]
   return svg(WIDTH, HEIGHT, [
-    ...exponents(across).flatMap((e) => [
-      `<path d="M${x(10 ** e).toFixed(1)} ${TOP}V${HEIGHT - BOTTOM}" stroke="${PALE}"/>`,
-      text(x(10 ** e), HEIGHT - BOTTOM + 18, `${+(10 ** e).toPrecision(1)}`, 'middle', INK),
+    ...across.flatMap((e) => [
+      `<path d="M${x(acrossAt(e)).toFixed(1)} ${TOP}V${HEIGHT - BOTTOM}" stroke="${PALE}"/>`,
+      text(x(acrossAt(e)), HEIGHT - BOTTOM + 18, `${+(10 ** e).toPrecision(1)}`, 'middle', INK),
     ]),
-    ...exponents(up).flatMap((e) => [
-      `<path d="M${LEFT} ${y(10 ** e).toFixed(1)}H${WIDTH - RIGHT}" stroke="${PALE}"/>`,
-      text(LEFT - 8, y(10 ** e) + 4, `${+(10 ** (e - 9)).toPrecision(1)}`, 'end', INK),
+    ...up.flatMap((e) => [
+      `<path d="M${LEFT} ${y(upAt(e)).toFixed(1)}H${WIDTH - RIGHT}" stroke="${PALE}"/>`,
+      text(LEFT - 8, y(upAt(e)) + 4, `${+(10 ** (e - 9)).toPrecision(1)}`, 'end', INK),
     ]),
-    `<path d="M${at(from, from * bytesPerSecond)}L${at(knee, flopsPerSecond)}H${WIDTH - RIGHT}" fill="none" stroke="${INK}" stroke-width="2"/>`,
-    ...points.map(
-      (p) =>
-        `<circle cx="${x(p.intensity).toFixed(1)}" cy="${y(p.rate).toFixed(1)}" r="4" fill="${colour(p.family)}"><title>${escaped(p.name)}: ${rate(p.flops, p.ms)} GFLOP/s</title></circle>`,
-    ),
+    `<path d="M${roof.map(at).join('L')}" fill="none" stroke="${INK}" stroke-width="2"/>`,
+    ...points.map(({ result, place }) => {
+      const [cx, cy] = at(place).split(' ')
+      const title = `${escaped(result.name)}: ${rate(result.flops, result.ms)} GFLOP/s`
+      return `<circle cx="${cx}" cy="${cy}" r="4" fill="${colour(result.family)}"><title>${title}</title></circle>`
+    }),
     ...families.flatMap((family, i) => [
       `<circle cx="${WIDTH - RIGHT + 20}" cy="${TOP + 20 * i}" r="4" fill="${colour(family)}"/>`,
       text(WIDTH - RIGHT + 32, TOP + 20 * i + 4, family, 'start', INK),
@@ -98,13 +91,3 @@ export function rooflineSvg({ ceilings }: Run, results: readonly Measured[]): st
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, 'operations per byte', 'middle', INK),
   ])
 }
-
-/** The powers of ten around some numbers. */
-const powers = (values: readonly number[]): [number, number] => {
-  const logs = values.map(Math.log10)
-  const low = Math.floor(Math.min(...logs))
-  return [low, Math.max(low + 1, Math.ceil(Math.max(...logs)))]
-}
-const span = ([low, high]: readonly [number, number]): number => high - low
-const exponents = ([low, high]: readonly [number, number]): number[] =>
-  Array.from({ length: high - low + 1 }, (_, i) => low + i)
