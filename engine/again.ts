@@ -106,8 +106,8 @@ const originals = new WeakMap<Node, Node>()
 export const originalOf = (node: Node): Node | undefined => originals.get(node)
 
 function repeated(node: Node, inputs: readonly Tensor[]): Node {
-  const { op, attrs, types, path, block } = node
-  const again = new Node(op, inputs, attrs, types, { path, ...(block && { block }) })
+  const { op, attrs, types, path, block, origin = node } = node
+  const again = new Node(op, inputs, attrs, types, { path, origin, ...(block && { block }) })
   originals.set(again, originals.get(node) ?? node)
   return again
 }

@@ -60,7 +60,9 @@ export function withConditions(
       // Compared at every element, which binds no more than the scalar.
       const holds = notEqual(broadcastTo(at(ok), value.shape), 0)
       const { op, inputs: args, attrs, types } = where(holds, value, at(before)).node
-      inputs[0] = new Node(op, args, attrs, types, node).output()
+      const { path, source, block } = node
+      const from = { path, ...(source && { source }), ...(block && { block }) }
+      inputs[0] = new Node(op, args, attrs, types, from).output()
     }
     const same = inputs.every((x, i) => x === node.inputs[i])
     return same ? node : new Node(node.op, inputs, node.attrs, node.types, node)

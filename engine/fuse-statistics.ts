@@ -58,14 +58,15 @@ function gives(node: Node, maxBuffers: number): boolean {
 const rootOf = (node: Node): Step | undefined =>
   node.op.kind === 'fused' ? bodyOf(node).steps[bodyOf(node).root] : undefined
 
-function together(node: Node, inputs: readonly Tensor[], { op, types }: Node): Node {
+function together(node: Node, inputs: readonly Tensor[], moments: Node): Node {
+  const { op, types, origin = moments } = moments
   const { steps, results, root } = node.op.kind === 'fused' ? bodyOf(node) : alone(node)
   const [y] = results
   const last = steps.length
   const { shape } = node.types[0]
   const attrs = { shape, first: 0, count: shape.length - 1 }
   const body: Body = {
-    steps: [...steps, { op, attrs, args: [y], types }],
+    steps: [...steps, { op, attrs, args: [y], types, origin }],
     results: [y, { step: last, output: 0 }, { step: last, output: 1 }],
     root,
   }
@@ -73,8 +74,11 @@ function together(node: Node, inputs: readonly Tensor[], { op, types }: Node): N
 }
 
 /** The body of a structured node. */
-const alone = ({ op, attrs, inputs, types }: Node): Body => ({
-  steps: [{ op, attrs, args: inputs.map((_, input) => ({ input })), types }],
-  results: [{ step: 0, output: 0 }],
-  root: 0,
-})
+const alone = (node: Node): Body => {
+  const { op, attrs, inputs, types, origin = node } = node
+  return {
+    steps: [{ op, attrs, args: inputs.map((_, input) => ({ input })), types, origin }],
+    results: [{ step: 0, output: 0 }],
+    root: 0,
+  }
+}

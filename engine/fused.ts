@@ -12,6 +12,8 @@ export interface Step {
   readonly attrs: Attrs
   readonly args: readonly Ref[]
   readonly types: readonly TensorType[]
+  /** The node as it was written; what a pass has added has none. */
+  readonly origin?: Node
 }
 
 /** Steps in order. At most one is structured (`root`): pointwise steps before it run while it loads, those after it
@@ -80,7 +82,8 @@ export function bodyFrom(
     const known = at.get(node)
     if (known !== undefined) return known
     const args = node.inputs.map(ref)
-    steps.push({ op: node.op, attrs: node.attrs, args, types: node.types })
+    const { op, attrs, types, origin = node } = node
+    steps.push({ op, attrs, args, types, origin })
     at.set(node, steps.length - 1)
     return steps.length - 1
   }

@@ -9,7 +9,7 @@ import { sumTo } from './ops/reduce.ts'
 import { refuseNamed, shown } from './ops/refuse.ts'
 import { scalar, toTensor } from './ops/source.ts'
 import { derivedFrom, type Node, Tensor, Variable } from './tensor.ts'
-import { currentPath, scope } from './trace.ts'
+import { currentPath, currentTrace, scope } from './trace.ts'
 
 /** d(y · seed)/d(each of wrt), as tensors of their shapes. `y` is a scalar unless `seed`, a tensor of y's type, is
  * given. A variable stands for the newest of its versions that `y` depends on, whether or not it has been assigned
@@ -57,6 +57,8 @@ function gradients(y: Tensor, wrt: readonly TensorLike[], seed: Tensor | undefin
       scope('', () => derivedFrom(node, () => accumulate(node, vjp, dys, cotangents)))
     else if (vjp.hint !== undefined) refuse(node, vjp.reason, vjp.hint)
   }
+  const noted = currentTrace()?.cotangents
+  for (const [t, dy] of cotangents) if (!noted?.has(t)) noted?.set(t, dy)
   return targets.map(
     (t, i) => (t && cotangents.get(t)) ?? broadcastTo(scalar(0, wrt[i].dtype), wrt[i].shape),
   )

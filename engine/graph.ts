@@ -107,6 +107,7 @@ export function makeNode(
     path: like.path ?? '',
     ...(like.source && { source: like.source }),
     ...(like.block && { block: like.block }),
+    ...(like instanceof Node && { origin: like.origin ?? like }),
   })
 }
 

@@ -18,17 +18,28 @@ import type { Op } from './op.ts'
 import { scalarOp } from './ops/source.ts'
 import type { Node, Tensor, Variable } from './tensor.ts'
 
-/** Common subexpressions once; what nothing needs, not at all. Assignments are never merged. */
-export function simplify(graph: Graph): Graph {
+/** Common subexpressions once; what nothing needs, not at all. Assignments are never merged. A node whose value another one has
+ * is noted in `replaced` with that one, both as they were written. */
+export function simplify(graph: Graph, replaced?: Map<Node, Node>): Graph {
   const known = new Map<string, Node>()
+  const note = (node: Node, by: Node) => {
+    const [from, to] = [node, by].map((n) => n.origin ?? n)
+    if (from !== to) replaced?.set(from, to)
+  }
   return rewrite(graph, (node, inputs) => {
     const folded = fold(node, inputs)
-    if (folded) return [folded]
+    if (folded) {
+      note(node, folded.node)
+      return [folded]
+    }
     const next = withInputs(node, inputs)
     if (node.op.name === 'assign') return outputsOf(next)
     const key = `${identity(node.op)}(${inputs.map((x) => `${x.node.id}.${x.index}`)})${attrKey(node.attrs)}`
     const same = known.get(key)
-    if (same) return outputsOf(same)
+    if (same) {
+      note(node, same)
+      return outputsOf(same)
+    }
     known.set(key, next)
     return outputsOf(next)
   })

@@ -20,7 +20,7 @@ import { narrow } from './precision.ts'
 import { recompute } from './recompute.ts'
 import { separate, simplify, unalias } from './simplify.ts'
 import { spare } from './spare.ts'
-import { Tensor } from './tensor.ts'
+import { type Node, Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
 import { inlineVectors } from './vectors.ts'
 import { cutLarge } from './windows.ts'
@@ -74,6 +74,11 @@ export interface Stages<R> {
   readonly plan: Plan
   /** What the function returned. */
   readonly result: R
+  /** Nodes as traced that are not in `simplified` since another has their value, each with that one. */
+  readonly replaced: ReadonlyMap<Node, Node>
+  /** The derivative, with respect to each tensor that a gradient was carried back through, of what it is the gradient of; of
+   * several gradients the first. */
+  readonly cotangents: ReadonlyMap<Tensor, Tensor>
 }
 
 /** Takes a function of tensors all the way to a plan for a device with capabilities `caps`. No device is needed.
@@ -95,7 +100,8 @@ export function stages<R>(
   refuseStrangers(written, [...inputs, ...trace.assigns])
   const plain = withConditions(written, trace.conditions)
   const traced = options.instrument?.(plain) ?? plain
-  const simplified = cutLarge(separate(simplify(traced)), caps)
+  const replaced = new Map<Node, Node>()
+  const simplified = cutLarge(separate(simplify(traced, replaced)), caps)
   const maxBuffers = caps.maxStorageBuffers
   const kernels =
     options.fuse === false
@@ -117,7 +123,8 @@ export function stages<R>(
   const { memoryBudget } = options
   const budget = memoryBudget === undefined ? undefined : bytesOfBudget(memoryBudget)
   const planned = (options.fuse ?? true) === true ? joinUpdates(apart, caps, budget) : apart
-  return { traced, simplified, fused, recomputed, plan: planned, result }
+  const { cotangents } = trace
+  return { traced, simplified, fused, recomputed, plan: planned, result, replaced, cotangents }
 }
 
 /** The graph with its values stored in the precision that is asked for. */

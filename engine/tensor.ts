@@ -25,13 +25,15 @@ export class Node {
   readonly source: Node | undefined
   /** The outermost block that it is in. */
   readonly block: Block | undefined
+  /** The node that a person's function, or a derivative's rule, wrote, where a pass has put this one in its place. */
+  readonly origin: Node | undefined
 
   constructor(
     op: Op,
     inputs: readonly Tensor[],
     attrs: Attrs,
     types: readonly TensorType[],
-    from: { path?: string; source?: Node; block?: Block } = {},
+    from: { path?: string; source?: Node; block?: Block; origin?: Node } = {},
   ) {
     this.op = op
     this.inputs = inputs
@@ -40,6 +42,7 @@ export class Node {
     this.path = from.path ?? currentPath()
     this.source = from.source ?? backwardOf
     this.block = from.block ?? currentBlock
+    this.origin = from instanceof Node ? (from.origin ?? from) : from.origin
   }
 
   /** Handle on output `index`. Equal calls give the same object, so tensors can be compared with `===`. */

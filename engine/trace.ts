@@ -68,6 +68,8 @@ export class Trace {
   /** Under which assignments happen, of those for which it is settled (see condition.ts). */
   readonly conditions = new Map<Tensor, Condition | 'always'>()
   readonly randomOps = new Map<string, number>()
+  /** What `grad` found of each tensor on its way; of several walks the first. */
+  readonly cotangents = new Map<Tensor, Tensor>()
 }
 
 let trace: Trace | undefined
