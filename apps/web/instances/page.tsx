@@ -1,5 +1,47 @@
-import { Card } from '../ui/parts.tsx'
+// Instances: the objects of a picture, each by itself, from two networks.
+
+import { useState } from 'preact/hooks'
+import { useCheckpoints } from '../ui/checkpoints.ts'
+import { useFinder } from './finder.ts'
+import { Networks, type Pair } from './networks.tsx'
+import { Pictures } from './pictures.tsx'
+import { Result } from './result.tsx'
+import { PipelineSettings, useSettings } from './settings.tsx'
 
 export default function Instances() {
-  return <Card title="Instances" />
+  const checkpoints = useCheckpoints()
+  const [pair, setPair] = useState<Pair>({ semantic: undefined, localization: undefined })
+  const settings = useSettings()
+  const finder = useFinder(pair.semantic, pair.localization, settings.settled)
+  const [at, setAt] = useState<string>()
+  return (
+    <>
+      <h1>Instances</h1>
+      <p class="lead">
+        Two networks look at a picture: one says what each pixel is, the other where its object is
+        and how large. From both come the objects, each by itself.
+      </p>
+      <div class="split">
+        <div class="stack">
+          <Networks checkpoints={checkpoints} pair={pair} onPair={setPair} />
+          <Pictures
+            size={pair.semantic?.info.size ?? [96, 128]}
+            count={finder.shown.length}
+            onPictures={(pictures) => {
+              setAt(undefined)
+              finder.add(pictures)
+            }}
+            onClear={finder.clear}
+          />
+          <PipelineSettings {...settings} />
+        </div>
+        <Result
+          finder={finder}
+          one={finder.shown.find(({ key }) => key === at) ?? finder.shown.at(-1)}
+          onShow={setAt}
+          chosen={Boolean(pair.semantic && pair.localization)}
+        />
+      </div>
+    </>
+  )
 }

@@ -1,0 +1,59 @@
+// The numbers of the pipeline, for those who want to see what they do. Networks need not look again for another one.
+
+import { useEffect, useState } from 'preact/hooks'
+import { type InstanceSettings, instanceSettings } from '../../../train/index.ts'
+import { Button, Card, Slider } from '../ui/parts.tsx'
+
+type Tuned = Pick<InstanceSettings, 'masks' | 'threshold' | 'overlap' | 'leastCells'>
+
+const { masks, threshold, overlap, leastCells } = instanceSettings()
+const defaults: Tuned = { masks, threshold, overlap, leastCells }
+
+export interface SettingsState {
+  readonly now: Tuned
+  /** What `now` is once it has not changed for a moment. */
+  readonly settled: Tuned
+  readonly set: (to: Tuned) => void
+}
+
+export function useSettings(): SettingsState {
+  const [now, set] = useState(defaults)
+  const [settled, setSettled] = useState(defaults)
+  useEffect(() => {
+    const waiting = setTimeout(() => setSettled(now), 250)
+    return () => clearTimeout(waiting)
+  }, [now])
+  return { now, settled, set }
+}
+
+const sliders = [
+  ['threshold', 'Boxes of one object overlap by', 0.05, 0.95, 0.05],
+  ['overlap', 'Regions that overlap more are one', 0, 1, 0.05],
+  ['leastCells', 'Least size, in cells of 2 × 2 pixels', 1, 64, 1],
+  ['masks', 'Likeliest classes of a pixel that count', 1, 5, 1],
+] as const
+
+export function PipelineSettings({ now, set }: SettingsState) {
+  const changed = sliders.some(([key]) => now[key] !== defaults[key])
+  return (
+    <Card>
+      <details>
+        <summary>How boxes become objects</summary>
+        <div class="stack">
+          {sliders.map(([key, name, min, max, step]) => (
+            <Slider
+              key={key}
+              {...{ name, min, max, step }}
+              value={now[key]}
+              text={max > 1 ? `${now[key]}` : now[key].toFixed(2)}
+              onChange={(value) => set({ ...now, [key]: value })}
+            />
+          ))}
+          <Button onPress={() => set(defaults)} disabled={!changed}>
+            As it was
+          </Button>
+        </div>
+      </details>
+    </Card>
+  )
+}

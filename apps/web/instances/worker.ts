@@ -1,0 +1,151 @@
+// The two networks and the pipeline, off the page's thread.
+
+import {
+  type Device,
+  DeviceLostError,
+  type DeviceTensor,
+  OptionError,
+  openDevice,
+} from '../../../engine/index.ts'
+import {
+  CocoWriter,
+  decodeCheckpoint,
+  type FoundInstance,
+  type InstanceFinder,
+  type InstanceNets,
+  type InstanceOptions,
+  InstancePipeline,
+  instanceNets,
+  maskOutline,
+  openFinder,
+} from '../../../train/index.ts'
+import { serve } from '../remote.ts'
+import type { Asked, Events, Found, FoundObject, Functions } from './messages.ts'
+
+/** What the networks say of the picture that was looked at last, so that another setting needs no other look. */
+interface Look {
+  readonly key: string
+  readonly probabilities: DeviceTensor
+  readonly boxes: DeviceTensor
+}
+
+let device: Device | undefined
+let nets: InstanceNets | undefined
+let finder: InstanceFinder | undefined
+let pipeline: { readonly settings: string; readonly run: InstancePipeline } | undefined
+let look: Look | undefined
+const found = new Map<string, { asked: Asked; instances: readonly FoundInstance[] }>()
+
+/** In this order, and not those of two calls at once. */
+let before: Promise<unknown> = Promise.resolve()
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const mine = before.then(work)
+  before = mine.catch(() => {})
+  return mine
+}
+
+const read = async (file: File, role: string) => {
+  const bytes = await file.arrayBuffer()
+  return decodeCheckpoint(new Uint8Array(bytes), `${file.name}, the ${role} net`)
+}
+
+async function open(semantic: File, localization: File) {
+  const checked = instanceNets(
+    await read(semantic, 'category'),
+    await read(localization, 'localization'),
+  )
+  close()
+  device ??= await opened()
+  nets = checked
+  finder = openFinder(device, nets)
+  return { device: device.line, warnings: device.warnings, classes: nets.classes }
+}
+
+async function opened(): Promise<Device> {
+  const mine = await openDevice({ say: () => {} })
+  mine.lost.then(({ message }) => {
+    if (device === mine) send('lost', { message })
+    drop(mine)
+  })
+  return mine
+}
+
+/** All that was on a device that is gone. */
+function drop(mine: Device): void {
+  if (device !== mine) return
+  close()
+  device.close()
+  device = undefined
+}
+
+function close(): void {
+  for (const owned of [look?.probabilities, look?.boxes, pipeline?.run, finder]) owned?.dispose()
+  look = undefined
+  pipeline = undefined
+  finder = undefined
+  found.clear()
+}
+
+async function find(asked: Asked, settings: InstanceOptions): Promise<Found> {
+  if (!device || !finder)
+    throw new OptionError('no networks are open', 'choose a category net and a localization net')
+  const mine = device
+  try {
+    const begun = performance.now()
+    const seen = await lookAt(finder, asked)
+    const looked = performance.now()
+    const wanted = JSON.stringify(settings)
+    if (pipeline?.settings !== wanted) {
+      pipeline?.run.dispose()
+      pipeline = undefined
+      pipeline = { settings: wanted, run: new InstancePipeline(mine, settings) }
+    }
+    const instances = await pipeline.run.run(seen.probabilities, seen.boxes, finder.gridOf(asked))
+    found.set(asked.key, { asked, instances })
+    const objects = instances.map(toldOf)
+    const done = performance.now()
+    const seconds = { networks: (looked - begun) / 1000, objects: (done - looked) / 1000 }
+    return { objects, seconds }
+  } catch (error) {
+    if (error instanceof DeviceLostError) drop(mine)
+    throw error
+  }
+}
+
+async function lookAt(by: InstanceFinder, asked: Asked): Promise<Look> {
+  if (look?.key === asked.key) return look
+  for (const owned of [look?.probabilities, look?.boxes]) owned?.dispose()
+  look = undefined
+  const probabilities = await by.predictor.refined(asked)
+  try {
+    look = { key: asked.key, probabilities, boxes: await by.boxes(asked) }
+  } catch (error) {
+    probabilities.dispose()
+    throw error
+  }
+  return look
+}
+
+function toldOf(instance: FoundInstance): FoundObject {
+  const { class: k, score, box, area, mask, height, width } = instance
+  return { class: k, score, box, area, outline: maskOutline(mask, height, width) }
+}
+
+function coco(keys: readonly string[], least: number): string {
+  const writer = new CocoWriter(nets?.classes ?? [])
+  for (const key of keys) {
+    const one = found.get(key)
+    if (!one) continue
+    const { name, height, width } = one.asked
+    const sure = one.instances.filter(({ score }) => score >= least)
+    writer.add(name, height, width, sure)
+  }
+  return `${JSON.stringify(writer.file)}\n`
+}
+
+const send = serve<Events>({
+  open: (semantic, localization) => inTurn(() => open(semantic, localization)),
+  find: (asked, settings) => inTurn(() => find(asked, settings)),
+  forget: (key) => void found.delete(key),
+  coco,
+} satisfies Functions)
