@@ -44,7 +44,14 @@ export {
 export { type ComparedRun, comparedSvg } from './compare-chart.ts'
 export * from './crf/index.ts'
 export { CROWD_CLASSES, type CrowdOptions, crowdScenes } from './crowd.ts'
+export {
+  type DroppedDataset,
+  type DroppedFile,
+  type DroppedOptions,
+  openDropped,
+} from './data/dropped.ts'
 export { knownClasses, numberedClasses } from './data/known-classes.ts'
+export { type Preflight, type PreflightOptions, preflight } from './data/preflight.ts'
 export * from './dataset.ts'
 export { type DistanceOptions, DistanceScores } from './distance-scores.ts'
 export { Ema, type EmaOptions } from './ema.ts'
@@ -138,4 +145,13 @@ export {
   testTimes,
   usualTestTime,
 } from './test-time.ts'
+export {
+  type Answered,
+  type LostEvent,
+  type OpenEvent,
+  type Snapshots,
+  Training,
+  type TrainingEvent,
+  type TrainingOptions,
+} from './training.ts'
 export * from './weights/index.ts'

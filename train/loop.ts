@@ -52,6 +52,8 @@ export interface TrainOptions {
   readonly save?: (which: 'last' | 'best', progress: Progress) => Promise<void>
   /** Seconds after which a checkpoint is due, so that no crash costs more; default 120. */
   readonly saveEvery?: number
+  /** Asked after each step whether a checkpoint is due beside those. */
+  readonly saveDue?: (step: number) => boolean
   /** Ends the run after the step that is running, with a checkpoint. */
   readonly signal?: AbortSignal
   /** Seed of random ops in the network. */
@@ -122,7 +124,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent> 
         const begun = clock.seconds()
         yield* validation()
         nextValidation = clock.nextValidation(step, clock.seconds() - begun)
-      } else if (clock.seconds() - savedAt > saveEvery) {
+      } else if (options.saveDue?.(step) || clock.seconds() - savedAt > saveEvery) {
         for (const event of await meter.drain()) yield event
         yield* saving('last')
         meter.begin(step)
