@@ -24,6 +24,11 @@ const chromiumFlags = [
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
   '--enable-unsafe-swiftshader',
+  // Without a GPU, a canvas of WebGPU ends the browser's GPU process unless the page itself is drawn by Vulkan too.
+  '--use-gl=angle',
+  '--use-angle=swiftshader',
+  '--enable-features=Vulkan',
+  '--use-vulkan=swiftshader',
   // A container has neither the user namespaces nor the GPU devices that the sandboxes need.
   '--no-sandbox',
   '--disable-gpu-sandbox',
