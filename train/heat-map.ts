@@ -1,16 +1,8 @@
 // A map of strengths as a picture, from black over red and yellow to white, and a frame in it.
 
+import { rampColour } from '../engine/ramp.ts'
 import type { Colour } from './dataset.ts'
 import type { Picture } from './picture.ts'
-
-const ramp: readonly Colour[] = [
-  [0, 0, 0],
-  [68, 14, 84],
-  [178, 36, 62],
-  [238, 122, 36],
-  [252, 216, 96],
-  [255, 255, 255],
-]
 
 /** Strengths from 0 up, [height, width], as colours by (strength / largest)^gamma, so that with a gamma below 1, default ½,
  * weak ones are seen too. Black where all are 0. `largest` is theirs unless it is given, and what is beyond is as bright. */
@@ -23,15 +15,9 @@ export function heatMap(
 ): Picture {
   const data = new Uint8Array(3 * height * width)
   strengths.forEach((strength, i) => {
-    if (strength > 0) data.set(colourOf(Math.min(1, strength / largest) ** gamma), 3 * i)
+    if (strength > 0) data.set(rampColour(Math.min(1, strength / largest) ** gamma), 3 * i)
   })
   return { data, height, width }
-}
-
-function colourOf(share: number): number[] {
-  const place = share * (ramp.length - 1)
-  const below = Math.min(Math.floor(place), ramp.length - 2)
-  return ramp[below].map((v, c) => Math.round(v + (ramp[below + 1][c] - v) * (place - below)))
 }
 
 /** The picture with a frame one pixel wide: rows and columns from `first` to `last`, both included, as far as they are in
