@@ -1,5 +1,6 @@
 import { Card } from '../ui/parts.tsx'
+import Tour, { useTourShown } from './tour.tsx'
 
 export default function Explore() {
-  return <Card title="Explore" />
+  return useTourShown() ? <Tour /> : <Card title="Explore" />
 }

@@ -155,7 +155,7 @@ export async function fanOutClaims(scene: Scene): Promise<Claim[]> {
   const slopeClaim = await isSlope(scene.runner, scene.program, numbersOf(scene), 'dx', 'y', 0, 'x')
   return [
     {
-      text: `x is used ${uses} times, so grad wrote ${uses - 1} additions`,
+      text: `x is used ${uses} times, so grad wrote ${uses - 1} addition${uses === 2 ? '' : 's'}`,
       holds: additions === uses - 1,
     },
     await addsUp(scene, uses),

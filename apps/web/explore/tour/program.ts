@@ -120,6 +120,8 @@ export const arrayOf = (values: Values, name: string): HostArray =>
 /** The first number of a result. */
 export const numberOf = (values: Values, name: string): number => arrayOf(values, name)[0]
 
+const keyOf = ({ types, text }: Program): string => `${types.map(showType)} ${text}`
+
 interface Compiled {
   readonly program: CompiledProgram<Tensor[]>
   /** How many outputs each node has. */
@@ -142,7 +144,7 @@ export class Runner {
   }
 
   async run(program: Program, args: readonly Argument[] = program.args): Promise<Values> {
-    const key = `${program.types.map(showType)} ${program.text}`
+    const key = keyOf(program)
     const known = this.#compiled.get(key) ?? this.#compile(program)
     this.#compiled.set(key, known)
     const tensors = await known.program.run(...args)
@@ -177,6 +179,13 @@ export class Runner {
         ]),
       ),
     }
+  }
+
+  /** The next run of this program begins anew: its variables have their starting values. */
+  forget(program: Program): void {
+    const key = keyOf(program)
+    this.#compiled.get(key)?.program.dispose()
+    this.#compiled.delete(key)
   }
 
   /** Gives back what the programs hold. */
