@@ -22,8 +22,15 @@ export interface GraphViewProps {
   readonly selected?: Node | undefined
   readonly onSelect?: (node: Node) => void
   readonly highlights?: ReadonlyMap<Node, Mark>
+  /** Names and values of nodes, for their boxes: short texts in the places of what they are called and of their types. */
+  readonly words?: ReadonlyMap<Node, Words>
   /** What the drawing is of, for those who do not see it. */
   readonly label: string
+}
+
+export interface Words {
+  readonly title?: string | undefined
+  readonly value?: string | undefined
 }
 
 export function GraphView(props: GraphViewProps) {
@@ -112,7 +119,7 @@ function Drawing(
     readonly onHover: (node: Node | undefined) => void
   },
 ) {
-  const { view, scale, near, ties, selected, highlights, onSelect, onHover, label } = props
+  const { view, scale, near, ties, selected, highlights, words, onSelect, onHover, label } = props
   const { layout, parts } = view
   const keys = (event: TargetedKeyboardEvent<SVGSVGElement>) => {
     const next = neighbour(view, selected ?? parts[0]?.node, event.key)
@@ -172,6 +179,7 @@ function Drawing(
           part={part}
           at={layout.at[i]}
           mark={highlights?.get(part.node)}
+          words={words?.get(part.node)}
           selected={part.node === selected}
           tied={ties.has(part.node)}
           reachable={selected && view.partOf.has(selected) ? part.node === selected : i === 0}
@@ -187,6 +195,7 @@ function Box(props: {
   readonly part: Part
   readonly at: { readonly x: number; readonly y: number }
   readonly mark: Mark | undefined
+  readonly words: Words | undefined
   readonly selected: boolean
   readonly tied: boolean
   /** By the tabulator; the others by arrow keys. */
@@ -194,8 +203,9 @@ function Box(props: {
   readonly onSelect: () => void
   readonly onHover: (over: boolean) => void
 }) {
-  const { part, at, mark, selected, tied, reachable, onSelect, onHover } = props
-  const { title, type, name, pass, width, node } = part
+  const { part, at, mark, words, selected, tied, reachable, onSelect, onHover } = props
+  const { type, name, pass, width, node } = part
+  const title = words?.title ?? part.title
   const high = type ? BOX : 26
   const kind = node.op.kind === 'source' ? 'source' : node.op.kind === 'fused' ? 'kernel' : ''
   const classes = [
@@ -214,7 +224,7 @@ function Box(props: {
       role="button"
       tabIndex={reachable ? 0 : -1}
       aria-pressed={selected}
-      aria-label={spoken(part, mark)}
+      aria-label={spoken(part, mark, words)}
       data-key={part.key}
       onClick={onSelect}
       onKeyDown={({ key }) => (key === 'Enter' || key === ' ') && onSelect()}
@@ -235,16 +245,27 @@ function Box(props: {
         {title}
       </text>
       {type && (
-        <text class="type" y={13}>
-          {type}
+        <text class={words?.value ? 'value' : 'type'} y={13}>
+          {words?.value ?? type}
         </text>
       )}
     </g>
   )
 }
 
-const spoken = ({ name, title, type, pass, node }: Part, mark: Mark | undefined): string =>
-  [`${name} ${title}`, type, pass, node.path && `in ${node.path}`, mark?.text]
+const spoken = (
+  { name, title, type, pass, node }: Part,
+  mark: Mark | undefined,
+  words: Words | undefined,
+): string =>
+  [
+    `${name} ${words?.title ?? title}`,
+    type,
+    words?.value,
+    pass,
+    node.path && `in ${node.path}`,
+    mark?.text,
+  ]
     .filter(Boolean)
     .join(', ')
 
