@@ -12,7 +12,7 @@ import {
   interpret,
   randomFrom,
 } from '../engine/reference/index.ts'
-import { close, drawSample, title, traceOf, wrtOf } from './checks.ts'
+import { close, drawSample, title, traceOf, wrtOf } from './samples.ts'
 
 type AnySample = Sample<Attrs>
 
