@@ -31,8 +31,11 @@ export interface Tuned {
   readonly classes: readonly {
     readonly problemClass: string
     readonly usual: string
+    readonly usualMs: number
+    /** The winner; `usual` where nothing beat it by more than noise. */
     readonly tile: string
-    /** Its time to that of `usual`, by turns. */
+    readonly tileMs: number
+    /** Of their times, by turns. */
     readonly ratio: number
     readonly tried: number
   }[]

@@ -52,7 +52,9 @@ const functions: BenchFunctions = {
       const classes = measured.map((m) => ({
         problemClass: m.problemClass,
         usual: m.defaultTile,
+        usualMs: m.defaultMs,
         tile: m.tile,
+        tileMs: m.ms,
         ratio: m.ratio,
         tried: m.candidates.length,
       }))
