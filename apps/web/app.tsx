@@ -3,11 +3,13 @@
 
 import { type ComponentType, render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { Home } from './home.tsx'
 import { Button } from './ui/parts.tsx'
 import { ProblemBox, problemOf } from './ui/problem.tsx'
 
-const pages: Record<string, { name: string; load: () => Promise<{ default: ComponentType }> }> = {
+type Load = () => Promise<{ default: ComponentType }>
+
+const home: Load = () => import('./home.tsx')
+const pages: Record<string, { readonly name: string; readonly load: Load }> = {
   segment: { name: 'Segment', load: () => import('./segment/page.tsx') },
   instances: { name: 'Instances', load: () => import('./instances/page.tsx') },
   train: { name: 'Train', load: () => import('./train/page.tsx') },
@@ -40,19 +42,19 @@ function App() {
         <Theme />
       </header>
       <main id="main" tabIndex={-1}>
-        {page in pages ? <Page key={page} name={page} /> : <Home />}
+        <Page key={page} load={pages[page]?.load ?? home} />
       </main>
     </>
   )
 }
 
 /** A page that is fetched when it is first shown. */
-function Page({ name }: { name: string }) {
+function Page({ load }: { load: Load }) {
   const [Shown, setShown] = useState<ComponentType>()
   const [error, setError] = useState<unknown>()
   useEffect(() => {
-    pages[name].load().then((module) => setShown(() => module.default), setError)
-  }, [name])
+    load().then((module) => setShown(() => module.default), setError)
+  }, [load])
   if (error) return <ProblemBox problem={problemOf(error)} />
   return Shown ? <Shown /> : <p role="status">…</p>
 }

@@ -1,8 +1,9 @@
 // The start: what this is, what each page is for, and whether this browser can run it.
 
 import { useEffect, useState } from 'preact/hooks'
-import { openDevice } from '../../engine/index.ts'
-import { type Problem, ProblemBox, problemOf } from './ui/problem.tsx'
+import { type Support, webgpuSupport } from '../../engine/index.ts'
+import { Hero } from './hero.tsx'
+import { ProblemBox, sentence } from './ui/problem.tsx'
 
 const pages = [
   [
@@ -24,16 +25,21 @@ const pages = [
   ['bench', 'Bench', 'How fast the kernels are here, against what this adapter can do.'],
 ]
 
-export function Home() {
+export default function Home() {
   return (
     <div class="home">
-      <h1>Dense prediction, trained in this page</h1>
-      <p class="lead">
-        A tensor and reverse-mode autodiff engine over WebGPU compute shaders, and the segmentation
-        networks of five papers on top of it. Nothing is sent anywhere: images, weights and training
-        stay on this machine.
-      </p>
-      <DeviceLine />
+      <div class="opening">
+        <div class="stack">
+          <h1>Dense prediction, trained in this page</h1>
+          <p class="lead">
+            A tensor and reverse-mode autodiff engine over WebGPU compute shaders, and the
+            segmentation networks of five papers on top of it. Nothing is sent anywhere: images,
+            weights and training stay on this machine.
+          </p>
+          <SupportLine />
+        </div>
+        <Hero />
+      </div>
       <ul class="doors">
         {pages.map(([key, name, text]) => (
           <li key={key}>
@@ -48,22 +54,28 @@ export function Home() {
   )
 }
 
-function DeviceLine() {
-  const [line, setLine] = useState('Looking for an adapter …')
-  const [problem, setProblem] = useState<Problem>()
+/** Whether this browser can run any of it, and how well. */
+function SupportLine() {
+  const [support, setSupport] = useState<Support>()
   useEffect(() => {
-    openDevice().then(
-      (device) => {
-        setLine(device.line)
-        device.close()
-      },
-      (error) => setProblem(problemOf(error)),
-    )
+    webgpuSupport().then(setSupport)
   }, [])
-  if (problem) return <ProblemBox problem={problem} />
+  if (!support)
+    return (
+      <p class="device" role="status">
+        Looking for an adapter …
+      </p>
+    )
+  const { state, what, toDo, adapter } = support
+  if (!adapter) return <ProblemBox problem={{ what, toDo, kind: 'DeviceError' }} />
   return (
-    <p class="device" role="status">
-      {line}
-    </p>
+    <div class="stack" role="status" data-state={state}>
+      <p class="device">{adapter}</p>
+      {toDo && (
+        <small>
+          {sentence(what)} {sentence(toDo)}
+        </small>
+      )}
+    </div>
   )
 }

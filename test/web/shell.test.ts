@@ -1,4 +1,3 @@
-import * as assert from 'uvu/assert'
 import { test } from '../harness.ts'
 import { fitsItsWidth, withApp } from './app.ts'
 
@@ -7,12 +6,12 @@ const pages = ['Segment', 'Instances', 'Train', 'Explore', 'Bench']
 test('web shell: the start names the adapter, and every page opens from it', () =>
   withApp('', async (app) => {
     const { page } = app
-    await page.getByText('swiftshader', { exact: false }).waitFor()
+    await page.locator('.device', { hasText: 'swiftshader' }).waitFor()
     await app.shot('start')
     for (const name of pages) {
       await page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
+      await page.waitForFunction((title) => document.title === title, `${name} · atrous`)
       await page.getByRole('heading').first().waitFor()
-      assert.is(await page.title(), `${name} · atrous`)
     }
   }))
 
@@ -21,7 +20,7 @@ test('web shell: at phone width, in the dark, nothing is wider than the window',
     '',
     async (app) => {
       await app.page.emulateMedia({ colorScheme: 'dark' })
-      await app.page.getByText('swiftshader', { exact: false }).waitFor()
+      await app.page.locator('.device', { hasText: 'swiftshader' }).waitFor()
       await app.shot('start-phone-dark')
       await fitsItsWidth(app)
       for (const name of pages) {

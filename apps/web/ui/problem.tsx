@@ -34,7 +34,8 @@ export function ProblemBox({ problem, onClose }: { problem: Problem; onClose?: (
   )
 }
 
-const sentence = (text: string): string => {
+/** With a capital and a full stop. */
+export const sentence = (text: string): string => {
   const first = text.charAt(0).toUpperCase() + text.slice(1)
   return /[.!?]$/.test(first) ? first : `${first}.`
 }
