@@ -36,6 +36,7 @@ export function ProblemBox({ problem, onClose }: { problem: Problem; onClose?: (
 
 /** With a capital and a full stop. */
 export const sentence = (text: string): string => {
-  const first = text.charAt(0).toUpperCase() + text.slice(1)
+  // The name of a file stays as it is.
+  const first = /^[^\s:]*\.\w/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)
   return /[.!?]$/.test(first) ? first : `${first}.`
 }
