@@ -18,7 +18,7 @@ import type { TensorType } from './dtype.ts'
 import { OptionError, StaleTensorError } from './errors.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { scalar } from './ops/source.ts'
-import { CompiledPlan, type CompileProgress } from './program.ts'
+import { CompiledPlan, type CompileProgress, type Times } from './program.ts'
 import { type Mapped, mapLeaves, type StageOptions, type Stages, stages } from './stages.ts'
 import type { Tensor, Variable } from './tensor.ts'
 import type { TuneOptions } from './tuning-run.ts'
@@ -51,6 +51,9 @@ export interface Program<R> {
   stages(...types: (TensorType | Static)[]): Stages<R>
   /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan, in its order. */
   profile(...args: Argument[]): Promise<number[]>
+  /** Milliseconds of each dispatch of the plan, run by itself, again and again: what `profile` cannot tell without timestamps, or
+   * where they are rounded. Assignments happen as often, so that what the variables hold is of no use afterwards. */
+  profileApart(...args: Argument[]): Promise<Times>
   /** Releases buffers and plans. Results that are still held live on. */
   dispose(): void
   [Symbol.dispose](): void
@@ -156,6 +159,7 @@ export function compileProgram<R>(
         return mapLeaves(e.stages.result, () => results.shift()) as Mapped<R, DeviceTensor>
       }),
     profile: (...args) => withPlan(args, (plan, values) => plan.profile(values)),
+    profileApart: (...args) => withPlan(args, (plan, values) => plan.profileApart(values)),
     stages: (...types) => entry(typesOf(types)).stages,
     dispose,
     [Symbol.dispose]: dispose,

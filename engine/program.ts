@@ -1,6 +1,7 @@
 // A compiled function on a device: pipelines and buffers for a plan, and the running of it.
 
 import { type Buffer, usage, writePadded } from './buffers.ts'
+import { type ClockKind, clockOf, repeatFor } from './clock.ts'
 import type { Device } from './device.ts'
 import { DeviceTensor } from './device-tensor.ts'
 import { heirsOf, type Uses, usesOf } from './donate.ts'
@@ -32,6 +33,12 @@ export interface CompileProgress {
   readonly total: number
   /** The newest. */
   readonly label: string
+}
+
+/** Milliseconds of each dispatch of a plan, and how they were measured. */
+export interface Times {
+  readonly ms: readonly number[]
+  readonly by: ClockKind
 }
 
 export class CompiledPlan {
@@ -233,6 +240,34 @@ export class CompiledPlan {
       for (const _ of s.dispatches) sum += ms[at++]
       return sum
     })
+  }
+
+  /** Runs each dispatch by itself, again and again, and gives the milliseconds of one run of each, in the order of the plan, and by
+   * which clock. Updates happen as often as that: the variables' values are of no use afterwards. */
+  async profileApart(args: readonly (HostTensor | DeviceTensor)[]): Promise<Times> {
+    const device = this.#device
+    device.together(this.plan.pools).done()
+    const { buffers, results } = this.#prepare(args)
+    for (const v of this.plan.assigned) v.version++
+    const { kind, clock, close } = clockOf(device)
+    const ms: number[] = []
+    try {
+      const commands = this.#replay.bind(buffers)
+      // What every dispatch reads is there then.
+      submit(device.gpu, commands)
+      await device.idle()
+      for (const c of commands) {
+        if (!('pipeline' in c)) continue
+        const [x, y, z] = c.grid
+        const work = { steps: [c], groups: x * y * z }
+        const repeat = repeatFor(await clock(work, 1))
+        ms.push((await clock(work, repeat)) / repeat)
+      }
+    } finally {
+      close()
+      for (const r of results) r.dispose()
+    }
+    return { ms, by: kind }
   }
 
   /** Releases what this program owns; its results live on. */

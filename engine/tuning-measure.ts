@@ -3,15 +3,12 @@
 //
 // The operands are small integers, so that every sum is exact in whichever order it is taken, and a candidate counts only if
 // its result is the default's to the last bit.
-//
-// What is measured: timestamps on GPUs; on software adapters in Node the time of all processors, which other work on the
-// machine does not lengthen, spread over the cores as the workgroups are; else the clock on the wall.
 
 import type { Recipe, Slot } from '../shaders/kernel.ts'
 import { storedAs } from '../shaders/problem-class.ts'
 import { type Buffer, usage } from './buffers.ts'
+import { clockOf, repeatFor, type Step, submit, type Work } from './clock.ts'
 import type { Device } from './device.ts'
-import { type Processors, platform } from './platform.ts'
 import { type Candidate, elementsOf, type TuningProblem } from './tuning-problem.ts'
 
 export interface Measured {
@@ -26,20 +23,10 @@ export interface Measured {
 
 /** Rounds, of which the slow candidates run only the first two. */
 const ROUNDS = 7
-/** Milliseconds that a round gives a candidate at least. */
-const LEAST_MS = 8
 
-interface Ready {
+interface Ready extends Work {
   readonly name: string
-  readonly groups: number
-  readonly steps: readonly Step[]
   readonly ms: number[]
-}
-
-interface Step {
-  readonly pipeline: GPUComputePipeline
-  readonly group: GPUBindGroup
-  readonly grid: readonly [number, number, number]
 }
 
 /** Times candidates of a problem, the default first, until `deadline` (performance.now()). What gives another result than
@@ -153,30 +140,7 @@ async function stepsOf(
   return steps
 }
 
-function submit(
-  device: Device,
-  steps: readonly Step[],
-  repeat: number,
-  timestampWrites?: GPUComputePassTimestampWrites,
-  after?: (encoder: GPUCommandEncoder) => void,
-): void {
-  const encoder = device.gpu.createCommandEncoder()
-  const pass = encoder.beginComputePass(timestampWrites && { timestampWrites })
-  for (let k = 0; k < repeat; k++)
-    for (const { pipeline, group, grid } of steps) {
-      pass.setPipeline(pipeline)
-      pass.setBindGroup(0, group)
-      pass.dispatchWorkgroups(...grid)
-    }
-  pass.end()
-  after?.(encoder)
-  device.gpu.queue.submit([encoder.finish()])
-}
-
 // ---- time
-
-/** Milliseconds of `repeat` runs. */
-type Clock = (ready: Ready, repeat: number) => Promise<number>
 
 async function timeByTurns(
   device: Device,
@@ -187,7 +151,7 @@ async function timeByTurns(
   try {
     if (!ready.length) return
     const once = await clock(ready[0], 1)
-    const repeat = Math.max(1, Math.min(200, Math.ceil(LEAST_MS / Math.max(once, 0.01))))
+    const repeat = repeatFor(once)
     for (let round = 0; round < ROUNDS; round++) {
       if (round > 0 && performance.now() > deadline) return
       const best = Math.min(...ready.map((r) => median(r.ms)))
@@ -200,54 +164,6 @@ async function timeByTurns(
     }
   } finally {
     close()
-  }
-}
-
-function clockOf(device: Device): { clock: Clock; close: () => void } {
-  const { software, timestamps } = device.caps
-  const processors = software ? platform().processors() : undefined
-  if (processors) return { clock: processorClock(device, processors), close: () => {} }
-  return timestamps ? timestampClock(device) : { clock: wallClock(device), close: () => {} }
-}
-
-/** Processor time, as long as the core with the most workgroups has them. */
-const processorClock =
-  (device: Device, { cores, seconds }: Processors): Clock =>
-  async ({ steps, groups }, repeat) => {
-    await device.idle()
-    const before = seconds()
-    submit(device, steps, repeat)
-    await device.idle()
-    return (1000 * (seconds() - before) * Math.ceil(groups / cores)) / groups
-  }
-
-const wallClock =
-  (device: Device): Clock =>
-  async ({ steps }, repeat) => {
-    await device.idle()
-    const before = performance.now()
-    submit(device, steps, repeat)
-    await device.idle()
-    return performance.now() - before
-  }
-
-function timestampClock(device: Device): { clock: Clock; close: () => void } {
-  const querySet = device.gpu.createQuerySet({ type: 'timestamp', count: 2 })
-  const resolved = device.buffers.make(16, 'timestamps', usage.queryResolve | usage.copySrc)
-  const writes = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 }
-  return {
-    async clock({ steps }, repeat) {
-      submit(device, steps, repeat, writes, (encoder) =>
-        encoder.resolveQuerySet(querySet, 0, 2, resolved.gpu, 0),
-      )
-      const words = await device.readBuffer(resolved, { dtype: 'u32', shape: [4] })
-      const [begin, end] = new BigUint64Array(words.buffer, 0, 2)
-      return Number(end - begin) / 1e6
-    },
-    close() {
-      querySet.destroy()
-      device.buffers.free(resolved)
-    },
   }
 }
 
