@@ -6,6 +6,7 @@ import { cp, mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, context } from 'esbuild'
+import { ruleTextsPlugin } from './rule-texts-plugin.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const source = join(root, 'apps', 'web')
@@ -45,6 +46,7 @@ async function options(folder: string, minify: boolean): Promise<BuildOptions> {
     keepNames: true,
     sourcemap: minify ? false : 'linked',
     logLevel: 'warning',
+    plugins: [ruleTextsPlugin],
   }
 }
 

@@ -1,6 +1,226 @@
+// Explore: a function, its graph, its derivative, every stage down to the kernels, and the values that flow through it. All that is
+// shown is what `explain` gives; nothing is computed twice in another way.
+
+import type { ComponentType } from 'preact'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { type Caps, defaultCaps } from '../../../engine/index.ts'
+import type { Node } from '../../../engine/tensor.ts'
 import { Card } from '../ui/parts.tsx'
-import Tour, { useTourShown } from './tour.tsx'
+import { type Problem, ProblemBox, problemOf } from '../ui/problem.tsx'
+import { Details } from './details.tsx'
+import { useDevice } from './device.ts'
+import { Editor, type Target, type Written } from './editor.tsx'
+import { examples, firstExample } from './examples.ts'
+import { type Explored, explored, type Recompute } from './explored.ts'
+import { GraphView, type Mark } from './graph-view.tsx'
+import { Kernels } from './kernels.tsx'
+import { StagesBar } from './stages-bar.tsx'
+import { Timeline } from './timeline.tsx'
+import { Values } from './values.tsx'
 
 export default function Explore() {
-  return useTourShown() ? <Tour /> : <Card title="Explore" />
+  const [part, setPart] = useState(partOfAddress)
+  useEffect(() => {
+    const changed = () => setPart(partOfAddress())
+    addEventListener('hashchange', changed)
+    return () => removeEventListener('hashchange', changed)
+  }, [])
+  return part === 'tour' ? <Tour /> : <Explorer example={part} />
+}
+
+/** What follows `#explore/`. */
+const partOfAddress = () => location.hash.slice(1).split('?')[0].split('/')[1] || firstExample
+
+function Tour() {
+  const [Shown, setShown] = useState<ComponentType>()
+  const [error, setError] = useState<unknown>()
+  useEffect(() => {
+    import('./tour.tsx').then((module) => setShown(() => module.default), setError)
+  }, [])
+  if (error) return <ProblemBox problem={problemOf(error)} />
+  return Shown ? <Shown /> : <p role="status">…</p>
+}
+
+/** The text as it was last traced, with what came of it. */
+interface Traced {
+  readonly written: Written
+  readonly now?: Explored
+  /** The same with everything kept. */
+  readonly kept?: Explored
+  readonly problem?: Problem
+}
+
+function Explorer({ example }: { example: string }) {
+  const { device, problem: noDevice } = useDevice()
+  const start = examples[example] ?? examples[firstExample]
+  const [written, setWritten] = useState<Written>(start)
+  const [traced, setTraced] = useState<Written>(start)
+  const [recompute, setRecompute] = useState<Recompute>('cheap')
+  const [target, setTarget] = useState<Target>('this adapter')
+  useEffect(() => {
+    setWritten(start)
+    setTraced(start)
+  }, [start])
+  const caps = capsOf(target, device?.caps)
+  const ready = target !== 'this adapter' || device || noDevice
+  const result = useMemo(
+    () => (ready ? trace(traced, caps, recompute) : { written: traced }),
+    [traced, caps, recompute, ready],
+  )
+  const last = useLast(result.now)
+  const shown = result.now ?? last
+  return (
+    <div class="stack explore">
+      <h1>Explore</h1>
+      <Editor
+        example={written.code === start.code ? example : 'own'}
+        onExample={(name) => {
+          location.hash = `#explore/${name}`
+        }}
+        written={written}
+        onWrite={setWritten}
+        onTrace={() => setTraced({ ...written })}
+        recompute={recompute}
+        onRecompute={setRecompute}
+        target={target}
+        onTarget={setTarget}
+        problem={result.problem}
+        busy={!ready}
+      />
+      {noDevice && <ProblemBox problem={noDevice} />}
+      {shown && (
+        <Shown key={traced.code} explored={shown} kept={result.kept ?? shown} device={device} />
+      )}
+    </div>
+  )
+}
+
+const others: Readonly<Record<Exclude<Target, 'this adapter'>, Caps>> = {
+  'default limits': defaultCaps,
+  'a discrete GPU': { ...defaultCaps, kind: 'discrete', name: 'a discrete GPU' },
+}
+
+const capsOf = (target: Target, here: Caps | undefined): Caps =>
+  target === 'this adapter' ? (here ?? defaultCaps) : others[target]
+
+function trace(written: Written, caps: Caps, recompute: Recompute): Traced {
+  const { code, inputs } = written
+  try {
+    const now = explored(code, inputs, caps, recompute)
+    const kept = recompute === 'none' ? now : explored(code, inputs, caps, 'none')
+    return { written, now, kept }
+  } catch (error) {
+    return { written, problem: problemOf(error) }
+  }
+}
+
+/** The last value that was there. */
+function useLast<T>(value: T | undefined): T | undefined {
+  const [last, setLast] = useState(value)
+  useEffect(() => {
+    if (value) setLast(() => value)
+  }, [value])
+  return value ?? last
+}
+
+function Shown(props: {
+  readonly explored: Explored
+  readonly kept: Explored
+  readonly device: ReturnType<typeof useDevice>['device']
+}) {
+  const { kept, device } = props
+  const { steps } = props.explored
+  const [at, setAt] = useState(1)
+  const [chosen, setChosen] = useState<Node>()
+  const [moment, setMoment] = useState<number>()
+  const { graph } = steps[at]
+  const selected = chosen && graph.nodes.includes(chosen) ? chosen : undefined
+  const go = (to: number) => {
+    setChosen(followed(props.explored, selected, at, to))
+    setAt(to)
+  }
+  const select = (node: Node, step = at) => {
+    setChosen(node)
+    setAt(step)
+  }
+  const plan = steps.length - 1
+  const marks = useMemo(() => marksOf(props.explored, at, moment), [props.explored, at, moment])
+  return (
+    <>
+      <Card title="Graph, stage by stage">
+        <StagesBar steps={steps} at={at} onGo={go} />
+        <div class="beside">
+          <GraphView
+            graph={graph}
+            replaced={props.explored.explanation.stages.replaced}
+            selected={selected}
+            onSelect={select}
+            highlights={marks}
+            label={`${steps[at].name}: the graph`}
+          />
+          <aside aria-label="The chosen node">
+            {selected ? (
+              <>
+                <Details explored={props.explored} at={at} node={selected} onSelect={select} />
+                <Values device={device} explored={props.explored} node={selected} />
+              </>
+            ) : (
+              <p class="soft">
+                Choose a node: what it is tied to, the rule that made it, what becomes of it, and
+                the values that flow through it.
+              </p>
+            )}
+          </aside>
+        </div>
+      </Card>
+      <Timeline
+        explored={props.explored}
+        kept={kept}
+        moment={moment}
+        onMoment={setMoment}
+        onSelect={(node) => select(node, plan)}
+      />
+      <Kernels
+        explored={props.explored}
+        device={device}
+        selected={selected}
+        onSelect={(node) => select(node, plan)}
+      />
+    </>
+  )
+}
+
+/** The node of another stage that a node is, or is part of. */
+function followed({ steps }: Explored, node: Node | undefined, from: number, to: number) {
+  let found = node
+  for (let i = from; i < to && found; i++) found = steps[i + 1].change?.fates.get(found)?.into[0]
+  for (let i = from; i > to && found; i--) found = steps[i].change?.sources.get(found)?.from[0]
+  return found
+}
+
+/** What the stage did to its nodes, and what the next one will. */
+function marksOf({ steps, explanation }: Explored, at: number, moment: number | undefined) {
+  const marks = new Map<Node, Mark>()
+  const { change } = steps[at]
+  const next = steps[at + 1]?.change
+  for (const node of steps[at].graph.nodes) {
+    const fate = next?.fates.get(node)
+    const how = change?.sources.get(node)?.how
+    if (how === 'again') marks.set(node, { kind: 'again', text: 'runs again' })
+    else if (fate?.how === 'unneeded')
+      marks.set(node, { kind: 'leaves', text: 'gone in the next stage: nothing reads it' })
+    else if (fate?.how === 'equal')
+      marks.set(node, { kind: 'leaves', text: 'gone in the next stage: equal to another' })
+    else if (how === 'added') marks.set(node, { kind: 'new', text: 'new in this stage' })
+    else if (how === 'fused') marks.set(node, { kind: 'fused', text: 'made of several nodes' })
+    else if (how === 'folded') marks.set(node, { kind: 'folded', text: 'worked out' })
+  }
+  const { plan } = explanation.stages
+  if (moment !== undefined && steps[at].graph === plan.graph) {
+    for (const { tensor, from, to } of plan.values)
+      if (tensor && from <= moment && moment <= to)
+        marks.set(tensor.node, { kind: 'live', text: `its value is alive at kernel ${moment}` })
+    marks.set(plan.steps[moment].node, { kind: 'here', text: `kernel ${moment} runs` })
+  }
+  return marks
 }
