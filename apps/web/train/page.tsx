@@ -1,5 +1,141 @@
-import { Card } from '../ui/parts.tsx'
+// Train: teach a network the drawn streets or a folder of one's own, and watch it learn.
+
+import { useEffect, useState } from 'preact/hooks'
+import { type Support, webgpuSupport } from '../../../engine/index.ts'
+import { Button, Card } from '../ui/parts.tsx'
+import { ProblemBox } from '../ui/problem.tsx'
+import { Curves, RunFigures, RunStatus } from './figures.tsx'
+import { Form } from './form.tsx'
+import { Checkpoints, LeftRun } from './kept.tsx'
+import { Classes, Looks } from './looks.tsx'
+import { type RunState, run, useRun } from './run.ts'
+import { defaultsFor, type Settings } from './settings.ts'
 
 export default function Train() {
-  return <Card title="Train" />
+  const state = useRun()
+  const [support, setSupport] = useState<Support>()
+  const [settings, setSettings] = useState<Settings>(defaultsFor(true))
+  const { status } = state
+  const able = support?.state === 'hardware' || support?.state === 'software'
+  const busy = status === 'running' || status === 'pausing' || status === 'paused'
+  useEffect(() => {
+    run.prepare()
+    void webgpuSupport().then((found) => {
+      setSupport(found)
+      setSettings(defaultsFor(found.state !== 'hardware'))
+    })
+  }, [])
+  useEffect(() => {
+    if (able && status === 'idle') void run.preview(settings)
+  }, [able, status, settings.data, settings.size, settings.seed, state.folder])
+  const start = () => {
+    run.clear()
+    return run.play(() => run.call.start(settings))
+  }
+  return (
+    <>
+      <header class="intro">
+        <h1>Train</h1>
+        <p class="soft">
+          A network learns to tell what each pixel is, here, in a worker of this page. It goes on
+          while you look at other pages, and what it has learned survives a closed tab.
+        </p>
+      </header>
+      {support && !able && (
+        <ProblemBox problem={{ what: support.what, toDo: support.toDo, kind: 'DeviceError' }} />
+      )}
+      <div class="split">
+        <Card title="What and how">
+          <Form
+            settings={settings}
+            onChange={(change) => setSettings((before) => ({ ...before, ...change }))}
+            folder={state.folder}
+            disabled={busy}
+          />
+          <Button
+            main
+            disabled={!able || busy || (settings.data === 'folder' && !state.folder)}
+            onPress={start}
+          >
+            Start
+          </Button>
+        </Card>
+        <div class="stack">
+          {state.problem && (
+            <ProblemBox problem={state.problem} onClose={() => run.closeProblem()} />
+          )}
+          <LeftRun status={status} settings={settings} />
+          {(status !== 'idle' || state.title) && <RunCard state={state} />}
+          {state.looks.length > 0 && (
+            <Card
+              title={state.title ? 'Predictions' : 'What there is to learn'}
+              aside={when(state)}
+            >
+              <Looks looks={state.looks} classes={state.classes} />
+              <Classes state={state} />
+            </Card>
+          )}
+          <Checkpoints state={state} settings={settings} />
+        </div>
+      </div>
+    </>
+  )
 }
+
+const when = ({ looksStep }: RunState) =>
+  looksStep === undefined ? undefined : <small>at step {looksStep}</small>
+
+function RunCard({ state }: { state: RunState }) {
+  const { status, lost, notes, device, title, curves } = state
+  return (
+    <Card
+      title={title ?? 'Run'}
+      aside={device && <small class="mono">{device.split(':')[0]}</small>}
+    >
+      <RunStatus state={state} />
+      {lost && (
+        <p class="lost" role="alert">
+          <strong>{capital(lost.what)}.</strong> Another was opened, and training goes on from the
+          snapshot of step {lost.from}: {stepsLost(lost)}.
+        </p>
+      )}
+      <div class="row">
+        {status === 'running' && <Button onPress={() => run.pause()}>Pause</Button>}
+        {status === 'pausing' && (
+          <Button disabled onPress={() => {}}>
+            Pausing …
+          </Button>
+        )}
+        {status === 'paused' && (
+          <Button main onPress={() => run.play(() => run.call.resume())}>
+            Resume
+          </Button>
+        )}
+        {(status === 'running' || status === 'paused') && (
+          <Button onPress={() => run.stop()}>Stop</Button>
+        )}
+        {status === 'running' && isDebug() && (
+          <Button onPress={() => run.call.loseDevice()}>Lose the device (for testing)</Button>
+        )}
+      </div>
+      <RunFigures state={state} />
+      {curves.steps.length > 0 && <Curves state={state} />}
+      {notes.map((text) => (
+        <p key={text} class="soft">
+          {capital(text)}
+        </p>
+      ))}
+    </Card>
+  )
+}
+
+const stepsLost = ({ step, from }: { step: number; from: number }): string => {
+  const count = Math.max(0, step - from)
+  if (!count) return 'no step was lost'
+  return count === 1 ? '1 step was lost' : `${count} steps were lost`
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** `#train?debug` */
+const isDebug = (): boolean => /\?(.*&)?debug\b/.test(location.hash)

@@ -120,7 +120,7 @@ function make(element: HTMLDivElement, latest: { readonly current: PlotProps }):
     side,
     label: given?.name,
     labelSize: 20,
-    size: room,
+    ...(room !== undefined && { size: room }),
     stroke: ruler('soft'),
     font: FONT,
     labelFont: FONT,
@@ -140,7 +140,7 @@ function make(element: HTMLDivElement, latest: { readonly current: PlotProps }):
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: scaleOf(x), left: scaleOf(left), right: scaleOf(right) },
     axes: [
-      axis('x', x, 2),
+      axis('x', x, 2, x?.name ? 34 : 30),
       axis('left', left, 3, left?.name ? 46 : 52),
       ...(onRight ? [axis('right', right, 1, right?.name ? 46 : 52)] : []),
     ],

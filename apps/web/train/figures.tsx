@@ -1,0 +1,103 @@
+// How a run goes, in words, figures and curves.
+
+import { Figures, Progress } from '../ui/parts.tsx'
+import { type Axis, type Line, Plot } from '../ui/plot.tsx'
+import type { RunState } from './run.ts'
+
+/** One sentence of where it stands. */
+export function RunStatus({ state }: { state: RunState }) {
+  const { status, at, step, of, last, minutes } = state
+  if (status === 'idle') return null
+  if (at) return <Progress text={`${at.text} …`} share={at.share} />
+  const share = of ? step / of : last?.progress
+  return <Progress text={sentence(state)} share={minutes || of ? (share ?? 0) : undefined} />
+}
+
+function sentence({ status, step, of, validation, last }: RunState): string {
+  const all = of ? ` of ${whole(of)}` : ''
+  const good = validation ? `, mean IoU ${percent(validation.score)}` : ''
+  switch (status) {
+    case 'running':
+      return last ? `Step ${whole(step)}${all}, ${span(last.eta)} left` : 'The first step …'
+    case 'pausing':
+      return `Pausing after step ${whole(step)} …`
+    case 'paused':
+      return `Paused at step ${whole(step)}${all}`
+    case 'stopped':
+      return `Stopped at step ${whole(step)}${all}; its snapshot is kept`
+    case 'ended':
+      return `Done: ${whole(step)} steps${good}`
+    default:
+      return ''
+  }
+}
+
+export function RunFigures({ state: { last, start, validation } }: { state: RunState }) {
+  if (!last) return null
+  return (
+    <Figures
+      figures={[
+        ['Loss', last.loss.toFixed(3)],
+        ['Mean IoU', validation ? percent(validation.score) : '–'],
+        ['Learning rate', Number(last.lr.toPrecision(2)).toString()],
+        ['A step', `${last.ms < 10 ? last.ms.toFixed(1) : last.ms.toFixed(0)} ms`],
+        ['Images a second', last.imagesPerSecond.toPrecision(3)],
+        ['Device memory', bytes(last.bytes)],
+        ['Parameters', start ? whole(start.parameters) : '–'],
+      ]}
+    />
+  )
+}
+
+const step: Axis = { name: 'step' }
+const shares: Axis = { text: (v) => `${Math.round(100 * v)} %`, range: [0, 1] }
+
+export function Curves({ state: { curves } }: { state: RunState }) {
+  const losses: Line[] = [
+    { name: 'each step', x: curves.steps, y: curves.losses, ink: 'soft', thin: true },
+    { name: 'smoothed', x: curves.steps, y: curves.smooth, ink: 'accent' },
+  ]
+  const text = (v: number) => percent(v)
+  const scores: Line[] = [
+    { name: 'mean IoU', x: curves.scoreSteps, y: curves.meanIoU, look: 'both', text },
+    {
+      ...{ name: 'pixels right', x: curves.scoreSteps, y: curves.accuracy, ink: 'second', text },
+      look: 'both',
+      dashed: true,
+    },
+  ]
+  return (
+    <div class="curves">
+      <section>
+        <h3>Loss</h3>
+        <Plot label="Loss over steps" lines={losses} x={step} height={210} />
+      </section>
+      <section>
+        <h3>Held-out images</h3>
+        <Plot
+          label="Scores of held-out images over steps"
+          lines={scores}
+          x={step}
+          left={shares}
+          height={210}
+        />
+      </section>
+    </div>
+  )
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+export const whole = (n: number): string => n.toLocaleString('en')
+
+export function bytes(n: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB']
+  const at = Math.min(3, Math.floor(Math.log2(Math.max(1, n)) / 10))
+  return `${(n / 1024 ** at).toPrecision(3)} ${units[at]}`
+}
+
+function span(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`
+  const minutes = seconds / 60
+  return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`
+}

@@ -1,0 +1,176 @@
+// What is kept of trainings: the run that was left, and checkpoints by name.
+
+import { useCallback, useEffect, useState } from 'preact/hooks'
+import { type CheckpointInfo, checkpointInfo } from '../../../train/index.ts'
+import { listFiles, openFolder, readFile, removeFile } from '../opfs.ts'
+import { aboutCheckpoint, CHECKPOINTS } from '../ui/checkpoints.ts'
+import { Button, Card, Field } from '../ui/parts.tsx'
+import { download } from '../ui/picture.ts'
+import { bytes, whole } from './figures.tsx'
+import { forgetKept, keptCurves, type RunState, run } from './run.ts'
+import { SNAPSHOT, TRAINING } from './run-store.ts'
+import type { Settings } from './settings.ts'
+
+interface Left {
+  readonly info: CheckpointInfo
+  readonly written: number
+}
+
+/** Offers to go on with the run that was left, as by a tab that was closed. */
+export function LeftRun({ status, settings }: { status: RunState['status']; settings: Settings }) {
+  const [left, setLeft] = useState<Left>()
+  const resting = status === 'idle' || status === 'stopped'
+  useEffect(() => {
+    if (resting) leftRun().then(setLeft, () => setLeft(undefined))
+  }, [resting])
+  if (!left || !resting) return null
+  const { progress, model, recipe } = left.info
+  const { steps, minutes } = recipe as { steps?: number; minutes?: number }
+  if (steps !== undefined && progress.step >= steps) return null
+  const goOn = async () => {
+    run.clear(await keptCurves())
+    await run.play(() => run.call.goOn({ kept: true }, settings))
+  }
+  return (
+    <Card title="A run was left here">
+      <p>
+        {model.name}, at step {whole(progress.step)}
+        {steps ? ` of ${whole(steps)}` : minutes ? ` of ${minutes} minutes` : ''}, kept{' '}
+        {new Date(left.written).toLocaleString()}. A new run takes its place.
+      </p>
+      <div class="row">
+        <Button main onPress={goOn}>
+          Go on from step {whole(progress.step)}
+        </Button>
+        <Button
+          onPress={async () => {
+            await forgetKept()
+            setLeft(undefined)
+          }}
+        >
+          Forget it
+        </Button>
+      </div>
+    </Card>
+  )
+}
+
+async function leftRun(): Promise<Left | undefined> {
+  const file = await readFile(await openFolder(TRAINING), SNAPSHOT)
+  return file && { info: await checkpointInfo(file, SNAPSHOT), written: file.lastModified }
+}
+
+interface KeptCheckpoint {
+  readonly name: string
+  readonly bytes: number
+  readonly about: string
+}
+
+/** Keeps what is learned under a name, and what was kept before. */
+export function Checkpoints({ state, settings }: { state: RunState; settings: Settings }) {
+  const [list, setList] = useState<readonly KeptCheckpoint[]>([])
+  const [name, setName] = useState(`${settings.data}-1`)
+  const refresh = useCallback(() => {
+    keptCheckpoints().then(setList, () => {})
+  }, [])
+  useEffect(refresh, [refresh, state.saved])
+  const { status, kept, saved } = state
+  const busy = status === 'running' || status === 'pausing' || status === 'looking'
+  return (
+    <Card title="Checkpoints">
+      {kept !== undefined && (
+        <form
+          class="row save"
+          onSubmit={(event) => {
+            event.preventDefault()
+            void run.save(name)
+          }}
+        >
+          <Field name="Name">
+            <input
+              type="text"
+              value={name}
+              onInput={({ currentTarget }) => setName(currentTarget.value)}
+            />
+          </Field>
+          <button type="submit">Save</button>
+          <Button
+            onPress={async () => {
+              if (!(await run.save(name))) return
+              location.hash = `segment?checkpoint=${encodeURIComponent(name.trim())}`
+            }}
+          >
+            Use it on Segment
+          </Button>
+        </form>
+      )}
+      {saved && (
+        <p role="status">
+          Kept as {saved.name}, at step {whole(saved.step)}.
+        </p>
+      )}
+      {list.length ? (
+        <ul class="kept">
+          {list.map((one) => (
+            <li key={one.name}>
+              <span>
+                <strong>{one.name}</strong>
+                <small>
+                  {one.about}, {bytes(one.bytes)}
+                </small>
+              </span>
+              <span class="row">
+                <Button
+                  disabled={busy}
+                  label={`Train ${one.name} on`}
+                  onPress={() => {
+                    run.clear()
+                    return run.play(() => run.call.goOn({ name: one.name }, settings))
+                  }}
+                >
+                  Train on
+                </Button>
+                <Button label={`Download ${one.name}`} onPress={() => downloaded(one.name)}>
+                  Download
+                </Button>
+                <Button
+                  label={`Delete ${one.name}`}
+                  onPress={async () => {
+                    await removeFile(await openFolder(CHECKPOINTS), `${one.name}${ENDING}`)
+                    refresh()
+                  }}
+                >
+                  Delete
+                </Button>
+              </span>
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <p class="soft">
+          None yet. What is saved here stays in this browser, and is on Segment’s list.
+        </p>
+      )}
+    </Card>
+  )
+}
+
+const ENDING = '.safetensors'
+
+async function downloaded(name: string): Promise<void> {
+  const file = await readFile(await openFolder(CHECKPOINTS), `${name}${ENDING}`)
+  if (file) download(file, file.name)
+}
+
+async function keptCheckpoints(): Promise<KeptCheckpoint[]> {
+  const folder = await openFolder(CHECKPOINTS)
+  const all = (await listFiles(folder)).filter(({ name }) => name.endsWith(ENDING))
+  const known = await Promise.allSettled(
+    all.map(async (one) => {
+      const file = await readFile(folder, one.name)
+      const about = aboutCheckpoint(await checkpointInfo(file!, one.name))
+      return { name: one.name.slice(0, -ENDING.length), bytes: one.bytes, about }
+    }),
+  )
+  return known.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+}

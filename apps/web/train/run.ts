@@ -1,0 +1,229 @@
+// The training as the page sees it: its worker, and what that has told. There is one for all visits of the page, so that it goes on
+// while another page is looked at.
+
+import { useEffect, useState } from 'preact/hooks'
+import type {
+  ClassInfo,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  ValidationEvent,
+} from '../../../train/index.ts'
+import { openFolder, readFile, removeFile, writeFile } from '../opfs.ts'
+import type { Remote } from '../remote.ts'
+import { type Problem, problemOf } from '../ui/problem.tsx'
+import { startWorker } from '../ui/start-worker.ts'
+import { type Curves, grown, noCurves, until } from './curves.ts'
+import type { FolderFound, Look, Outcome, TrainFunctions, TrainMessages } from './messages.ts'
+import { CURVES, SNAPSHOT, TRAINING } from './run-store.ts'
+import type { Settings } from './settings.ts'
+
+export type Status = 'idle' | 'looking' | 'running' | 'pausing' | 'paused' | 'ended' | 'stopped'
+
+export interface RunState {
+  readonly status: Status
+  readonly title?: string
+  readonly classes: readonly ClassInfo[]
+  /** Of the run that is shown; undefined before the first step's figures. */
+  readonly of?: number | undefined
+  readonly minutes?: number | undefined
+  readonly step: number
+  readonly at?: TrainMessages['at'] | undefined
+  readonly device?: string
+  readonly start?: StartEvent
+  readonly last?: StepEvent
+  readonly validation?: ValidationEvent
+  readonly looks: readonly Look[]
+  readonly looksStep?: number
+  readonly curves: Curves
+  /** Steps of the newest snapshot. */
+  readonly kept?: number
+  readonly lost?: TrainMessages['lost'] | undefined
+  readonly notes: readonly string[]
+  readonly folder?: FolderFound
+  readonly problem?: Problem | undefined
+  /** Steps that a checkpoint which was just kept holds, and its name. */
+  readonly saved?: { readonly name: string; readonly step: number } | undefined
+}
+
+const fresh: RunState = {
+  ...{ status: 'idle', classes: [], step: 0, looks: [], notes: [], curves: noCurves },
+}
+
+class Run {
+  state: RunState = fresh
+  readonly #listeners = new Set<(state: RunState) => void>()
+  #remote: Remote<TrainFunctions, TrainMessages> | undefined
+  #due = false
+
+  /** Calls `listener` when anything has changed, at most once a frame. */
+  on(listener: (state: RunState) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #set(change: Partial<RunState>): void {
+    this.state = { ...this.state, ...change }
+    if (this.#due) return
+    this.#due = true
+    // A timer, since pages that are not seen have no frames.
+    setTimeout(() => {
+      this.#due = false
+      for (const listener of this.#listeners) listener(this.state)
+    }, 16)
+  }
+
+  get #worker(): Remote<TrainFunctions, TrainMessages> {
+    if (this.#remote) return this.#remote
+    const remote = startWorker<TrainFunctions, TrainMessages>('train')
+    remote.on('at', (at) => this.#set({ at }))
+    remote.on('device', (device) => this.#set({ device }))
+    remote.on('run', (run) => this.#begun(run))
+    remote.on('event', (event) => this.#happened(event))
+    remote.on('answers', ({ step, looks }) => this.#set({ looks, looksStep: step }))
+    remote.on('kept', (kept) => {
+      this.#set({ kept })
+      this.#keepCurves()
+    })
+    remote.on('lost', (lost) => {
+      this.#set({ lost, step: lost.from, curves: until(this.state.curves, lost.from) })
+    })
+    remote.on('note', (text) => {
+      if (!this.state.notes.includes(text)) this.#set({ notes: [...this.state.notes, text] })
+    })
+    this.#remote = remote
+    return remote
+  }
+
+  get call() {
+    return this.#worker.call
+  }
+
+  /** Starts the worker, so that its code is there when it is wanted. */
+  prepare(): void {
+    void this.#worker
+  }
+
+  #begun({ title, classes, step, of, minutes }: TrainMessages['run']): void {
+    const { curves } = this.state
+    this.#set({ title, classes, step, of, minutes, curves: step ? until(curves, step) : noCurves })
+  }
+
+  #happened(event: TrainEvent): void {
+    const curves = grown(this.state.curves, event)
+    const { step } = event
+    if (event.kind === 'start') this.#set({ start: event, at: undefined })
+    else if (event.kind === 'step') this.#set({ last: event, step, curves, at: undefined })
+    else if (event.kind === 'validation') this.#set({ validation: event, curves })
+    else if (event.kind === 'end') this.#set({ step })
+  }
+
+  /** Runs what trains, until it ends or pauses. */
+  async play(begin: () => Promise<Outcome>): Promise<void> {
+    this.#set({ status: 'running', problem: undefined, saved: undefined, at: undefined })
+    try {
+      this.#set({ status: await begin(), at: undefined })
+    } catch (error) {
+      this.#set({ status: 'idle', problem: problemOf(error), at: undefined })
+    }
+  }
+
+  /** Forgets what was shown of a run before. */
+  clear(curves: Curves = noCurves): void {
+    const { folder } = this.state
+    this.#set({ ...fresh, ...(folder && { folder }), curves })
+    for (const key of [
+      'start',
+      'last',
+      'validation',
+      'looksStep',
+      'kept',
+      'lost',
+      'title',
+    ] as const)
+      this.#set({ [key]: undefined })
+  }
+
+  /** Shows what there is to learn. */
+  async preview(settings: Settings): Promise<void> {
+    if (settings.data === 'folder' && !this.state.folder) return this.#set({ looks: [] })
+    const found = await this.call.preview(settings).catch(() => undefined)
+    if (found && this.state.status === 'idle' && !this.state.title) this.#set(found)
+  }
+
+  stop(): void {
+    const { status } = this.state
+    void this.call.stop()
+    // A run that was paused has nobody who waits for its end.
+    this.#set({ status: status === 'paused' ? 'stopped' : 'pausing' })
+  }
+
+  pause(): void {
+    this.#set({ status: 'pausing' })
+    void this.call.pause()
+  }
+
+  /** What a person asked for beside training: a problem is shown, and nothing else changes. */
+  async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    this.#set({ problem: undefined })
+    try {
+      return await work()
+    } catch (error) {
+      this.#set({ problem: problemOf(error) })
+      return undefined
+    }
+  }
+
+  async look(files: Parameters<TrainFunctions['look']>[0]): Promise<void> {
+    const before = this.state.status
+    this.#set({ status: 'looking', folder: undefined as never })
+    const folder = await this.attempt(() => this.call.look(files))
+    this.#set({ status: before, at: undefined, ...(folder && { folder }) })
+  }
+
+  async save(name: string): Promise<boolean> {
+    const step = await this.attempt(() => this.call.save(name))
+    if (step !== undefined) this.#set({ saved: { name: name.trim(), step } })
+    return step !== undefined
+  }
+
+  closeProblem(): void {
+    this.#set({ problem: undefined })
+  }
+
+  /** Beside the snapshot; a page without storage has none of both. */
+  async #keepCurves(): Promise<void> {
+    const { curves, kept = 0 } = this.state
+    const text = JSON.stringify(until(curves, kept))
+    await openFolder(TRAINING)
+      .then((folder) => writeFile(folder, CURVES, new Blob([text])))
+      .catch(() => {})
+  }
+}
+
+/** The curves of the run that was left, empty where there are none. */
+export async function keptCurves(): Promise<Curves> {
+  try {
+    const file = await readFile(await openFolder(TRAINING), CURVES)
+    return { ...noCurves, ...JSON.parse((await file?.text()) ?? '{}') }
+  } catch {
+    return noCurves
+  }
+}
+
+/** Forgets the run that was left. */
+export async function forgetKept(): Promise<void> {
+  const folder = await openFolder(TRAINING)
+  for (const name of [SNAPSHOT, CURVES]) await removeFile(folder, name)
+}
+
+export const run = new Run()
+
+export function useRun(): RunState {
+  const [state, setState] = useState(run.state)
+  useEffect(() => {
+    setState(run.state)
+    return run.on(setState)
+  }, [])
+  return state
+}
