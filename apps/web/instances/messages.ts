@@ -38,7 +38,7 @@ export type Functions = {
   open(semantic: File, localization: File): Promise<Opened>
   /** The objects of a picture; it is remembered for `coco`. */
   find(picture: Asked, settings: InstanceOptions): Promise<Found>
-  forget(key: string): void
+  forget(key: string): Promise<void>
   /** COCO's results, as text, of pictures that were looked at: objects of this confidence or more. */
   coco(keys: readonly string[], least: number): string
 }

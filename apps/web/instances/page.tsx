@@ -39,6 +39,7 @@ export default function Instances() {
           finder={finder}
           one={finder.shown.find(({ key }) => key === at) ?? finder.shown.at(-1)}
           onShow={setAt}
+          cells={settings.settled.leastCells}
           chosen={Boolean(pair.semantic && pair.localization)}
         />
       </div>

@@ -1,6 +1,7 @@
 // What was found in a picture: seen, listed, and saved.
 
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import type { ClassInfo } from '../../../train/index.ts'
 import { Button, Card, Figures, Progress, Slider } from '../ui/parts.tsx'
 import { download } from '../ui/picture.ts'
 import { type Problem, ProblemBox, problemOf } from '../ui/problem.tsx'
@@ -19,12 +20,14 @@ interface ResultProps {
   readonly onShow: (key: string) => void
   /** Whether there are two networks to look with. */
   readonly chosen: boolean
+  /** Of the least region that counts. */
+  readonly cells: number
 }
 
 /** Of `FoundObject`s, none. */
 const NONE: readonly FoundObject[] = []
 
-export function Result({ finder, one, onShow, chosen }: ResultProps) {
+export function Result({ finder, one, onShow, chosen, cells }: ResultProps) {
   const { opened, doing, problem, shown } = finder
   const [least, setLeast] = useState(0.5)
   const [marked, setMarked] = useState(-1)
@@ -74,7 +77,7 @@ export function Result({ finder, one, onShow, chosen }: ResultProps) {
               text={`${percent(least)}: ${objects.length} of ${all.length}`}
               onChange={setLeast}
             />
-            {!objects.length && <p role="status">{nothing(all, least, classes)}</p>}
+            {!objects.length && <p role="status">{nothing(all, least, cells, classes)}</p>}
             <Timing one={one} />
           </>
         )}
@@ -115,10 +118,12 @@ function Timing({ one: { picture, found } }: { one: Shown }) {
 function nothing(
   all: readonly FoundObject[],
   least: number,
-  classes: Parameters<typeof classOf>[0],
+  cells: number,
+  classes: readonly ClassInfo[],
 ): string {
   const [first] = all
-  if (!first) return `No object was found: all of it is ${classes[0]?.name ?? 'background'}.`
+  if (!first)
+    return `No object was found: no region of ${cells} cells or more is anything but ${classes[0].name}.`
   return `Nothing of ${percent(least)} or more: the surest of ${all.length} is ${classOf(classes, first)}, of ${percent(first.score)}.`
 }
 

@@ -22,9 +22,8 @@ import {
 import { serve } from '../remote.ts'
 import type { Asked, Events, Found, FoundObject, Functions } from './messages.ts'
 
-/** What the networks say of the picture that was looked at last, so that another setting needs no other look. */
+/** What the networks say of a picture, so that another setting needs no other look. */
 interface Look {
-  readonly key: string
   readonly probabilities: DeviceTensor
   readonly boxes: DeviceTensor
 }
@@ -33,7 +32,10 @@ let device: Device | undefined
 let nets: InstanceNets | undefined
 let finder: InstanceFinder | undefined
 let pipeline: { readonly settings: string; readonly run: InstancePipeline } | undefined
-let look: Look | undefined
+/** By the pictures' keys, the last one last. */
+const looks = new Map<string, Look>()
+/** Bytes of looks that are kept: those of a few pictures of a megapixel and 21 classes. */
+const KEPT_BYTES = 2 ** 28
 const found = new Map<string, { asked: Asked; instances: readonly FoundInstance[] }>()
 
 /** In this order, and not those of two calls at once. */
@@ -79,8 +81,8 @@ function drop(mine: Device): void {
 }
 
 function close(): void {
-  for (const owned of [look?.probabilities, look?.boxes, pipeline?.run, finder]) owned?.dispose()
-  look = undefined
+  for (const owned of [pipeline?.run, finder]) owned?.dispose()
+  for (const key of [...looks.keys()]) forgetLook(key)
   pipeline = undefined
   finder = undefined
   found.clear()
@@ -113,17 +115,37 @@ async function find(asked: Asked, settings: InstanceOptions): Promise<Found> {
 }
 
 async function lookAt(by: InstanceFinder, asked: Asked): Promise<Look> {
-  if (look?.key === asked.key) return look
-  for (const owned of [look?.probabilities, look?.boxes]) owned?.dispose()
-  look = undefined
+  const before = looks.get(asked.key)
+  if (before) return before
   const probabilities = await by.predictor.refined(asked)
   try {
-    look = { key: asked.key, probabilities, boxes: await by.boxes(asked) }
+    const look = { probabilities, boxes: await by.boxes(asked) }
+    looks.set(asked.key, look)
+    makeRoom()
+    return look
   } catch (error) {
     probabilities.dispose()
     throw error
   }
-  return look
+}
+
+/** The oldest looks go, but never the last one. */
+function makeRoom(): void {
+  const bytesOf = ({ probabilities, boxes }: Look) =>
+    probabilities.buffer.bytes + boxes.buffer.bytes
+  let kept = [...looks.values()].reduce((sum, look) => sum + bytesOf(look), 0)
+  for (const [key, look] of looks) {
+    if (kept <= KEPT_BYTES || looks.size === 1) return
+    kept -= bytesOf(look)
+    forgetLook(key)
+  }
+}
+
+function forgetLook(key: string): void {
+  const look = looks.get(key)
+  looks.delete(key)
+  look?.probabilities.dispose()
+  look?.boxes.dispose()
 }
 
 function toldOf(instance: FoundInstance): FoundObject {
@@ -146,6 +168,10 @@ function coco(keys: readonly string[], least: number): string {
 const send = serve<Events>({
   open: (semantic, localization) => inTurn(() => open(semantic, localization)),
   find: (asked, settings) => inTurn(() => find(asked, settings)),
-  forget: (key) => void found.delete(key),
+  forget: (key) =>
+    inTurn(async () => {
+      found.delete(key)
+      forgetLook(key)
+    }),
   coco,
 } satisfies Functions)
