@@ -1,0 +1,7 @@
+import { defineConfig } from 'vite'
+
+export default defineConfig({
+  base: './',
+  build: { target: 'es2023' },
+  worker: { format: 'es' },
+})
