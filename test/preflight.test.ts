@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { DataError } from '../engine/errors.ts'
 import { openCamvid } from '../train/data/camvid.ts'
 import { formatOf, openFiles } from '../train/data/formats.ts'
+import { heldOutWarnings } from '../train/data/held-out.ts'
 import { preflight, preflightText } from '../train/data/preflight.ts'
 import { preflightFor, refuseProblems } from '../train/data/preflight-cache.ts'
 import type { Dataset, Example } from '../train/dataset.ts'
@@ -27,15 +28,17 @@ import { needShared, test } from './harness.ts'
 // What is found here is nobody's own.
 const cache = mkdtempSync(join(tmpdir(), 'atrous-cache-'))
 process.env['XDG_CACHE_HOME'] = cache
-process.on('exit', () => rmSync(cache, { recursive: true, force: true }))
+const folders = mkdtempSync(join(tmpdir(), 'atrous-own-'))
+process.on('exit', () => {
+  for (const folder of [cache, folders]) rmSync(folder, { recursive: true, force: true })
+})
 
 /** A folder of one's own with images of `width`×32 whose labels are these values, by column. */
 async function own(
   classes: readonly string[],
   labels: readonly (readonly number[])[],
 ): Promise<string> {
-  const root = mkdtempSync(join(tmpdir(), 'atrous-own-'))
-  process.on('exit', () => rmSync(root, { recursive: true, force: true }))
+  const root = mkdtempSync(join(folders, 'own-'))
   writeFileSync(join(root, 'classes.txt'), classes.join('\n'))
   for (const [i, row] of labels.entries()) {
     const width = row.length
@@ -298,4 +301,27 @@ test('cli: data says what is in a folder, and what is wrong with it in its exit 
   assert.deepEqual([format, splits.length, splits[0].classes.length], ['cityscapes', 1, 19])
   await refused(['data', root, '--split', 'train'], /has no folder leftImg8bit\/train/)
   await refused(['data', root, '--format', 'mnist'], /format/)
+})
+
+test('preflight: an image that is trained on and held out is named, under whatever name', async () => {
+  const root = await own(['sky', 'road'], [runs([0, 30], [1, 30]), runs([1, 30], [0, 30])])
+  for (const [from, to] of [
+    ['train/1', 'val/other'],
+    ['train/0', 'test/0'],
+  ])
+    for (const part of ['images', 'labels'])
+      cpSync(join(root, part, `${from}.png`), join(root, part, `${to}.png`))
+  const data = Uint8Array.from({ length: 32 * 60 * 3 }, (_, i) => i % 251)
+  await writePng(join(root, 'images/val/new.png'), { data, height: 32, width: 60 })
+  cpSync(join(root, 'labels/train/0.png'), join(root, 'labels/val/new.png'))
+  const found = await preflightFor({ kind: 'folder', folder: root }, { workers: 0 })
+  const said = heldOutWarnings(found)
+  assert.equal(said.length, 2)
+  assert.match(
+    said[0],
+    /^1 of 2 images of val are in train too, .*val\/other\.png as .*train\/1\.png: scores/,
+  )
+  assert.match(said[1], /^1 of 1 images of test/)
+  const { out } = await ran(['data', root])
+  assert.match(out, /warning: 1 of 2 images of val are in train too/)
 })

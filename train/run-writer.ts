@@ -93,10 +93,11 @@ export class RunWriter {
     this.#tell({ parameters, activationBytes })
   }
 
-  #step({ step, of, losses, lr, imagesPerSecond, bytes, eta }: StepEvent): void {
+  #step({ step, of, losses, lr, imagesPerSecond, bytes, eta, skipped }: StepEvent): void {
     const speed = +imagesPerSecond.toPrecision(4)
     this.#run.appendMetrics(
       ...losses.map((at) => ({ step: at.step, loss: at.value, lr, imagesPerSecond: speed })),
+      ...(skipped ? [{ step, skipped }] : []),
     )
     this.#append(
       ...losses.map((at) => scalarFrame(this.#time(at.step), { loss: at.value, lr })),

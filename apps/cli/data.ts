@@ -2,6 +2,7 @@
 
 import { DataError } from '../../engine/errors.ts'
 import { formatNames, formatOf } from '../../train/data/formats.ts'
+import { heldOutWarnings } from '../../train/data/held-out.ts'
 import { type Preflight, preflightText } from '../../train/data/preflight.ts'
 import { preflightFor } from '../../train/data/preflight-cache.ts'
 import { SPLITS } from '../../train/dataset.ts'
@@ -33,10 +34,20 @@ async function run(args: Args): Promise<number> {
   // What is there is looked through all the same.
   if (!found.length) throw missing[0]
   const absent = missing.map(({ message }) => message.split('\n')[0])
+  const heldOut = heldOutWarnings(found)
   console.log(
     args.has('json')
-      ? JSON.stringify({ format, splits: found.map(withoutImages), missing: absent }, null, 2)
-      : [`laid out as ${format}`, ...found.map(preflightText), ...absent].join('\n\n'),
+      ? JSON.stringify(
+          { format, splits: found.map(withoutImages), heldOut, missing: absent },
+          null,
+          2,
+        )
+      : [
+          `laid out as ${format}`,
+          ...found.map(preflightText),
+          ...heldOut.map((text) => `warning: ${text}`),
+          ...absent,
+        ].join('\n\n'),
   )
   return absent.length || found.some(({ problems }) => problems.length) ? 1 : 0
 }

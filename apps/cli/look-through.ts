@@ -2,6 +2,7 @@
 // how often an image is seen.
 
 import { DataError, OptionError } from '../../engine/errors.ts'
+import { heldOutWarnings } from '../../train/data/held-out.ts'
 import type { Preflight } from '../../train/data/preflight.ts'
 import { preflightFor, refuseProblems } from '../../train/data/preflight-cache.ts'
 import { rareClassWeights } from '../../train/loader/sampling.ts'
@@ -22,8 +23,9 @@ export async function lookThrough(
   progress.clear()
   refuseProblems(found)
   if ('folder' in data && !signal.aborted) refuseEmpty(data.folder, found)
-  for (const { split, warnings } of found)
-    if (split === 'train') for (const warning of warnings) progress.say(`note: ${warning}`)
+  const trained = found.find(({ split }) => split === 'train')
+  for (const warning of [...(trained?.warnings ?? []), ...heldOutWarnings(found)])
+    progress.say(`note: ${warning}`)
   return found
 }
 

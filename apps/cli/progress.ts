@@ -63,6 +63,10 @@ export class TerminalProgress {
       this.say(
         `step ${event.step}: ${event.outOfRange} labels are neither a class nor void; they do not count`,
       )
+    if (event.skipped)
+      this.say(
+        `step ${event.step}: ${event.skipped} skipped on the way, whose gradients were not finite at their loss scale`,
+      )
     const line = stepLine(event, this.#loss)
     if (this.#live) {
       this.passing(`${bar(event.progress)} ${line}`)

@@ -6,7 +6,7 @@ import type { Dataset } from '../dataset.ts'
 import type { ImageClasses } from '../loader/sampling.ts'
 import { percent } from '../metrics.ts'
 import { type ImageScan, scanExample } from './scan.ts'
-import { warningsOf } from './warnings.ts'
+import { fileOf, warningsOf } from './warnings.ts'
 
 export interface ClassPresence {
   readonly name: string
@@ -18,6 +18,13 @@ export interface ClassPresence {
   /** Median over the classes of f, divided by f of this one, f being its pixels among those of the images it is in: the weight that
    * balances classes by median frequency. 0 where it is nowhere. */
   readonly medianWeight: number
+}
+
+export interface SeenImage extends ImageClasses {
+  /** Its label file, or its number. */
+  readonly file: string
+  /** The same for two images of the same pixels. */
+  readonly print: string
 }
 
 export interface Preflight {
@@ -34,7 +41,7 @@ export interface Preflight {
   readonly mean: readonly number[]
   readonly deviation: readonly number[]
   /** Of each example, which classes are in it; null where it cannot be used. What `rareClassWeights` takes. */
-  readonly images: readonly (ImageClasses | null)[]
+  readonly images: readonly (SeenImage | null)[]
   /** Files that cannot be used, each with what is wrong with it. Their examples are not counted above. */
   readonly problems: readonly string[]
   /** What can be used and yet looks wrong. */
@@ -106,7 +113,13 @@ function summed(
     width: range(({ width }) => width),
     void: all ? empty / all : 0,
     ...{ classes, mean, deviation, problems },
-    images: scans.map((scan) => scan && { classes: scan.classes, pixels: scan.pixels }),
+    images: scans.map(
+      (scan, index) =>
+        scan && {
+          ...{ classes: scan.classes, pixels: scan.pixels, file: fileOf(dataset, index) },
+          print: `${scan.height}×${scan.width} ${scan.sums} ${scan.squares}`,
+        },
+    ),
     warnings: warningsOf(dataset, scans, classes),
   }
 }

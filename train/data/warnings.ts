@@ -106,7 +106,8 @@ function oddSizes(
 }
 
 /** The file of the labels of an example, or its number. */
-function fileOf(dataset: Dataset, index: number): string {
+/** The label file of an example, or its number. */
+export function fileOf(dataset: Dataset, index: number): string {
   const { pairs } = dataset as { pairs?: readonly { readonly label: string }[] }
   return pairs?.[index]?.label ?? `example ${index}`
 }
