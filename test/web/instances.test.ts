@@ -134,7 +134,7 @@ test('web instances: two dropped networks find in a drawn scene and in a photo w
 
     // Another number of the pipeline: the networks need not look again.
     await page.getByText('How boxes become objects').click()
-    await page.getByRole('slider', { name: 'Boxes of one object overlap by' }).fill('0.2')
+    await page.getByRole('slider', { name: 'Overlap of boxes' }).fill('0.2')
     await page.getByText('looked before').waitFor(patient)
     const other = await inNode([category, boxes], [scene], { threshold: 0.2 })
     const sure = other.annotations.filter(({ score }) => score >= 0.5)
@@ -176,10 +176,11 @@ test('web instances: what is broken, or does not belong together, is told; a los
 
     // Whole at its head, and cut off behind it.
     await drop(app, NETS, named('cut.safetensors', category.subarray(0, -100)), named('b', boxes))
-    await told(/^cut.safetensors, the category net: is truncated/)
+    await told(/^cut.safetensors \(category net\): is truncated/)
     const others = [CROWD_CLASSES[0], CROWD_CLASSES[2], CROWD_CLASSES[1]]
     await drop(app, NETS, named('others.safetensors', await categoryNet([0.2, 0.7, 0.1], others)))
     await told(/knows the classes ground, brick, pebble; .* has boxes of ground, pebble, brick/)
+    await page.evaluate('scrollTo(0, 0)')
     await app.shot('instances-other-classes')
 
     // All of it is ground, as far as one can say.
@@ -194,6 +195,10 @@ test('web instances: what is broken, or does not belong together, is told; a los
     await worker.evaluate('openedDevice.destroy()')
     await told(/^The device was lost/)
     await told(/^What you chose is still here: open it again/)
+    // What was found is still there to be saved.
+    const { annotations } = JSON.parse(`${(await saved(app, 'Save as COCO JSON')).bytes}`)
+    assert.is(annotations.length, before - 1)
+    await rows.nth(1).getByRole('button', { name: 'pebble' }).waitFor()
     await page.evaluate('scrollTo(0, 0)')
     await app.shot('instances-lost')
     await page.getByRole('button', { name: 'Open it again' }).click()

@@ -1,7 +1,7 @@
 // What the page holds: the worker, the networks that are open in it, and pictures one after the other.
 
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import type { InstanceOptions } from '../../../train/index.ts'
+import type { ClassInfo, InstanceOptions } from '../../../train/index.ts'
 import type { Remote } from '../remote.ts'
 import type { KnownCheckpoint } from '../ui/checkpoints.ts'
 import type { OpenedPicture } from '../ui/picture.ts'
@@ -18,6 +18,8 @@ export interface Shown {
 
 export interface Finder {
   readonly opened: Opened | undefined
+  /** Of the networks that found what is shown, still there when their device is lost. */
+  readonly classes: readonly ClassInfo[]
   readonly shown: readonly Shown[]
   /** What it is doing now. */
   readonly doing: string | undefined
@@ -38,6 +40,7 @@ export function useFinder(
 ): Finder {
   const worker = useRef<Remote<Functions, Events>>(undefined)
   const [opened, setOpened] = useState<Opened>()
+  const [classes, setClasses] = useState<readonly ClassInfo[]>([])
   const [shown, setShown] = useState<readonly Shown[]>([])
   const [doing, setDoing] = useState<string>()
   const [problem, setProblem] = useState<Problem>()
@@ -63,8 +66,8 @@ export function useFinder(
       (now) => {
         if (stale) return
         setDoing(undefined)
-        // What other networks found says nothing of these.
         setShown((all) => all.map(({ key, picture }) => ({ key, picture })))
+        setClasses(now.classes)
         setOpened(now)
       },
       (error) => {
@@ -78,10 +81,10 @@ export function useFinder(
     }
   }, [semantic, localization, tries])
 
-  // Another setting: all once more.
+  // Other networks, or another setting: all once more.
   useEffect(() => {
     setShown((all) => all.map(({ key, picture }) => ({ key, picture })))
-  }, [settings])
+  }, [semantic, localization, settings])
 
   const next = shown.find(({ found }) => !found)
   useEffect(() => {
@@ -129,7 +132,7 @@ export function useFinder(
       ),
     [shown],
   )
-  return { opened, shown, doing, problem, add, clear, again, coco }
+  return { opened, classes, shown, doing, problem, add, clear, again, coco }
 }
 
 const lostOf = (message: string): Problem => ({

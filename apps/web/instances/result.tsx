@@ -28,13 +28,12 @@ interface ResultProps {
 const NONE: readonly FoundObject[] = []
 
 export function Result({ finder, one, onShow, chosen, cells }: ResultProps) {
-  const { opened, doing, problem, shown } = finder
+  const { classes, doing, problem, shown } = finder
   const [least, setLeast] = useState(0.5)
   const [marked, setMarked] = useState(-1)
   const all = one?.found?.objects ?? NONE
   const objects = useMemo(() => all.filter(({ score }) => score >= least), [all, least])
   useEffect(() => setMarked(-1), [one?.key, objects])
-  const classes = opened?.classes ?? []
   return (
     <div class="stack">
       <Card title={one?.picture.name ?? 'What is found'} aside={<Around finder={finder} />}>
@@ -42,9 +41,11 @@ export function Result({ finder, one, onShow, chosen, cells }: ResultProps) {
           <>
             <ProblemBox problem={problem} />
             {problem.kind === 'DeviceLostError' && (
-              <Button main onPress={finder.again}>
-                Open it again
-              </Button>
+              <div class="row">
+                <Button main onPress={finder.again}>
+                  Open it again
+                </Button>
+              </div>
             )}
           </>
         )}
@@ -150,7 +151,7 @@ function Save({
   })
   const png = saving(async () => {
     const { picture } = one
-    const blob = await overlayPng(picture, finder.opened?.classes ?? [], objects)
+    const blob = await overlayPng(picture, finder.classes, objects)
     download(blob, `${picture.name.replace(/\.[^.]*$/, '')}-instances.png`)
   })
   return (

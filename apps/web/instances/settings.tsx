@@ -27,10 +27,10 @@ export function useSettings(): SettingsState {
 }
 
 const sliders = [
-  ['threshold', 'Boxes of one object overlap by', 0.05, 0.95, 0.05],
-  ['overlap', 'Regions that overlap more are one', 0, 1, 0.05],
-  ['leastCells', 'Least size, in cells of 2 × 2 pixels', 1, 64, 1],
-  ['masks', 'Likeliest classes of a pixel that count', 1, 5, 1],
+  ['threshold', 'Overlap of boxes', 0.05, 0.95, 0.05],
+  ['overlap', 'Overlap of regions', 0, 1, 0.05],
+  ['leastCells', 'Least size, in cells', 1, 64, 1],
+  ['masks', 'Classes of a pixel', 1, 5, 1],
 ] as const
 
 export function PipelineSettings({ now, set }: SettingsState) {
@@ -40,6 +40,11 @@ export function PipelineSettings({ now, set }: SettingsState) {
       <details>
         <summary>How boxes become objects</summary>
         <div class="stack">
+          <p class="soft">
+            Boxes of a class that overlap more belong to one object, and of its regions that overlap
+            more the surer one stays. A cell is 2 × 2 pixels; of a pixel the likeliest classes
+            count.
+          </p>
           {sliders.map(([key, name, min, max, step]) => (
             <Slider
               key={key}

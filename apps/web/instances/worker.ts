@@ -48,7 +48,7 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 
 const read = async (file: File, role: string) => {
   const bytes = await file.arrayBuffer()
-  return decodeCheckpoint(new Uint8Array(bytes), `${file.name}, the ${role} net`)
+  return decodeCheckpoint(new Uint8Array(bytes), `${file.name} (${role} net)`)
 }
 
 async function open(semantic: File, localization: File) {
@@ -59,6 +59,7 @@ async function open(semantic: File, localization: File) {
   close()
   device ??= await opened()
   nets = checked
+  found.clear()
   finder = openFinder(device, nets)
   return { device: device.line, warnings: device.warnings, classes: nets.classes }
 }
@@ -85,7 +86,6 @@ function close(): void {
   for (const key of [...looks.keys()]) forgetLook(key)
   pipeline = undefined
   finder = undefined
-  found.clear()
 }
 
 async function find(asked: Asked, settings: InstanceOptions): Promise<Found> {
