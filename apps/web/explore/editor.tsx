@@ -97,7 +97,11 @@ export function Editor(props: EditorProps) {
             <Button main onPress={props.onTrace} disabled={props.busy}>
               Trace it
             </Button>
-            <small>or Ctrl + Enter. Everything of the engine and of nn is in scope.</small>
+            <small>
+              {props.busy
+                ? 'Trying it …'
+                : 'or Ctrl + Enter. Everything of the engine and of nn is in scope.'}
+            </small>
           </div>
           {props.problem && <ProblemBox problem={props.problem} />}
         </div>

@@ -137,13 +137,17 @@ export function summaryOf({ graph, change }: Step): string {
   const few = (how: string, list: readonly { readonly how: string }[]) =>
     list.filter((x) => x.how === how).length
   const kernels = graph.nodes.filter((n) => n.op.kind === 'fused').length
+  const be = (n: number, one: string, more: string) => (n === 1 ? one : more)
+  const unneeded = few('unneeded', fates)
+  const again = few('again', sources)
+  const added = few('added', sources)
   const parts = [
     [few('equal', fates), 'had the value of another'],
-    [few('unneeded', fates), 'were not needed'],
+    [unneeded, `${be(unneeded, 'was', 'were')} not needed`],
     [few('folded', sources), 'became a plain number'],
     [few('fused', fates), `went into ${kernels} kernels`],
-    [few('again', sources), 'run again'],
-    [few('added', sources), 'are new'],
+    [again, `${be(again, 'runs', 'run')} again`],
+    [added, `${be(added, 'is', 'are')} new`],
   ] as const
   const said = parts.flatMap(([n, what]) => (n ? `${n} ${what}` : []))
   return `${change.fates.size} nodes became ${graph.nodes.length}${said.length ? `: ${said.join(', ')}` : ', the same ones'}.`

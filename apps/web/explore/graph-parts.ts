@@ -6,7 +6,7 @@ import type { Graph } from '../../../engine/graph.ts'
 import { differentiatedBy, originsOf } from '../../../engine/lineage.ts'
 import { Names, titleOf } from '../../../engine/print.ts'
 import type { Node, Variable } from '../../../engine/tensor.ts'
-import { BOX, type Item, type Layout, layout } from './layout.ts'
+import { type Item, type Layout, layout } from './layout.ts'
 
 export type Pass = 'forward' | 'backward' | 'update'
 
@@ -49,7 +49,7 @@ export function drawn(graph: Graph, replaced?: ReadonlyMap<Node, Node>): Drawn {
     const id = `${originsOf(node)[0].id}`
     const count = keys.get(id) ?? 0
     keys.set(id, count + 1)
-    const width = Math.max(34, 8 * title.length + 20, 6.4 * type.length + 20)
+    const width = Math.max(34, 7.9 * title.length + 18, 6.4 * type.length + 18)
     return { node, name: names.node(node), title, type, pass, width, key: `${id}/${count}` }
   })
   const items = graph.nodes.map((node, i): Item => {
@@ -58,6 +58,7 @@ export function drawn(graph: Graph, replaced?: ReadonlyMap<Node, Node>): Drawn {
       width: parts[i].width,
       inputs: [...new Set(node.inputs.map((x) => numbers.get(x.node)!))],
       lane: lanes[i],
+      fixed: node.op.name === 'input',
       ...(beside !== undefined && { beside }),
     }
   })
@@ -77,10 +78,13 @@ export function drawn(graph: Graph, replaced?: ReadonlyMap<Node, Node>): Drawn {
 export function labelOf(node: Node): string {
   const { attrs, op } = node
   if (op.name === 'scalar') return `${+Number(attrs.value).toPrecision(4)}`
-  if (op.name === 'variable') return (attrs.variable as Variable).name || 'variable'
+  if (op.name === 'variable') return shortName((attrs.variable as Variable).name)
   if (op.name === 'input') return `input ${attrs.position}`
   return titleOf(node)
 }
+
+/** The last two parts of a path; all of it is in the list and in what is told of the node. */
+const shortName = (name: string): string => name.split('.').slice(-2).join('.') || 'variable'
 
 export const typesOf = ({ types }: Node): string =>
   types.length > 2 ? `${showType(types[0])} +${types.length - 1}` : types.map(showType).join(' ')
@@ -136,5 +140,3 @@ function rootOf(
   }
   return undefined
 }
-
-export { BOX }

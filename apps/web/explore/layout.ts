@@ -11,6 +11,8 @@ export interface Item {
   readonly inputs: readonly number[]
   /** 0: forward, 1: derivatives, 2: theirs …; the last may be updates. */
   readonly lane: number
+  /** An argument: the drawing begins with those. */
+  readonly fixed?: boolean
   /** The item of lane 0 on whose height it is wanted. */
   readonly beside?: number
 }
@@ -40,9 +42,9 @@ export interface Layout {
 }
 
 export const BOX = 40
-const PITCH = 66
+const PITCH = 62
 const GAP = 18
-const GUTTER = 72
+const GUTTER = 84
 const MARGIN = 24
 const SWEEPS = 12
 
@@ -127,10 +129,14 @@ function bandsOf(items: readonly Item[]): number[] {
   items.forEach(({ inputs, lane }, i) => {
     if (!lane) bands[i] = 1 + Math.max(0, ...inputs.map((x) => bands[x] ?? 0))
   })
+  // What no argument leads to, such as a scale made of parameters, stands right before its first reader.
+  const free = items.map(() => true)
+  items.forEach(({ inputs, fixed }, i) => {
+    free[i] = !fixed && inputs.every((x) => free[x])
+  })
   for (let i = items.length - 1; i >= 0; i--) {
-    const { inputs, lane } = items[i]
     const near = readers[i].filter((r) => !items[r].lane)
-    if (!lane && !inputs.length && near.length)
+    if (!items[i].lane && free[i] && near.length)
       bands[i] = Math.min(...near.map((r) => bands[r])) - 1
   }
   const last = Math.max(0, ...bands.filter((b) => b !== undefined))

@@ -16,6 +16,7 @@ import { GraphView, type Mark } from './graph-view.tsx'
 import { Kernels } from './kernels.tsx'
 import { StagesBar } from './stages-bar.tsx'
 import { Timeline } from './timeline.tsx'
+import { endsWithin } from './trial.ts'
 import { Values } from './values.tsx'
 
 export default function Explore() {
@@ -27,6 +28,9 @@ export default function Explore() {
   }, [])
   return part === 'tour' ? <Tour /> : <Explorer example={part} />
 }
+
+/** Seconds that a text may take to be traced and planned. */
+const PATIENCE = 20
 
 /** What follows `#explore/`. */
 const partOfAddress = () => location.hash.slice(1).split('?')[0].split('/')[1] || firstExample
@@ -57,9 +61,12 @@ function Explorer({ example }: { example: string }) {
   const [traced, setTraced] = useState<Written>(start)
   const [recompute, setRecompute] = useState<Recompute>('cheap')
   const [target, setTarget] = useState<Target>('this adapter')
+  const [trying, setTrying] = useState(false)
+  const [endless, setEndless] = useState<Problem>()
   useEffect(() => {
     setWritten(start)
     setTraced(start)
+    setEndless(undefined)
   }, [start])
   const caps = capsOf(target, device?.caps)
   const ready = target !== 'this adapter' || device || noDevice
@@ -67,6 +74,17 @@ function Explorer({ example }: { example: string }) {
     () => (ready ? trace(traced, caps, recompute) : { written: traced }),
     [traced, caps, recompute, ready],
   )
+  const traceIt = async () => {
+    setTrying(true)
+    setEndless(undefined)
+    try {
+      await endsWithin(written.code, written.inputs, PATIENCE)
+      setTraced({ ...written })
+    } catch (error) {
+      setEndless(problemOf(error))
+    }
+    setTrying(false)
+  }
   const last = useLast(result.now)
   const shown = result.now ?? last
   return (
@@ -79,13 +97,13 @@ function Explorer({ example }: { example: string }) {
         }}
         written={written}
         onWrite={setWritten}
-        onTrace={() => setTraced({ ...written })}
+        onTrace={traceIt}
         recompute={recompute}
         onRecompute={setRecompute}
         target={target}
         onTarget={setTarget}
-        problem={result.problem}
-        busy={!ready}
+        problem={endless ?? result.problem}
+        busy={!ready || trying}
       />
       {noDevice && <ProblemBox problem={noDevice} />}
       {shown && (
@@ -131,7 +149,7 @@ function Shown(props: {
   const { kept, device } = props
   const { steps } = props.explored
   const [at, setAt] = useState(1)
-  const [chosen, setChosen] = useState<Node>()
+  const [chosen, setChosen] = useState(() => firstChoice(props.explored))
   const [moment, setMoment] = useState<number>()
   const { graph } = steps[at]
   const selected = chosen && graph.nodes.includes(chosen) ? chosen : undefined
@@ -188,6 +206,12 @@ function Shown(props: {
       />
     </>
   )
+}
+
+/** Something to see at once: the derivative of the first op that has a kernel of its own. */
+function firstChoice({ steps }: Explored): Node | undefined {
+  const backward = steps[1].graph.nodes.filter((n) => n.source && n.inputs.length)
+  return backward.findLast((n) => n.source?.op.kind === 'structured') ?? backward.at(-1)
 }
 
 /** The node of another stage that a node is, or is part of. */

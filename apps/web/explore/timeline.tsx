@@ -8,7 +8,7 @@ import type { Plan } from '../../../engine/plan.ts'
 import { showBytes, titleOf } from '../../../engine/print.ts'
 import type { Node } from '../../../engine/tensor.ts'
 import { totalOf } from '../../../train/memory-chart.ts'
-import { Card, Figures, Slider } from '../ui/parts.tsx'
+import { Card, Slider, Table } from '../ui/parts.tsx'
 import type { Explored } from './explored.ts'
 
 export interface TimelineProps {
@@ -41,22 +41,18 @@ export function Timeline({ explored, kept, moment, onMoment, onSelect }: Timelin
   const same = kept.account.lowerBound === account.lowerBound
   return (
     <Card title="Memory, kernel by kernel">
-      <Figures
-        figures={[
-          ['Most alive at once', showBytes(account.lowerBound)],
-          ['with everything kept', showBytes(kept.account.lowerBound)],
-          ['Activation memory as placed', showBytes(account.arenaBytes)],
-          ['All that the device allocates', showBytes(account.peakBytes)],
-          ['with everything kept ', showBytes(kept.account.peakBytes)],
-          ['Kernels', `${timeline.length}`],
-          ...(account.extraMacs
-            ? ([
-                [
-                  'Multiply-adds more',
-                  `${((100 * account.extraMacs) / (account.macs - account.extraMacs)).toFixed(0)} %`,
-                ],
-              ] as const)
-            : []),
+      <Table
+        head={[
+          '',
+          'most alive at once',
+          'placed in',
+          'allocated in all',
+          'kernels',
+          'multiply-adds',
+        ]}
+        rows={[
+          figuresOf('as chosen', account),
+          ...(same ? [] : [figuresOf('with everything kept', kept.account)]),
         ]}
       />
       <Chart account={account} kept={kept.account} at={at} onMoment={onMoment} />
@@ -79,6 +75,21 @@ export function Timeline({ explored, kept, moment, onMoment, onSelect }: Timelin
     </Card>
   )
 }
+
+const figuresOf = (
+  name: string,
+  { lowerBound, arenaBytes, peakBytes, timeline, macs }: Account,
+) => [
+  name,
+  ...[lowerBound, arenaBytes, peakBytes].map((bytes) => <Bytes key={bytes} bytes={bytes} />),
+  `${timeline.length}`,
+  macs.toLocaleString('en'),
+]
+
+/** Short, and exact where it is pointed at. */
+const Bytes = ({ bytes }: { bytes: number }) => (
+  <span title={`${bytes.toLocaleString('en')} bytes`}>{showBytes(bytes)}</span>
+)
 
 const HEIGHT = 240
 const LEFT = 58
@@ -176,7 +187,7 @@ function Chart(props: {
             {text}
           </li>
         ))}
-        <li class="kept">all, with everything kept</li>
+        <li class="whole">all, with everything kept</li>
         {timeline.some(({ pass }) => pass === 'again') && <li class="again">runs again</li>}
       </ul>
     </div>

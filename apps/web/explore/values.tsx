@@ -57,11 +57,11 @@ export function Values(props: {
 function One({ looked }: { looked: Looked }) {
   const { name, what, type, data } = looked
   const figures = figuresOf(data)
-  const title = what === 'value' ? `Value of ${name}` : `Its cotangent, ${name}`
+  const title = what === 'value' ? 'Value' : 'Cotangent'
   return (
     <figure class={`value ${what === 'value' ? 'forward' : 'backward'}`}>
       <figcaption>
-        <strong>{title}</strong> <code>{showType(type)}</code>
+        <strong>{title}</strong> <code>{showType(type)}</code> <small>{name} as traced</small>
       </figcaption>
       <dl class="few">
         {(['min', 'mean', 'max', 'deviation'] as const).map((key) => (
