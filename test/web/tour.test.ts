@@ -63,7 +63,6 @@ const tasks: Record<number, (app: App) => Promise<void>> = {
   async 1({ page }) {
     await result(page, 'y', '6')
     await code(page).getByRole('spinbutton', { name: 'w' }).fill('-4')
-    await code(page).getByRole('spinbutton', { name: 'w' }).press('Enter')
     await result(page, 'y', '−12')
     await predict(page, '2', '5')
   },
@@ -100,9 +99,13 @@ const tasks: Record<number, (app: App) => Promise<void>> = {
   async 8({ page }) {
     const step = task(page).getByRole('button', { name: 'Step', exact: true })
     await step.click({ timeout })
+    await task(page).getByText('by the gradient').waitFor({ timeout })
     for (let i = 0; i < 6 && !(await task(page).getByText('✓').count()); i++)
       await task(page).getByRole('button', { name: '10 steps' }).click({ timeout })
     await right(page)
+    await task(page)
+      .getByRole('button', { name: 'Begin again', disabled: false })
+      .waitFor({ timeout })
   },
   async 9({ page }) {
     await page.getByRole('slider', { name: 'Kernel' }).fill('9')

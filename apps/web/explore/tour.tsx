@@ -5,9 +5,10 @@ import type { Node } from '../../../engine/tensor.ts'
 import { Button } from '../ui/parts.tsx'
 import { ProblemBox } from '../ui/problem.tsx'
 import { GraphView } from './graph-view.tsx'
+import { Code, Sliders } from './tour/code.tsx'
 import { type ExampleName, examples } from './tour/examples.ts'
 import { MachineContext, useMachine, useOpenedMachine, useScene } from './tour/live.ts'
-import { Claims, Code, NodeLine, ResultList, Sliders } from './tour/parts.tsx'
+import { Claims, NodeLine, ResultList, wordsOf } from './tour/parts.tsx'
 import { firstSettings, type Settings } from './tour/program.ts'
 import { ChosenContext } from './tour/rules.tsx'
 import type { Step } from './tour/step.ts'
@@ -107,6 +108,7 @@ function StepView({ step, settings, onChange, solved, onSolved }: StepViewProps)
   )
   const [chosen, choose] = useState<Node>()
   const pick = useMemo(() => ({ chosen, choose }), [chosen])
+  const words = useMemo(() => wordsOf(scene), [scene.stages, scene.values])
   const code = { example, settings, onChange: scene.change }
   return (
     <ChosenContext value={pick}>
@@ -141,26 +143,15 @@ function StepView({ step, settings, onChange, solved, onSolved }: StepViewProps)
               graph={scene.stages.traced}
               selected={chosen}
               onSelect={choose}
+              words={words}
               label="The program, as it is written down"
             />
-            <NodeLine scene={scene} node={chosen} />
+            <NodeLine scene={scene} node={chosen} words={words} />
           </section>
         )}
       </div>
     </ChosenContext>
   )
-}
-
-/** Whether the address is one of the tour. */
-export function useTourShown(): boolean {
-  const read = () => /^#explore\/tour\b/.test(location.hash)
-  const [shown, setShown] = useState(read)
-  useEffect(() => {
-    const changed = () => setShown(read())
-    addEventListener('hashchange', changed)
-    return () => removeEventListener('hashchange', changed)
-  }, [])
-  return shown
 }
 
 /** The step that the address names, and what goes to another. */

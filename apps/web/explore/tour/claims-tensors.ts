@@ -161,7 +161,7 @@ export async function descentClaims({ program: p, settings, runner }: Scene): Pr
   if (!runner) return [{ text, holds: undefined }]
   // Variables of its own, so that the reader's run is not disturbed.
   const own = program(`${p.text}\n// ${settings.act}, for the check`, p.args, true)
-  runner.forget(own)
+  runner.reset(own)
   const { before, after, length } = await descend(runner, own, 2 ** -7)
   return [
     {

@@ -16,6 +16,8 @@ interface Path {
   readonly promised: number
 }
 
+const isDone = ({ losses, last }: Path): boolean => last.after < losses[0] / 20
+
 export function DescentTask({ scene, onSolved }: StepProps) {
   const { runner, program, settings } = scene
   const [path, setPath] = useState<Path>()
@@ -45,7 +47,7 @@ export function DescentTask({ scene, onSolved }: StepProps) {
       }
       if (!alive.current) return
       setPath(path)
-      if (path.last.after < path.losses[0] / 2) onSolved()
+      if (isDone(path)) onSolved()
     } catch (error) {
       setProblem(problemOf(error))
     } finally {
@@ -55,22 +57,22 @@ export function DescentTask({ scene, onSolved }: StepProps) {
   // Other text is another network.
   useEffect(() => {
     if (!runner) return
-    runner.forget(program)
+    runner.reset(program)
     setPath(undefined)
     steps(0, undefined)
   }, [runner, program.text])
 
   if (!runner) return <NoValues />
   const again = () => {
-    runner.forget(program)
+    runner.reset(program)
     steps(0, undefined)
   }
-  const half = path && path.last.after < path.losses[0] / 2
+  const done = path && isDone(path)
   return (
     <div class="descent predict">
       <p>
-        Press Step until the loss is less than half of what it was. Then try a rate of 2: what will
-        it do?
+        Press Step until the loss is less than a twentieth of what it was. Then try a rate of 0.3:
+        what will a step do?
       </p>
       <Fit
         x={scene.program.args[0] as HostTensor}
@@ -103,9 +105,8 @@ export function DescentTask({ scene, onSolved }: StepProps) {
           gradient alone it would have been {show(-path.promised)}.
         </p>
       )}
-      <p role="status" class={half ? 'right' : undefined}>
-        {half &&
-          `✓ Halved after ${1 + path.losses.findIndex((l) => l < path.losses[0] / 2) - 1} steps.`}
+      <p role="status" class={done ? 'right' : undefined}>
+        {done && '✓ Less than a twentieth.'}
         {problem?.what}
       </p>
     </div>
@@ -116,7 +117,7 @@ const [WIDE, HIGH] = [320, 150]
 
 /** The points, the network's curve through them, and below it the loss of every step. */
 function Fit({ x, t, path }: { x: HostTensor; t: HostTensor; path: Path | undefined }) {
-  const across = (v: number) => 10 + ((v + 1) / 2) * (WIDE - 20)
+  const across = (v: number) => 10 + ((v + 2) / 4) * (WIDE - 20)
   const up = (v: number) => HIGH / 2 - Math.max(-1.4, Math.min(1.4, v)) * 50
   const curve = path && Array.from(path.last.y, (v, i) => `${across(x.data[i])},${up(v)}`)
   return (
@@ -131,7 +132,14 @@ function Fit({ x, t, path }: { x: HostTensor; t: HostTensor; path: Path | undefi
         <circle key={i} cx={across(x.data[i])} cy={up(v)} r={3} />
       ))}
       {curve && <polyline class="curve" points={curve.join(' ')} />}
-      {path && path.losses.length > 1 && <polyline class="losses" points={trail(path.losses)} />}
+      {path && path.losses.length > 1 && (
+        <>
+          <text x={10} y={HIGH - 44}>
+            loss
+          </text>
+          <polyline class="losses" points={trail(path.losses)} />
+        </>
+      )}
     </svg>
   )
 }

@@ -154,18 +154,21 @@ const f = (x, t, rate) => {
   return { loss, y, length }
 }`,
   call: 'await step.run(x, t, [[rate]])',
-  gaps: { act: word('Activation', 'tanh', 'relu', 'sin'), rate: number('Rate', 0.1, 0.05, 0, 3) },
+  gaps: {
+    act: word('Activation', 'tanh', 'relu', 'sin'),
+    rate: number('Rate', 0.05, 0.01, 0, 0.5),
+  },
   args: ({ rate }) => [...curve, Number(rate)],
   resultsOnly: true,
 }
 
 const points = 24
-const along = Array.from({ length: points }, (_, i) => (2 * i) / (points - 1) - 1)
+const along = Array.from({ length: points }, (_, i) => (4 * i) / (points - 1) - 2)
 const curve = [
   small([points, 1], along),
   small(
     [points, 1],
-    along.map((v) => Math.sin(3 * v)),
+    along.map((v) => Math.sin(1.5 * v)),
   ),
 ]
 

@@ -3,9 +3,9 @@
 
 import { createContext } from 'preact'
 import { useContext, useEffect, useMemo, useState } from 'preact/hooks'
-import { openDevice } from '../../../../engine/index.ts'
 import type { Stages } from '../../../../engine/stages.ts'
 import { type Problem, problemOf } from '../../ui/problem.tsx'
+import { pageDevice } from '../device.ts'
 import { claims } from './claims.ts'
 import { type ExampleName, examples } from './examples.ts'
 import type { Claim, Scene } from './measure.ts'
@@ -28,24 +28,26 @@ export interface Machine {
 export const MachineContext = createContext<Machine>({})
 export const useMachine = (): Machine => useContext(MachineContext)
 
-/** Opens a device for as long as the tour is shown. */
+/** A runner on the page's device, and another where that device is lost. */
 export function useOpenedMachine(): Machine {
   const [machine, setMachine] = useState<Machine>({})
   useEffect(() => {
     let left = false
-    let mine: Runner | undefined
-    openDevice().then(
-      (device) => {
-        if (left) return device.close()
-        mine = new Runner(device)
-        setMachine({ runner: mine })
-      },
-      (error) => left || setMachine({ problem: problemOf(error) }),
-    )
+    let runner: Runner | undefined
+    const open = () =>
+      pageDevice().then(
+        (device) => {
+          if (left) return
+          runner = new Runner(device)
+          setMachine({ runner })
+          device.lost.then(() => left || open())
+        },
+        (error) => left || setMachine({ problem: problemOf(error) }),
+      )
+    open()
     return () => {
       left = true
-      mine?.dispose()
-      mine?.device.close()
+      runner?.dispose()
     }
   }, [])
   return machine

@@ -51,6 +51,7 @@ export function MemoryMap({ plan, at, onMove }: MemoryMapProps) {
         <rect class="cursor" x={across(at)} y={0} width={across(1)} height={HIGH} />
       </svg>
       <figcaption>
+        <span class="axes">bytes ↑ time →, dashed: the backward part begins</span>
         <span class="kept">made forward</span>
         <span class="again">made again</span>
         <span class="gradient">gradient</span>

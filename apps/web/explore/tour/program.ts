@@ -13,6 +13,7 @@ import {
   showType,
   Tensor,
   type TensorType,
+  type Variable,
 } from '../../../../engine/index.ts'
 import type { StageOptions, Stages } from '../../../../engine/stages.ts'
 import { vocabulary } from './vocabulary.ts'
@@ -128,6 +129,7 @@ interface Compiled {
   readonly outputs: readonly number[]
   /** Where the results stand: a node of the traced graph and an output of it, or a number of a result. */
   readonly results: Readonly<Record<string, Where | readonly Where[]>>
+  readonly variables: readonly Variable[]
 }
 
 type Where = readonly [node: number, output: number]
@@ -161,7 +163,7 @@ export class Runner {
   }
 
   #compile(program: Program): Compiled {
-    const { traced, result } = stagesOf(program)
+    const { traced, result, plan } = stagesOf(program)
     const leaves = Object.values(result).flat()
     const where = (t: Tensor): Where =>
       program.resultsOnly ? [leaves.indexOf(t), 0] : [traced.nodes.indexOf(t.node), t.index]
@@ -171,6 +173,7 @@ export class Runner {
         if (program.resultsOnly) return made
         return graphOf([], made, []).nodes.flatMap((n) => n.types.map((_, i) => n.output(i)))
       }),
+      variables: plan.variables,
       outputs: program.resultsOnly ? leaves.map(() => 1) : traced.nodes.map((n) => n.types.length),
       results: Object.fromEntries(
         Object.entries(result).map(([name, t]) => [
@@ -181,11 +184,10 @@ export class Runner {
     }
   }
 
-  /** The next run of this program begins anew: its variables have their starting values. */
-  forget(program: Program): void {
-    const key = keyOf(program)
-    this.#compiled.get(key)?.program.dispose()
-    this.#compiled.delete(key)
+  /** The variables of this program have their starting values again. */
+  reset(program: Program): void {
+    for (const variable of this.#compiled.get(keyOf(program))?.variables ?? [])
+      this.device.release(variable)
   }
 
   /** Gives back what the programs hold. */

@@ -5,6 +5,7 @@ import { useContext, useState } from 'preact/hooks'
 import { Names, titleOf } from '../../../../engine/print.ts'
 import type { Node } from '../../../../engine/tensor.ts'
 import { Slider } from '../../ui/parts.tsx'
+import { Rule } from '../rule.tsx'
 import type { StepProps } from './step.ts'
 
 /** Rules as the engine's ops have them, of one argument x with result y, and of a product. */
@@ -56,6 +57,7 @@ export function Rules({ scene }: StepProps) {
           'It begins with 1: the loss moves as far as it moves.'
         )}
       </p>
+      {node && <Rule key={node.op.name} op={node.op} />}
     </div>
   )
 }

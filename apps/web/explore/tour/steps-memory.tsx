@@ -10,7 +10,8 @@ import { examples } from './examples.ts'
 import { useLive } from './live.ts'
 import { show } from './measure.ts'
 import { MemoryMap } from './memory-map.tsx'
-import { NoValues, Predict } from './parts.tsx'
+import { NoValues } from './parts.tsx'
+import { Predict } from './predict.tsx'
 import { programOf, stagesOf } from './program.ts'
 import type { Step, StepProps } from './step.ts'
 
@@ -132,8 +133,8 @@ const residual: Step = {
         (async () =>
           dropOf(await normsOf(scene.runner!, { blocks: '6', join: joins[1], gain: '0.25' })))
       }
-      because="About four times for each block, and 4⁶ is 4096. With the skip connection it hardly changes: the bars show it."
-      hint="Each block multiplies what comes back by its gain, at least. Six blocks do so six times."
+      because="Each block takes its gain, a quarter, and what its convolutions lose at their ReLUs and borders. With the skip connection little changes from block to block: the bars show both."
+      hint="Each block multiplies what comes back by its gain, a quarter, and six blocks do so six times."
       onSolved={onSolved}
     />
   ),

@@ -2,7 +2,7 @@
 
 import { reads, readsOf, termCount } from './claims-tensors.ts'
 import { DescentTask } from './descent.tsx'
-import { Predict } from './parts.tsx'
+import { Predict } from './predict.tsx'
 import type { Step } from './step.ts'
 import { Terms } from './terms.tsx'
 
