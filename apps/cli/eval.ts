@@ -28,6 +28,7 @@ import {
 } from '../../train/submission/index.ts'
 import type { TestTime } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
+import { evaluateBoxes } from './eval-boxes.ts'
 import { sameClasses, sourceOf, usualTest } from './eval-data.ts'
 import { besideLines, figureLines } from './eval-text.ts'
 import { openSaying } from './open.ts'
@@ -52,9 +53,13 @@ interface Task {
 }
 
 async function run(args: Args): Promise<number> {
+  const [path] = args.expect('RUN or CHECKPOINT')
+  const checkpoint = await readCheckpoint(path, 'best')
+  const model = checkpointModel(checkpoint)
+  if (model.predicts === 'boxes') return await evaluateBoxes(args, { path, checkpoint, model })
   const progress = new TerminalProgress()
-  const task = await prepare(args, progress)
-  const { model, submission, dataset, labelled } = task
+  const task = await prepare(args, { checkpoint, model, progress })
+  const { submission, dataset, labelled } = task
   try {
     using device = await openSaying((line) => progress.say(line))
     loadModel(device, model, task.checkpoint)
@@ -86,15 +91,15 @@ function tellResults({ args, dataset, labelled, progress }: Task, { folder }: Su
     )
 }
 
-async function prepare(args: Args, progress: TerminalProgress): Promise<Task> {
-  const [path] = args.expect('RUN or CHECKPOINT')
+async function prepare(
+  args: Args,
+  { checkpoint, model, progress }: Pick<Task, 'checkpoint' | 'model' | 'progress'>,
+): Promise<Task> {
   const split = args.choice('split', SPLITS) ?? 'test'
   const [size, table, submit] = [args.size('size'), args.text('row'), args.text('submit')]
   if (args.has('out') && !args.has('trimap') && !args.has('chessboard'))
     throw new OptionError('--out is of the trimap curve', 'ask for that with --trimap')
   const chart = args.has('out') ? await outFile(args, ['.svg', '.png']) : undefined
-  const checkpoint = await readCheckpoint(path, 'best')
-  const model = checkpointModel(checkpoint)
   const source = await sourceOf(checkpoint, args.text('data'), size)
   // A table that there is not is told before hours of scoring.
   besidePapers({ ...oursOf(checkpoint), dataset: source.kind, split, images: 0, steps: 0 }, table)

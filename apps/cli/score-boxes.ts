@@ -1,6 +1,6 @@
 // How the boxes of a localization net fit the instances of a split.
 
-import { BoxJudge } from '../../train/boxes-eval.ts'
+import { type BoxFit, BoxJudge } from '../../train/boxes-eval.ts'
 import { percent } from '../../train/metrics.ts'
 import { aligned, typed } from './command.ts'
 import type { Best, Scored } from './finish.ts'
@@ -16,14 +16,15 @@ export async function scoreBoxes(best: Best): Promise<Scored> {
     images,
     kept: { boxes: fit },
     json: figures,
-    text: [
-      scoredTitle(dataset, step),
-      `boxes: mean IoU ${percent(fit.meanIoU)} over ${fit.cells} cells with an instance, ${percent(fit.above)} of them above 0.5`,
-      ...aligned(
-        fit.perClass.flatMap(({ name, iou }) => (iou === undefined ? [] : [[name, percent(iou)]])),
-      ),
-    ],
+    text: [scoredTitle(dataset, step), ...fitLines(fit)],
     files: [],
     next: `instances of a picture of yours: ${typed(semantic)}`,
   }
 }
+
+export const fitLines = ({ meanIoU, above, cells, perClass }: BoxFit): string[] => [
+  `boxes: mean IoU ${percent(meanIoU)} over ${cells} cells with an instance, ${percent(above)} of them above 0.5`,
+  ...aligned(
+    perClass.flatMap(({ name, iou }) => (iou === undefined ? [] : [[name, percent(iou)]])),
+  ),
+]

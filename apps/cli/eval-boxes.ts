@@ -1,0 +1,63 @@
+// `eval` of a localization net: how its boxes fit those of a split's instances. What instances come of them is `eval-instances`'.
+
+import { OptionError } from '../../engine/errors.ts'
+import type { Network } from '../../models/network.ts'
+import { BoxJudge } from '../../train/boxes-eval.ts'
+import { type Checkpoint, loadModel } from '../../train/checkpoint.ts'
+import { SPLITS } from '../../train/dataset.ts'
+import type { Recipe } from '../../train/recipe.ts'
+import { openSplit } from '../../train/sources.ts'
+import { type Args, typed } from './command.ts'
+import { sameClasses, sourceOf } from './eval-data.ts'
+import { openSaying } from './open.ts'
+import { TerminalProgress } from './progress.ts'
+import { fitLines } from './score-boxes.ts'
+import { scoredTitle } from './score-text.ts'
+
+/** Options that say something of boxes. */
+const HERE = ['data', 'split', 'size', 'batch', 'json', 'help']
+
+/** Scores the boxes at the size of training, unless told. Throws OptionError for options that are of class masks. */
+export async function evaluateBoxes(
+  args: Args,
+  { path, checkpoint, model }: { path: string; checkpoint: Checkpoint; model: Network },
+): Promise<number> {
+  const instances = `eval-instances --semantic RUN --localization ${path}`
+  const other = args.given.find((name) => !HERE.includes(name))
+  if (other !== undefined)
+    throw new OptionError(
+      `${model.config.name} predicts boxes, and --${other} is of class masks`,
+      `leave it out; the instances of a category net and these boxes are scored by: ${typed(instances)}`,
+    )
+  const split = args.choice('split', SPLITS) ?? 'test'
+  const recipe = checkpoint.info.recipe as Partial<Recipe> | undefined
+  const { height, width } = recipe?.data ?? {}
+  const trained = height && width ? ([height, width] as const) : undefined
+  const source = await sourceOf(checkpoint, args.text('data'), args.size('size') ?? trained)
+  const dataset = await openSplit(source, split, { objects: true })
+  await dataset.check?.()
+  sameClasses(checkpoint, dataset)
+  const progress = new TerminalProgress()
+  using device = await openSaying((line) => progress.say(line))
+  loadModel(device, model, checkpoint)
+  using judge = new BoxJudge(device, model, recipe?.loss ?? { name: 'boxes' })
+  const fit = await judge.evaluate(dataset, {
+    batch: args.whole('batch'),
+    onProgress: (done, of) => progress.passing(`scoring ${done} of ${of} ${split} images`),
+  })
+  progress.clear()
+  const { step } = checkpoint.info.progress
+  const { seconds: _, ...figures } = fit
+  const about = { checkpoint: checkpoint.file, step, data: dataset.name, split: dataset.split }
+  console.log(
+    args.has('json')
+      ? JSON.stringify({ ...about, ...figures }, null, 2)
+      : [
+          scoredTitle(dataset, step),
+          ...fitLines(fit),
+          '',
+          `instances, with a category net: ${typed(instances)}`,
+        ].join('\n'),
+  )
+  return 0
+}
