@@ -16,6 +16,7 @@ import { classCurves, precisionRecallSvg } from '../train/instances/curve.ts'
 import { FoundInstance } from '../train/instances/found.ts'
 import { instanceLabels, instanceOverlay } from '../train/instances/overlay.ts'
 import { CocoWriter, cityscapesFiles, cityscapesIdsOf } from '../train/instances/record.ts'
+import type { ThresholdTrial } from '../train/instances/search.ts'
 import { trueInstances } from '../train/instances/truth.ts'
 import { close } from './checks.ts'
 import { ran } from './cli.ts'
@@ -191,6 +192,18 @@ test('instances: two networks from the command line, and what it refuses', async
     const { code, err } = await ran(['train', recipe, ...tiny, ...narrow, '--out', out], cwd)
     assert.equal(code, 0, err)
   }
+  // A localization net has boxes to score, and no masks.
+  const boxes = await ran(['eval', 'b', '--json'], cwd)
+  assert.equal(boxes.code, 0, boxes.err)
+  const { meanIoU, cells, images: looked } = JSON.parse(boxes.out)
+  assert.ok(meanIoU >= 0 && meanIoU <= 1 && cells > 0 && looked === 4)
+  assert.deepEqual(
+    JSON.parse(readFileSync(join(cwd, 'b/scores.json'), 'utf8')).boxes.meanIoU,
+    meanIoU,
+  )
+  const trimap = await ran(['eval', 'b', '--trimap'], cwd)
+  assert.equal(trimap.code, 2)
+  assert.match(trimap.err, /predicts boxes, and --trimap is of class masks[\s\S]*eval-instances/)
   const data = Uint8Array.from({ length: 3 * 33 * 50 }, (_, i) => (i * 37) % 251)
   await writePng(join(cwd, 'photo.png'), { data, height: 33, width: 50 })
   const nets = ['--semantic', 'a', '--localization', 'b']
@@ -236,4 +249,33 @@ test('instances: two networks from the command line, and what it refuses', async
   const { figures, errors, images } = JSON.parse(scored.out)
   assert.ok(figures.volume >= 0 && figures.volume <= 1 && images === 4 && errors.missed >= 0)
   assert.match(readFileSync(join(cwd, 'curves.svg'), 'utf8'), /recall/)
+
+  // The threshold is found on val, kept beside the boxes, and used from then on.
+  const both = ['eval-instances', ...nets, '--cells', '1', '--json']
+  const search = await ran([...both, '--search'], cwd)
+  assert.equal(search.code, 0, search.err)
+  const file = join(cwd, 'b/instances.json')
+  const kept = JSON.parse(readFileSync(file, 'utf8'))
+  const { threshold, split } = kept
+  const trials: ThresholdTrial[] = kept.trials
+  assert.deepEqual(JSON.parse(search.out).trials, trials)
+  assert.equal(split, 'val')
+  assert.equal(threshold, trials.toSorted((a, b) => b.ap50 - a.ap50)[0].threshold)
+  // Not the default, so that it is seen to come from the file.
+  const other = trials.find((t) => t.threshold === 0.2)!
+  const text = readFileSync(file, 'utf8').replace(`"threshold": ${threshold}`, '"threshold": 0.2')
+  writeFileSync(file, text)
+  const val = await ran([...both, '--split', 'val'], cwd)
+  assert.match(val.err, /threshold 0.2, found on the val split/)
+  const again = JSON.parse(val.out)
+  const { threshold: _, ...told } = other
+  assert.deepEqual([again.threshold, again.figures], [0.2, told])
+  const given = await ran([...both, '--threshold', '0.6'], cwd)
+  assert.equal(JSON.parse(given.out).threshold, 0.6)
+  const refused = await ran([...both, '--search', '--threshold', '0.6'], cwd)
+  assert.match(refused.err, /--search tries thresholds .* --threshold says otherwise/)
+  writeFileSync(file, '{}')
+  const damaged = await ran(both, cwd)
+  assert.equal(damaged.code, 2)
+  assert.match(damaged.err, /instances.json: is damaged[\s\S]*--search/)
 })

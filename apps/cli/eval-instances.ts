@@ -12,18 +12,20 @@ import { percent } from '../../train/metrics.ts'
 import { openSplit } from '../../train/sources.ts'
 import { type Args, aligned, type Command, helpOption, jsonOption } from './command.ts'
 import { sameClasses, sourceOf, usualTest } from './eval-data.ts'
-import { netOptions, readNets } from './instance-nets.ts'
+import { netOptions, readNets, sayChosen } from './instance-nets.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
 import { outFile } from './subject.ts'
 import { testTimeOf } from './test-time.ts'
+import { checkSearch, searchAndKeep } from './threshold.ts'
 
 const MATCHINGS = ['sds', 'best-overall', 'mnc'] as const
 
 async function run(args: Args): Promise<number> {
   args.expect()
   const matching = args.choice('matching', MATCHINGS)
-  const split = args.choice('split', SPLITS) ?? 'test'
+  checkSearch(args)
+  const split = args.choice('split', SPLITS) ?? (args.has('search') ? 'val' : 'test')
   const [size, chart, oracle] = [
     args.size('size'),
     await outFile(args, ['.svg', '.png']),
@@ -46,6 +48,11 @@ async function run(args: Args): Promise<number> {
   const progress = new TerminalProgress()
   using device = await openSaying((line) => progress.say(line))
   using finder = openFinder(device, nets, { instances, test, resize })
+  if (args.has('search')) {
+    await searchAndKeep(device, finder, dataset, { args, semantic, localization, progress })
+    return 0
+  }
+  for (const line of sayChosen(nets)) progress.say(line)
   const evaluation = await evaluateInstances(finder, dataset, {
     ...{ matching, oracle, components },
     onProgress: (done, of) => progress.passing(`scoring ${done} of ${of} ${split} images`),
@@ -62,7 +69,8 @@ async function run(args: Args): Promise<number> {
       ? JSON.stringify(
           {
             ...{ semantic: semantic.file, localization: localization.file },
-            ...{ data: dataset.name, split, oracle, components, test, ...told },
+            ...{ data: dataset.name, split, oracle, components, test },
+            ...{ threshold: finder.pipeline.settings.threshold, ...told },
             errors: { ...errors.total, perClass: named(evaluation) },
           },
           null,
@@ -131,6 +139,9 @@ export const evalInstancesCommand: Command = {
       value: 'RULE',
       help: "the masks of the truth in place of the category net's scores: masks, or ordered: its scores order an object's pixels",
     },
+    search: {
+      help: "find the best --threshold, on val unless --split says otherwise, and keep it in the localization net's run",
+    },
     components: {
       help: "the connected pieces of the category net's masks instead, to see what boxes are worth",
     },
@@ -140,6 +151,10 @@ export const evalInstancesCommand: Command = {
   },
   examples: [
     ['atrous eval-instances --semantic runs/a --localization runs/b', 'the test split'],
+    [
+      'atrous eval-instances --semantic runs/a --localization runs/b --search',
+      'the threshold that is used from then on',
+    ],
     [
       'atrous eval-instances --semantic runs/a --localization runs/b --oracle ordered',
       'what is left to the localization net',

@@ -11,6 +11,7 @@ import {
 } from '../../train/instances/index.ts'
 import type { Args, Options } from './command.ts'
 import { testOptions } from './test-time.ts'
+import { type ChosenThreshold, chosenThreshold } from './threshold.ts'
 
 export const netOptions = {
   semantic: {
@@ -23,7 +24,10 @@ export const netOptions = {
   },
   ...testOptions,
   masks: { value: 'N', help: 'nested masks of each class; default 3' },
-  threshold: { value: 'IOU', help: 'boxes that overlap more are of one instance; default 0.5' },
+  threshold: {
+    value: 'IOU',
+    help: 'boxes that overlap more are of one instance; default what `eval-instances --search` has found, else 0.5',
+  },
   overlap: { value: 'IOU', help: 'regions that overlap more are one; default 0.3' },
   cells: { value: 'N', help: 'regions of fewer cells are dropped; default 16' },
   step: { value: 'PIXELS', help: 'from one cell of the grid to the next; default 2' },
@@ -31,7 +35,15 @@ export const netOptions = {
 
 export interface Nets extends InstanceNets {
   readonly instances: InstanceOptions
+  /** Where the threshold was found on a split and not given. */
+  readonly chosen: ChosenThreshold | undefined
 }
+
+/** One line of a threshold that nobody gave. */
+export const sayChosen = ({ chosen }: Nets): string[] =>
+  chosen
+    ? [`threshold ${chosen.threshold}, found on the ${chosen.split} split: ${chosen.file}`]
+    : []
 
 /** Reads the checkpoints. Throws OptionError where one is not named, for networks that do not belong together, and for options of
  * the pipeline that mean nothing. */
@@ -51,11 +63,13 @@ export async function readNets(args: Args): Promise<Nets> {
     const text = args.text(name)
     return text === undefined ? undefined : Number(text)
   }
+  const search = args.has('search') || args.has('threshold')
+  const chosen = search ? undefined : await chosenThreshold(localization)
   const instances = {
     ...{ masks: args.whole('masks'), leastCells: args.whole('cells'), step: args.whole('step') },
-    ...{ threshold: share('threshold'), overlap: share('overlap') },
+    ...{ threshold: share('threshold') ?? chosen?.threshold, overlap: share('overlap') },
   }
   const given = Object.fromEntries(Object.entries(instances).filter(([, v]) => v !== undefined))
   instanceSettings(given)
-  return { ...nets, instances: given }
+  return { ...nets, instances: given, chosen }
 }

@@ -9,7 +9,7 @@ import { instanceLabels, instanceOverlay } from '../../train/instances/overlay.t
 import { CocoWriter, cityscapesFiles, cityscapesIdsOf } from '../../train/instances/record.ts'
 import { comfortableScale, enlarge, type Picture } from '../../train/picture.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
-import { netOptions, readNets } from './instance-nets.ts'
+import { netOptions, readNets, sayChosen } from './instance-nets.ts'
 import { openSaying } from './open.ts'
 import { listImages } from './predict.ts'
 import { TerminalProgress } from './progress.ts'
@@ -41,6 +41,7 @@ async function run(args: Args): Promise<number> {
   using device = await openSaying((line) => progress.say(line))
   const own = full && { resize: undefined }
   using finder = openFinder(device, nets, { instances, test, ...own })
+  for (const line of sayChosen(nets)) progress.say(line)
   const coco = new CocoWriter(classes)
   let total = 0
   for (const [i, { file, name }] of files.entries()) {

@@ -30,10 +30,21 @@ export interface EvaluateInstancesOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** mAP^r at 0.5 and 0.7, and the mean over 0.1, 0.2, … 0.9. */
+export interface InstanceFigures {
+  readonly ap50: number
+  readonly ap70: number
+  readonly volume: number
+}
+
+export function instanceFigures({ meanAp, thresholds, volume }: InstanceScores): InstanceFigures {
+  const at = (t: number) => meanAp[thresholds.indexOf(t)]
+  return { ap50: at(0.5), ap70: at(0.7), volume }
+}
+
 export interface InstanceEvaluation {
   readonly scores: InstanceScores
-  /** mAP^r at 0.5 and 0.7, and the mean over 0.1, 0.2, … 0.9. */
-  readonly figures: { readonly ap50: number; readonly ap70: number; readonly volume: number }
+  readonly figures: InstanceFigures
   /** At 0.5, to be drawn. */
   readonly scorer: InstanceScorer
   readonly errors: ErrorBreakdown
@@ -51,7 +62,7 @@ export async function evaluateInstances(
   dataset: Dataset,
   options: EvaluateInstancesOptions = {},
 ): Promise<InstanceEvaluation> {
-  check(finder, dataset)
+  checkEvaluated(finder, dataset)
   const begun = performance.now()
   const { classes } = dataset
   const { matching = 'sds', oracle, signal } = options
@@ -78,10 +89,9 @@ export async function evaluateInstances(
     options.onProgress?.(++done, dataset.size)
   }
   const scores = scorer.scores()
-  const at = (t: number) => scores.meanAp[scores.thresholds.indexOf(t)]
   return {
     ...{ scores, scorer, errors, images: done },
-    figures: { ap50: at(0.5), ap70: at(0.7), volume: scores.volume },
+    figures: instanceFigures(scores),
     ...(cityscapes && { cityscapes: cityscapes.scores() }),
     seconds: (performance.now() - begun) / 1000,
   }
@@ -117,7 +127,8 @@ async function pieces(
   return of((await probabilities.read()) as Float32Array)
 }
 
-function check(
+/** Throws OptionError and DataError where a finder cannot be scored on a data set. */
+export function checkEvaluated(
   { predictor: { model } }: InstanceFinder,
   { name, split, size, classes }: Dataset,
 ): void {

@@ -9,6 +9,7 @@ export {
   type EvaluateInstancesOptions,
   evaluateInstances,
   type InstanceEvaluation,
+  type InstanceFigures,
 } from './evaluate.ts'
 export { checkPair, type FinderOptions, InstanceFinder } from './finder.ts'
 export { FoundInstance } from './found.ts'
@@ -26,4 +27,11 @@ export { maskOutline } from './outline.ts'
 export { instanceColour, instanceLabels, instanceOverlay } from './overlay.ts'
 export { InstancePipeline } from './pipeline.ts'
 export { type CocoFile, CocoWriter, cityscapesFiles, cityscapesIdsOf } from './record.ts'
+export {
+  searchThreshold,
+  THRESHOLDS,
+  type ThresholdSearch,
+  type ThresholdSearchOptions,
+  type ThresholdTrial,
+} from './search.ts'
 export { type TrueInstance, trueInstances } from './truth.ts'
