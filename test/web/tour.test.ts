@@ -164,8 +164,8 @@ test(
         for (let step = 1; step <= count; step++) {
           await goTo(app, step)
           await page.locator('.claims li').first().waitFor({ timeout })
-          await fitsItsWidth(app)
           if (step !== 3) await checked(app)
+          await fitsItsWidth(app)
           await shotFromTop(app, `tour-phone-dark-${step}`)
         }
       },

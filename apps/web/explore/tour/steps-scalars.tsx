@@ -134,7 +134,7 @@ const byHand: Step = {
 }
 
 const appended: Step = {
-  title: 'grad appends nodes',
+  title: 'Grad appends nodes',
   example: 'appended',
   graph: true,
   Text: () => (
