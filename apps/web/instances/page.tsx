@@ -1,7 +1,9 @@
 // Instances: the objects of a picture, each by itself, from two networks.
 
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
+import { type Support, webgpuSupport } from '../../../engine/index.ts'
 import { useCheckpoints } from '../ui/checkpoints.ts'
+import { ProblemBox } from '../ui/problem.tsx'
 import { useFinder } from './finder.ts'
 import { Networks, type Pair } from './networks.tsx'
 import { Pictures } from './pictures.tsx'
@@ -14,13 +16,22 @@ export default function Instances() {
   const settings = useSettings()
   const finder = useFinder(pair.semantic, pair.localization, settings.settled)
   const [at, setAt] = useState<string>()
+  const [support, setSupport] = useState<Support>()
+  useEffect(() => {
+    webgpuSupport().then(setSupport)
+  }, [])
   return (
-    <>
-      <h1>Instances</h1>
-      <p class="lead">
-        Two networks look at a picture: one says what each pixel is, the other where its object is
-        and how large. From both come the objects, each by itself.
-      </p>
+    <div class="instances stack">
+      <header class="intro">
+        <h1>Instances</h1>
+        <p class="soft">
+          Two networks look at a picture: one says what each pixel is, the other where its object is
+          and how large. From both come the objects, each by itself.
+        </p>
+      </header>
+      {support && !support.adapter && (
+        <ProblemBox problem={{ what: support.what, toDo: support.toDo, kind: 'DeviceError' }} />
+      )}
       <div class="split">
         <div class="stack">
           <Networks checkpoints={checkpoints} pair={pair} onPair={setPair} />
@@ -43,6 +54,6 @@ export default function Instances() {
           chosen={Boolean(pair.semantic && pair.localization)}
         />
       </div>
-    </>
+    </div>
   )
 }

@@ -35,7 +35,7 @@ export function ShownPicture({
   if (marks) order.push(...order.splice(order.indexOf(marked), 1))
   return (
     <figure
-      class={marks ? 'found marks' : 'found'}
+      class={marks ? 'over marks' : 'over'}
       style={{ '--height': height, '--width': width } as CSSProperties}
     >
       <div aria-hidden="true">
