@@ -46,6 +46,8 @@ export async function withApp(
   const { page, errors } = browser
   const shot = async (file: string, whole = true) => {
     mkdirSync(pictures, { recursive: true })
+    // The header sticks to the top of what is seen, wherever that is in a picture of all.
+    if (whole) await page.evaluate(() => scrollTo(0, 0))
     await page.screenshot({ path: join(pictures, `${file}.png`), fullPage: whole })
   }
   try {
