@@ -17,7 +17,7 @@ import { type Tensor, Variable } from './tensor.ts'
 import { Tuning } from './tuning.ts'
 import { tunedFirst } from './tuning-first.ts'
 import type { OpenTuning } from './tuning-open.ts'
-import { type TuneOptions, type TuningReport, tune } from './tuning-run.ts'
+import type { TuneOptions, TuningReport } from './tuning-run.ts'
 import { Uploads } from './uploads.ts'
 import { type Move, Variables } from './variables.ts'
 
@@ -116,11 +116,13 @@ export class Device {
   /** Measures what configuration of each kernel is the fastest here, for the problems of a function with arguments of these
    * types, one of each class of problems, those with the most work first. Programs that are compiled or planned later use
    * what was found; the user's cache keeps it. No value of any variable changes. Throws OptionError. */
-  tune(
+  async tune(
     fn: (...inputs: Tensor[]) => unknown,
     types: readonly TensorType[],
     options?: TuneOptions,
   ): Promise<TuningReport> {
+    // Loaded by whoever tunes: programs without convolutions need not carry them.
+    const { tune } = await import('./tuning-run.ts')
     return tune(this, fn, types, options)
   }
 

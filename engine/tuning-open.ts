@@ -1,12 +1,10 @@
 // Which tuning a device has when it is opened. Nothing is ever measured or kept without being asked for, so that what a
 // program computes changes only where somebody has tuned, and then `hash` says so.
 
-import { forwardCandidates, tileName, weightCandidates } from '../shaders/conv-choice.ts'
-import { problemOf } from '../shaders/problem-class.ts'
 import type { Caps } from './adapter.ts'
 import { AtrousError, OptionError } from './errors.ts'
 import { platform } from './platform.ts'
-import { checkTuning, DEFAULT, parseTuning, Tuning, type TuningTable } from './tuning.ts'
+import { checkTuning, parseTuning, Tuning, type TuningTable } from './tuning.ts'
 
 /** `cached` (default): what was measured for this adapter and kept in the user's cache (see `Device.tune`), else the shipped
  * defaults. `shipped`: the shipped defaults. A table or a file (in browsers an address): exactly that, so that a run repeats
@@ -64,31 +62,19 @@ async function cached(adapter: string, caps: Caps): Promise<OpenTuning> {
   try {
     const text = await store.load(name)
     if (text === undefined) return shipped(adapter)
-    return fitting(parseTuning(text, store.where(name), adapter), store.where(name), caps)
+    const where = store.where(name)
+    return await fitting(parseTuning(text, where, adapter), where, caps)
   } catch (error) {
     if (!(error instanceof AtrousError)) throw error
     return shipped(adapter, `${error.message.split('\n')[0]}; the shipped defaults are used`)
   }
 }
 
-/** Leaves out what this device cannot run, such as tiles that need more than its limits. */
-function fitting(all: Tuning, from: string, caps: Caps): OpenTuning {
-  const entries = Object.entries(all.toJSON().entries)
-  const fit = entries.filter(([problemClass, name]) => runs(problemClass, name, caps))
-  const left = entries.find((entry) => !fit.includes(entry))
-  if (!left) return { tuning: all, from, warnings: [] }
-  const count = `${entries.length - fit.length} of ${entries.length}`
-  const warning = `${from}: ${count} choices cannot run on this device, which has its defaults there (such as ${left[1]} for ${left[0]})`
-  return { tuning: new Tuning(all.adapter, fit), from, warnings: [warning] }
-}
-
-function runs(problemClass: string, name: string, caps: Caps): boolean {
-  const found = problemOf(problemClass)
-  if (!found || name === DEFAULT) return found !== undefined
-  const { family, problem } = found
-  const candidates =
-    family === 'weight' ? weightCandidates(problem, caps) : forwardCandidates(problem, caps)
-  return candidates.some((tile) => tileName(tile) === name)
+/** Only a table has to be looked through, and what knows all tiles is loaded for that alone. */
+async function fitting(all: Tuning, from: string, caps: Caps): Promise<OpenTuning> {
+  if (!all.size) return { tuning: all, from, warnings: [] }
+  const { fitted } = await import('./tuning-fit.ts')
+  return fitted(all, from, caps)
 }
 
 /** Adds entries to the table that the user's cache keeps for the adapter; one there that cannot be used is replaced. */
