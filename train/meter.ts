@@ -133,6 +133,7 @@ const MOST_STUCK = 200
 
 /** A loss, or the gradients of many steps, are not finite. */
 export class DivergedError extends NonFiniteError {
+  override readonly name: string = 'DivergedError'
   /** The step, counted from 1. */
   readonly step: number
   constructor(step: number, message: string, hint: string) {
