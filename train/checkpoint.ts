@@ -30,14 +30,17 @@ export interface CheckpointInfo {
   readonly tuning?: string
 }
 
-export interface Checkpoint {
+export interface Checkpoint<Stored = SafeTensor> {
   /** Where it was read from, for messages. */
   readonly file: string
   readonly info: CheckpointInfo
-  readonly model: ReadonlyMap<string, SafeTensor>
+  readonly model: ReadonlyMap<string, Stored>
   /** Empty in a checkpoint that only serves to predict. */
-  readonly optimizer: ReadonlyMap<string, SafeTensor>
+  readonly optimizer: ReadonlyMap<string, Stored>
 }
+
+/** A checkpoint whose tensors are still where they lie. */
+export type ListedCheckpoint = Checkpoint<Pick<SafeTensor, 'dtype' | 'shape'>>
 
 const KEY = 'atrous'
 const MODEL = 'model.'
@@ -86,10 +89,21 @@ async function readAll(
 /** A checkpoint from a file's bytes. Throws DataError naming the file where it is none, or damaged, or newer. */
 export function decodeCheckpoint(bytes: Uint8Array, file: string): Checkpoint {
   const { tensors, metadata } = readSafetensors(bytes, file)
+  return partsOf(tensors, metadata, file)
+}
+
+/** Sorts what a safetensors file holds. Throws DataError where it is no checkpoint. */
+export function partsOf<Stored>(
+  tensors: Iterable<readonly [string, Stored]>,
+  metadata: Readonly<Record<string, string>>,
+  file: string,
+): Checkpoint<Stored> {
   const info = readInfo(metadata[KEY], file)
   const part = (prefix: string) =>
     new Map(
-      [...tensors].flatMap(([k, t]) => (k.startsWith(prefix) ? [[k.slice(prefix.length), t]] : [])),
+      [...tensors].flatMap(([k, t]) =>
+        k.startsWith(prefix) ? [[k.slice(prefix.length), t] as const] : [],
+      ),
     )
   return { file, info, model: part(MODEL), optimizer: part(OPTIMIZER) }
 }
@@ -135,7 +149,7 @@ function parse(text: string): unknown {
 
 /** The network that a checkpoint describes, with starting values: `loadModel` gives it the trained ones. Throws
  * DataError naming the file where there is no such network or its variables are others. */
-export function checkpointModel({ file, info, model }: Checkpoint): Network {
+export function checkpointModel({ file, info, model }: ListedCheckpoint): Network {
   const network = build(info.model, file)
   checkState(network.stateDict(), model, file)
   return network
@@ -156,7 +170,14 @@ function build(config: ModelConfig, file: string): Network {
 
 /** Writes the trained values into a model. Throws DataError where the checkpoint is another model's. */
 export function loadModel(device: Device, model: Network, checkpoint: Checkpoint): void {
-  const { file, info } = checkpoint
+  for (const [variable, tensor] of modelPairs(model, checkpoint)) write(device, variable, tensor)
+}
+
+/** The variables of a model with their trained values. Throws DataError where the checkpoint is another model's. */
+export function modelPairs<Stored extends Typed>(
+  model: Network,
+  { file, info, model: tensors }: Checkpoint<Stored>,
+): [Variable, Stored][] {
   // Written out in full: options that came later were not stored, and have their defaults.
   const [mine, its] = [model.config, build(info.model, file).config].map(describe)
   if (mine !== its)
@@ -165,7 +186,7 @@ export function loadModel(device: Device, model: Network, checkpoint: Checkpoint
       `is a checkpoint of ${its}, not of ${mine}`,
       'build the model with the configuration that the checkpoint was saved with',
     )
-  write(device, model.stateDict(), checkpoint.model, file)
+  return pairs(model.stateDict(), tensors, file)
 }
 
 const describe = ({ name, options }: ModelConfig): string =>
@@ -176,25 +197,37 @@ const describe = ({ name, options }: ModelConfig): string =>
 
 /** Writes the moments into an optimiser. Throws DataError where the checkpoint has none, or another optimiser's. */
 export function loadOptimizer(device: Device, optimizer: Optimizer, checkpoint: Checkpoint): void {
-  if (!checkpoint.optimizer.size)
+  for (const [variable, tensor] of optimizerPairs(optimizer, checkpoint))
+    write(device, variable, tensor)
+}
+
+/** The variables of an optimiser with their values. Throws as `loadOptimizer`. */
+export function optimizerPairs<Stored extends Typed>(
+  optimizer: Optimizer,
+  { file, optimizer: tensors }: Checkpoint<Stored>,
+): [Variable, Stored][] {
+  if (!tensors.size)
     throw new DataError(
-      checkpoint.file,
+      file,
       'holds no state of an optimiser, so training cannot go on from it',
       'resume the run from its last checkpoint',
     )
-  write(device, optimizer.stateDict(), checkpoint.optimizer, checkpoint.file)
+  return pairs(optimizer.stateDict(), tensors, file)
 }
 
-function write(
-  device: Device,
+type Typed = Pick<SafeTensor, 'dtype' | 'shape'>
+
+function pairs<Stored extends Typed>(
   variables: ReadonlyMap<string, Variable>,
-  tensors: ReadonlyMap<string, SafeTensor>,
+  tensors: ReadonlyMap<string, Stored>,
   file: string,
-): void {
+): [Variable, Stored][] {
   checkState(variables, tensors, file)
   for (const [name, { dtype }] of tensors)
     if (dtype !== 'F32')
       throw new DataError(file, `has ${name} as ${dtype}, not F32`, 'convert it to float32')
-  for (const [name, variable] of variables)
-    device.write(variable, tensors.get(name)!.data as Float32Array)
+  return [...variables].map(([name, variable]) => [variable, tensors.get(name)!])
 }
+
+const write = (device: Device, variable: Variable, { data }: SafeTensor): void =>
+  device.write(variable, data as Float32Array)

@@ -31,6 +31,7 @@ export {
   loadModel,
   loadOptimizer,
 } from './checkpoint.ts'
+export { type CheckpointFile, loadCheckpoint, openCheckpoint } from './checkpoint-blob.ts'
 export {
   type Classification,
   type ClassifiedImage,

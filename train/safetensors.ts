@@ -2,6 +2,7 @@
 // Format: huggingface.co/docs/safetensors. A file is accepted only if its tensors fill it exactly, side by side.
 
 import { DataError } from '../engine/errors.ts'
+import { readPart } from './weights/blob.ts'
 import { parseJson } from './weights/json.ts'
 import { shown } from './weights/reader.ts'
 import { countOf } from './weights/tensor.ts'
@@ -66,16 +67,32 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafeTensors {
   return { tensors, metadata }
 }
 
-/** What a file's header says, checked as by `readSafetensors`, with no look at the data. */
-export function readEntries(bytes: Uint8Array, file: string) {
+/** What a file's header says, checked as by `readSafetensors`, with no look at the data. `bytes` may be the head of a file of
+ * `size` bytes. */
+export function readEntries(bytes: Uint8Array, file: string, size = bytes.length) {
   const { header, dataStart } = readHeader(bytes, file)
   const { __metadata__: given, ...rest } = header
   const metadata = checkMetadata(file, given)
   const entries = Object.entries(rest).map(
     ([name, entry]) => [name, readEntry(entry, dataStart, name, file)] as const,
   )
-  checkCoverage(entries, dataStart, bytes.length, file)
+  checkCoverage(entries, dataStart, size, file)
   return { entries, metadata }
+}
+
+/** The same of a file of which no more than the header is read. */
+export const readBlobEntries = async (bytes: Blob, file: string) =>
+  readEntries(await readHead(bytes, file), file, bytes.size)
+
+/** A tensor of such a file, of which no other byte is read. Throws DataError where the file is not there any more. */
+export async function readEntryData(
+  bytes: Blob,
+  { dtype, shape, begin, end }: SafeEntry,
+  file: string,
+): Promise<SafeTensor> {
+  if (!LITTLE_ENDIAN) throw bad(file, 'cannot be read on a big-endian machine')
+  const part = await readPart(bytes, begin, end, file)
+  return { dtype, shape, data: view(part, 0, part.length, dtype) }
 }
 
 /** The metadata of a file of which no more than the header is read. Throws DataError naming `file` where it is damaged. */
@@ -83,11 +100,14 @@ export async function readMetadata(
   bytes: Blob,
   file: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const part = async (end: number) => new Uint8Array(await bytes.slice(0, end).arrayBuffer())
-  const first = await part(8)
+  return checkMetadata(file, readHeader(await readHead(bytes, file), file).header['__metadata__'])
+}
+
+/** No more than the first eight bytes where they announce more than a header may have. */
+async function readHead(bytes: Blob, file: string): Promise<Uint8Array> {
+  const first = await readPart(bytes, 0, 8, file)
   const long = first.length < 8 ? 0 : new DataView(first.buffer).getBigUint64(0, true)
-  const head = long > LONGEST_HEADER ? first : await part(8 + Number(long))
-  return checkMetadata(file, readHeader(head, file).header['__metadata__'])
+  return long > LONGEST_HEADER ? first : readPart(bytes, 0, 8 + Number(long), file)
 }
 
 function checkMetadata(file: string, metadata: unknown = {}): Readonly<Record<string, string>> {

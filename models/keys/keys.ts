@@ -27,8 +27,8 @@ export interface Source {
 }
 
 export type State = ReadonlyMap<string, Variable>
-/** A file's tensors by name. */
-export type File = ReadonlyMap<string, Stored>
+/** A file's tensors by name: which is made of which is told without their values. */
+export type File = ReadonlyMap<string, Pick<Stored, 'shape'>>
 
 export interface KeyMap {
   readonly name: string

@@ -34,8 +34,7 @@ async function decodeAny(bytes: Uint8Array, file: string): Promise<Weights> {
   const start = String.fromCharCode(...bytes.subarray(0, 8))
   if (start.startsWith('PK\x03\x04') || start.startsWith('PK\x05\x06'))
     return decodeArchive(bytes, file)
-  // Any number of eight bytes that is no text, before the object that the header is.
-  if (bytes[8] === 0x7b && /[^\t\n\r -~]/.test(start)) return decodeSafetensors(bytes, file)
+  if (isSafetensors(bytes)) return decodeSafetensors(bytes, file)
   if (isLegacy(bytes)) return decodeLegacy(bytes, file)
   const foreign = FOREIGN.find(({ looks }) => looks(bytes, start))
   if (foreign) throw new DataError(file, foreign.problem, foreign.hint)
@@ -43,6 +42,10 @@ async function decodeAny(bytes: Uint8Array, file: string): Promise<Weights> {
   if (isCaffe(bytes)) return decodeCaffe(bytes, file)
   throw new DataError(file, `is no weight file: it begins with ${beginning(bytes)}`, FORMATS)
 }
+
+/** By the first nine bytes: any number of eight bytes that is no text, before the object that the header is. */
+export const isSafetensors = (bytes: Uint8Array): boolean =>
+  bytes[8] === 0x7b && /[^\t\n\r -~]/.test(String.fromCharCode(...bytes.subarray(0, 8)))
 
 const FORMATS =
   'read are safetensors, PyTorch (.pth, .pt, .bin), .npz, MXNet .params and .caffemodel'

@@ -13,12 +13,13 @@ import {
   type KeyMap,
   keyMap,
   recognized,
+  type Source,
   type State,
 } from '../../models/keys/index.ts'
 import type { AnyModule } from '../../nn/module.ts'
 import { suggest } from '../../nn/near.ts'
 import { checkReport, described, emptyLists, type LoadReport, table } from './report.ts'
-import type { Weights } from './tensor.ts'
+import type { Weights, WeightTensor } from './tensor.ts'
 
 export interface LoadOptions {
   /** Whose names the file has: a key of `keyMaps`. Default: found out. */
@@ -35,6 +36,29 @@ export interface LoadOptions {
   readonly anyForm?: boolean
 }
 
+/** What a file says without its values. */
+export type Listed = Pick<Weights, 'file' | 'metadata'> & {
+  readonly tensors: ReadonlyMap<string, Pick<WeightTensor, 'dtype' | 'shape'>>
+}
+
+/** A variable that a file gives, and the tensors of the file that it is made of, by their full names. */
+export interface Wanted {
+  readonly path: string
+  readonly variable: Variable
+  readonly names: readonly string[]
+  readonly convert: Source['convert']
+}
+
+/** What a file gives a model as far as names and types tell. */
+export interface Matching {
+  /** In the model's order. */
+  readonly wanted: readonly Wanted[]
+  /** Notes what became of a variable, made of the file's values; gives these where they may be written. */
+  judge(wanted: Wanted, made: Converted): Float32Array | undefined
+  /** Complete once all that is wanted was judged. */
+  report(): LoadReport
+}
+
 /** Decides what a file gives a model, without writing anything. Throws DataError where the file is of a network that none here
  * is or of names that are nobody's, OptionError for a key map or a part that does not exist. */
 export function matchWeights(
@@ -42,6 +66,17 @@ export function matchWeights(
   weights: Weights,
   options: LoadOptions = {},
 ): { report: LoadReport; values: ReadonlyMap<Variable, Float32Array> } {
+  const { wanted, judge, report } = matchNames(model, weights, options)
+  const values = new Map<Variable, Float32Array>()
+  for (const w of wanted) {
+    const data = judge(w, w.convert(...w.names.map((name) => weights.tensors.get(name)!)))
+    if (data) values.set(w.variable, data)
+  }
+  return { report: report(), values }
+}
+
+/** The same as far as it goes without values. Throws alike. */
+export function matchNames(model: AnyModule, weights: Listed, options: LoadOptions = {}): Matching {
   const state = model.stateDict()
   const { map, prefix } = kindOf(weights, state, options)
   const tensors = below(weights.tensors, prefix)
@@ -49,8 +84,8 @@ export function matchWeights(
   const part = partOf(state, options.part)
   const sources = map.sources(state, tensors)
   const used = new Set([...sources.values()].flatMap(({ names }) => names))
-  const values = new Map<Variable, Float32Array>()
   const lists = emptyLists()
+  const wanted: Wanted[] = []
   for (const [path, variable] of part) {
     const source = sources.get(path)
     if (!source) lists.fresh.push(path)
@@ -58,9 +93,10 @@ export function matchWeights(
       const absent = source.names.filter((name) => !tensors.has(name))
       const given = source.names.flatMap((name) => tensors.get(name) ?? [])
       const whole = given.find(({ dtype }) => !/^b?f\d/.test(dtype))
+      const names = source.names.map((name) => prefix + name)
       if (absent.length) lists.missing.push(described(path, absent))
       else if (whole) lists.misshaped.push(`${path} ${whole.dtype} for ${variable.dtype}`)
-      else place(path, variable, source.convert(...given))
+      else wanted.push({ path, variable, names, convert: source.convert })
     }
   }
   // Where the model's last layer is none that such files have, theirs is not wanted.
@@ -77,9 +113,9 @@ export function matchWeights(
     if (!name.startsWith(prefix)) lists.elsewhere.push(name)
   if (!options.anyForm) lists.otherForm.push(...differences(model, map))
   const found = { file: weights.file, keys: map.name, prefix, ...lists }
-  return { report: { ...found, text: table(found) }, values }
+  return { wanted, judge, report: () => ({ ...found, text: table(found) }) }
 
-  function place(path: string, variable: Variable, { shape, data }: Converted): void {
+  function judge({ path, variable }: Wanted, { shape, data }: Converted): Float32Array | undefined {
     if (!sameShape(shape, variable.shape))
       lists.misshaped.push(`${path} [${shape}] for [${variable.shape}]`)
     else if (!data.every(Number.isFinite)) lists.nonFinite.push(path)
@@ -87,8 +123,9 @@ export function matchWeights(
       lists.nonFinite.push(`${path} (negative)`)
     else {
       lists.loaded.push(path)
-      values.set(variable, data)
+      return data
     }
+    return undefined
   }
 }
 
@@ -150,7 +187,7 @@ type Kind = { readonly map: KeyMap; readonly prefix: string }
 
 /** Names that are known of another project are that project's, unless more variables are found under their own names: a net of
  * ours on its backbone comes back from PyTorch without our description. */
-function kindOf(weights: Weights, state: State, { keys, prefix = '' }: LoadOptions): Kind {
+function kindOf(weights: Listed, state: State, { keys, prefix = '' }: LoadOptions): Kind {
   const file = below(weights.tensors, prefix)
   if (keys !== undefined) {
     const map = keyMap(keys)
@@ -177,10 +214,10 @@ function covered({ map, prefix }: Kind, state: State, file: File): number {
 /** In a file's description: that it was written here, and in what layout. */
 export const LAYOUT = 'atrous.layout'
 
-const isOwn = ({ metadata }: Weights): boolean => metadata.has(LAYOUT) || metadata.has('atrous')
+const isOwn = ({ metadata }: Listed): boolean => metadata.has(LAYOUT) || metadata.has('atrous')
 
 /** Of a file with our names: by its description or, where somebody else wrote it, by which layout fits more of its shapes. */
-function layoutOf(weights: Weights, state: State, file: File): 'atrous' | 'torch' {
+function layoutOf(weights: Listed, state: State, file: File): 'atrous' | 'torch' {
   if (isOwn(weights)) return weights.metadata.get(LAYOUT) === 'torch' ? 'torch' : 'atrous'
   let [ours, torchs] = [0, 0]
   for (const [path, { shape }] of state) {
