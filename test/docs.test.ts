@@ -156,7 +156,7 @@ function similar(expected: string, line: string): boolean {
 
 async function checkQuotes(page: string): Promise<void> {
   for (const { info, open, lines } of fencesOf(await linesOf(page))) {
-    const file = /^ts quote (\S+)$/.exec(info)?.[1]
+    const file = /^(?:ts|js|html) quote (\S+)$/.exec(info)?.[1]
     if (!file) continue
     const source = (await readFile(join(repository, file), 'utf8')).split('\n')
     const same = (a: string, b: string) => a.trim() === b.trim()
