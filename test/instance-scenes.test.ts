@@ -216,6 +216,9 @@ test('instances: two networks from the command line, and what it refuses', async
   assert.deepEqual(coco.images, [{ id: 1, file_name: 'photo.png', height: 33, width: 50 }])
   assert.ok(coco.annotations.length && existsSync(join(cwd, 'found/photo.png')))
 
+  const sure = ['photo.png', ...nets, '--out', 'sure', '--cells', '1', '--least', '1', '--json']
+  assert.equal(JSON.parse((await ran(['instances', ...sure], cwd)).out).instances, 0)
+
   writeFileSync(join(cwd, 'torn.png'), 'no picture')
   for (const [args, says] of [
     [['photo.png', '--semantic', 'a', '--out', 'x'], /--localization is missing/],

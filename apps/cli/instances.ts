@@ -18,6 +18,9 @@ import { testTimeOf } from './test-time.ts'
 
 /** From this confidence on instances are drawn. */
 const SHOWN = 0.5
+/** From this confidence on they are in files: the likeliest few classes of each pixel cast boxes, and of those that are next to
+ * impossible there are dozens in a picture. */
+const LEAST = 0.05
 
 async function run(args: Args): Promise<number> {
   const out = args.text('out')
@@ -25,7 +28,7 @@ async function run(args: Args): Promise<number> {
     'usage: atrous instances IMAGE|FOLDER … --semantic RUN --localization RUN --out FOLDER'
   if (!args.positionals.length) throw new OptionError('IMAGE or FOLDER is missing', usage)
   if (out === undefined) throw new OptionError('--out is missing', usage)
-  const shown = shareOf(args, 'show') ?? SHOWN
+  const [shown, least] = [shareOf(args, 'show') ?? SHOWN, shareOf(args, 'least') ?? LEAST]
   const files = named(await listImages(args.positionals))
   const nets = await readNets(args)
   const { semantic, classes, instances } = nets
@@ -46,7 +49,7 @@ async function run(args: Args): Promise<number> {
   let total = 0
   for (const [i, { file, name }] of files.entries()) {
     const picture = await readPhoto(file)
-    const found = await finder.find(picture)
+    const found = (await finder.find(picture)).filter(({ score }) => score >= least)
     total += found.length
     coco.add(basename(file), picture.height, picture.width, found)
     const drawn = found.filter(({ score }) => score >= shown)
@@ -120,6 +123,10 @@ export const instancesCommand: Command = {
     },
     ...netOptions,
     show: { value: 'SHARE', help: 'draw instances of this confidence or more; default 0.5' },
+    least: {
+      value: 'SHARE',
+      help: 'leave out what is less confident; default 0.05, and 0 keeps all, as scores want them',
+    },
     full: { help: 'look at pictures at their own size; default that of training, if it had one' },
     cityscapes: { help: "files for Cityscapes' benchmark too, in FOLDER/cityscapes" },
     json: jsonOption,
