@@ -11,7 +11,9 @@ import { InstancePipeline } from './pipeline.ts'
 import { trueInstances } from './truth.ts'
 
 /** What is tried where nothing else is said. */
-export const THRESHOLDS: readonly number[] = [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7]
+export const THRESHOLDS: readonly number[] = [
+  0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7,
+]
 
 export interface ThresholdTrial extends InstanceFigures {
   readonly threshold: number
