@@ -1,0 +1,194 @@
+// What the page holds: its worker, the network that is loaded there, the pictures, and what came of the one that is shown.
+
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { moved, type Remote } from '../remote.ts'
+import { type Problem, problemOf } from '../ui/problem.tsx'
+import { startWorker } from '../ui/start-worker.ts'
+import { type Camera, openCamera } from './camera.ts'
+import { type Chosen, recall, remember } from './remembered.ts'
+import type { Events, Functions, LoadedNetwork, Look, Result, Unnamed, View } from './types.ts'
+
+export interface PictureFile {
+  readonly key: number
+  readonly name: string
+  readonly blob: Blob
+  /** For the browser to show it. */
+  readonly url: string
+}
+
+/** Where on the page something went wrong. */
+export type Where = 'device' | 'network' | 'picture' | 'camera'
+
+const MiB = 2 ** 20
+export const usualLook: Look = {
+  ...{ height: undefined, flip: false, scales: [1], tile: undefined, memory: 1024 * MiB },
+}
+
+const firstView: View = { mode: 'overlay', blend: 0.55, class: 0, outline: false }
+
+const AGAIN = 'It was opened again, the network is back on it, and the picture is looked at anew.'
+
+let keys = 0
+
+export function useSegment() {
+  const worker = useRef<Remote<Functions, Events>>(undefined)
+  const canvas = useRef<HTMLCanvasElement>(null)
+  const camera = useRef<Camera>(undefined)
+  const [line, setLine] = useState<string>()
+  const [problems, setProblems] = useState<Partial<Record<Where, Problem>>>({})
+  const [progress, setProgress] = useState<Events['progress']>()
+  const [network, setNetwork] = useState<LoadedNetwork>()
+  const [unnamed, setUnnamed] = useState<{ chosen: Chosen; file: Unnamed }>()
+  const [pictures, setPictures] = useState<readonly PictureFile[]>([])
+  const [current, setCurrent] = useState<number>()
+  const [look, setLook] = useState<Look>(usualLook)
+  const [view, setViewState] = useState<View>(firstView)
+  const [result, setResult] = useState<Result>()
+  const [filming, setFilming] = useState(false)
+  /** Frames a second. */
+  const [rate, setRate] = useState(0)
+  /** Grows when all is to be done again, as on a new device. */
+  const [again, setAgain] = useState(0)
+  const latest = useRef({ look, view })
+  latest.current = { look, view }
+
+  const say = useCallback((where: Where, error: unknown) => {
+    const problem = error === undefined ? undefined : problemOf(error)
+    setProblems((all) => ({ ...all, [where]: problem }))
+  }, [])
+
+  const load = useCallback(async (chosen: Chosen, isRecalled = false) => {
+    say('network', undefined)
+    try {
+      const loaded = await worker.current!.call.load(chosen.source, chosen.form)
+      if ('tensors' in loaded) return setUnnamed({ chosen, file: loaded })
+      const { usual } = loaded
+      const { resize } = usual
+      setUnnamed(undefined)
+      setResult(undefined)
+      setLook((before) => ({
+        ...before,
+        height: resize && 'height' in resize ? resize.height : undefined,
+        flip: usual.flip ?? false,
+        scales: usual.scales ?? [1],
+      }))
+      setNetwork(loaded)
+      if (!isRecalled) await remember(chosen)
+    } catch (error) {
+      // A file that is gone, or an address that no longer answers, is no problem of this visit.
+      if (!isRecalled) say('network', error)
+    }
+  }, [])
+
+  useEffect(() => {
+    const mine = startWorker<Functions, Events>('segment')
+    worker.current = mine
+    mine.on('progress', setProgress)
+    mine.on('lost', (problem) => setProblems((all) => ({ ...all, device: problem })))
+    mine.on('again', ({ line }) => {
+      setLine(line)
+      setProblems(({ device, ...rest }) => ({
+        ...rest,
+        ...(device && { device: { ...device, toDo: AGAIN } }),
+      }))
+      setAgain((n) => n + 1)
+    })
+    const screen = canvas.current!.transferControlToOffscreen()
+    mine.call.attach(moved(screen, [screen]))
+    mine.call.open().then(
+      ({ line }) => {
+        setLine(line)
+        recall().then(
+          (chosen) => chosen && load(chosen, true),
+          () => {},
+        )
+      },
+      (error) => say('device', error),
+    )
+    return () => {
+      camera.current?.stop()
+      mine.close()
+    }
+  }, [])
+
+  const picture = pictures.find(({ key }) => key === current)
+  useEffect(() => {
+    if (!network || !picture || filming) return
+    let stale = false
+    say('picture', undefined)
+    worker.current!.call.segment(picture.blob, picture.name, look, latest.current.view).then(
+      (found) => {
+        if (!stale && found) setResult(found)
+      },
+      (error) => {
+        // Of a device that went away the page has been told.
+        if (!stale && (error as Error).name !== 'DeviceLostError') say('picture', error)
+      },
+    )
+    return () => {
+      stale = true
+    }
+  }, [network, picture, look, filming, again])
+
+  const add = useCallback((files: readonly Blob[], names: readonly string[]) => {
+    const added = files.map((blob, i) => {
+      const url = URL.createObjectURL(blob)
+      return { key: ++keys, name: names[i], blob, url }
+    })
+    if (!added.length) return
+    setPictures((all) => [...added, ...all])
+    setCurrent(added[0].key)
+    setFilming(false)
+    camera.current?.stop()
+  }, [])
+
+  const scenes = useRef(0)
+  const addScene = useCallback(async () => {
+    const index = scenes.current++
+    try {
+      add([await worker.current!.call.scene(index)], [`street-${index + 1}.png`])
+    } catch (error) {
+      say('picture', error)
+    }
+  }, [])
+
+  const film = useCallback(async () => {
+    say('camera', undefined)
+    try {
+      const opened = await openCamera()
+      camera.current = opened
+      setFilming(true)
+      for (;;) {
+        const frame = await opened.frame()
+        if (!frame) break
+        const { look, view } = latest.current
+        const { call } = worker.current!
+        const began = performance.now()
+        const found = await call.segment(moved(frame, [frame]), 'camera', look, view)
+        if (found) setResult(found)
+        setRate(1000 / (performance.now() - began))
+      }
+    } catch (error) {
+      camera.current?.stop()
+      say('camera', error)
+    }
+    setFilming(false)
+  }, [])
+
+  const setView = useCallback((change: Partial<View>) => {
+    const next = { ...latest.current.view, ...change }
+    latest.current.view = next
+    setViewState(next)
+    worker.current!.call.show(next).catch((error) => say('picture', error))
+  }, [])
+
+  return {
+    ...{ worker, canvas, line, problems, say, progress },
+    ...{ network, unnamed, load, forgetUnnamed: () => setUnnamed(undefined) },
+    ...{ pictures, current, setCurrent, add, addScene },
+    ...{ look, setLook, view, setView, result },
+    ...{ filming, rate, film, stopFilming: () => camera.current?.stop() },
+  }
+}
+
+export type Segment = ReturnType<typeof useSegment>

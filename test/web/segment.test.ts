@@ -1,0 +1,320 @@
+// The Segment page as a person uses it: a network and pictures are dropped, looked at, read and saved; what is shown and saved is
+// what the library's Predictor gives on the same kind of adapter.
+
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
+import type { Device } from '../../engine/index.ts'
+import { openDevice } from '../../engine/node.ts'
+import { buildModel, frrnA } from '../../models/index.ts'
+import { encodeCheckpoint } from '../../train/checkpoint.ts'
+import { decodeImage, encodePng } from '../../train/images.ts'
+import type { Picture } from '../../train/picture.ts'
+import { readPngLabels } from '../../train/png-labels.ts'
+import { Predictor } from '../../train/predict.ts'
+import { STREET_CLASSES, streetPainter } from '../../train/street.ts'
+import type { TestTime } from '../../train/test-time.ts'
+import { encodeShards, exportWeights } from '../../train/weights/index.ts'
+import { testDevice } from '../device.ts'
+import { drawnState, place } from '../drawn.ts'
+import { skip, test } from '../harness.ts'
+import { type App, fitsItsWidth, webFolder, withApp } from './app.ts'
+
+const patient = { timeout: 100_000 }
+const NETWORK = 'Drop a checkpoint or a file of weights, or choose one'
+const PICTURES = 'Drop pictures, choose some, or paste one'
+const SIZE = [48, 64] as const
+
+const named = (name: string, bytes: Uint8Array) => ({
+  ...{ name, mimeType: '', buffer: Buffer.from(bytes) },
+})
+
+const drop = ({ page }: App, label: string, ...files: ReturnType<typeof named>[]) =>
+  page.getByLabel(label).setInputFiles(files)
+
+/** The same driver as the browser's. */
+async function withSwiftshader<T>(use: (device: Device) => Promise<T>): Promise<T> {
+  using device = await openDevice({ adapter: 'swiftshader' }).catch((error) =>
+    skip(`no SwiftShader: ${error.message}`),
+  )
+  return await use(device)
+}
+
+const tiny = { name: 'frrn-a', options: { base: 4, lanes: 4, classes: STREET_CLASSES.length } }
+
+/** A network whose weights are drawn, and its checkpoint. */
+async function drawnNetwork(device: Device) {
+  const model = buildModel(tiny)
+  place(device, drawnState(model))
+  const { bytes } = await encodeCheckpoint(device, model, undefined, {
+    ...{ classes: STREET_CLASSES, recipe: {}, size: SIZE, progress: { step: 12, seconds: 3 } },
+  })
+  return { model, checkpoint: named('street-12.safetensors', bytes) }
+}
+
+function scene(height: number, width: number, index = 0): Picture {
+  const { image } = streetPainter(height, width)(1, index)
+  return { data: image, height, width }
+}
+
+const png = async (name: string, picture: Picture) => named(name, await encodePng(picture))
+
+/** Waits until a picture is shown. */
+const shown = ({ page }: App, name: string) =>
+  page.getByRole('img', { name: `${name} with` }).waitFor(patient)
+
+/** Presses a button and reads the file that it hands over. */
+async function saved({ page }: App, button: string) {
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: button }).click(),
+  ])
+  return { name: file.suggestedFilename(), bytes: await readFile((await file.path())!) }
+}
+
+/** The mask that the page saves. */
+async function mask(app: App): Promise<Uint8Array> {
+  const { bytes } = await saved(app, 'Mask, class numbers')
+  return readPngLabels(bytes, 'mask').values as Uint8Array
+}
+
+async function predicted(
+  device: Device,
+  model: ReturnType<typeof buildModel>,
+  picture: Picture,
+  how: TestTime,
+) {
+  using predictor = new Predictor(device, model, how)
+  using probabilities = await predictor.refined(picture)
+  using classes = await predictor.classesOf(probabilities)
+  return {
+    classes: (await classes.read()) as Uint8Array,
+    probabilities: (await probabilities.read()) as Float32Array,
+  }
+}
+
+const areasOf = (labels: Uint8Array): number[] =>
+  STREET_CLASSES.map((_, c) => labels.reduce((n, label) => n + +(label === c), 0))
+
+/** Pixels of each class as the table has them. */
+async function areasShown({ page }: App): Promise<Map<string, number>> {
+  const rows = await page.getByRole('table').getByRole('row').all()
+  const cells = rows.slice(1).map(async (row): Promise<[string, number]> => {
+    const name = await row.getByRole('rowheader').innerText()
+    const count = await row.getByRole('cell').last().innerText()
+    return [name.trim(), Number(count.replaceAll(',', ''))]
+  })
+  return new Map(await Promise.all(cells))
+}
+
+test(
+  'web segment: a dropped network says of a dropped picture what Predictor says, shown, read, measured and saved; a larger one in windows',
+  () =>
+    withSwiftshader(async (device) => {
+      const { model, checkpoint } = await drawnNetwork(device)
+      const picture = scene(60, 80)
+      const expected = await predicted(device, model, picture, { resize: { height: SIZE[0] } })
+      await withApp('segment', async (app) => {
+        const { page } = app
+        await drop(app, NETWORK, checkpoint)
+        await page.getByText('frrn-a, step 12').waitFor(patient)
+        await drop(app, PICTURES, await png('scene.png', picture))
+        await shown(app, 'scene.png')
+        await page.getByText('Looked at in 48 × 64 pixels.').waitFor()
+        assert.equal([...(await mask(app))], [...expected.classes])
+        const areas = areasOf(expected.classes)
+        const table = await areasShown(app)
+        for (const [c, { name }] of STREET_CLASSES.entries())
+          assert.is(table.get(name), areas[c], name)
+
+        const colours = await saved(app, 'Mask, colours')
+        assert.is(colours.name, 'scene-colours.png')
+        const { data } = await decodeImage(colours.bytes, 'colours')
+        const coloured = [...expected.classes].flatMap((c) => STREET_CLASSES[c].colour)
+        assert.equal([...data], coloured)
+
+        await page.getByRole('slider', { name: 'Blend' }).fill('0')
+        assert.equal([...(await shownPixels(app)).data], [...picture.data])
+        await page.getByRole('slider', { name: 'Blend' }).fill('100')
+        assert.equal([...(await shownPixels(app)).data], coloured)
+        await page.getByRole('slider', { name: 'Blend' }).fill('40')
+        await readsPixels(app, expected.probabilities)
+
+        await page.getByRole('combobox', { name: 'Show' }).selectOption('probability of road')
+        await page.getByRole('img', { name: 'the probability of road' }).waitFor()
+        await page.getByRole('slider', { name: 'Blend' }).fill('100')
+        await isHeatOf(app, expected.probabilities, 1)
+        await page.emulateMedia({ colorScheme: 'dark' })
+        await page.evaluate('scrollTo(0, 0)')
+        await app.shot('segment-scores-dark')
+        await page.emulateMedia({ colorScheme: 'light' })
+        await page.getByRole('button', { name: 'road' }).click()
+        await page.getByRole('slider', { name: 'Blend' }).fill('50')
+
+        const large = scene(112, 160, 3)
+        const window = { height: 64, width: 64 }
+        const tiled = await predicted(device, model, large, { window })
+        await page.getByRole('combobox', { name: 'Height' }).selectOption("the picture's own")
+        await page.getByRole('combobox', { name: /^Windows/ }).selectOption('64 × 64 pixels')
+        await drop(app, PICTURES, await png('large.png', large))
+        await shown(app, 'large.png')
+        await page.getByText('In 12 overlapping windows of 64 × 64.').waitFor()
+        assert.equal([...(await mask(app))], [...tiled.classes])
+        await page.evaluate('scrollTo(0, 0)')
+        await app.shot('segment-windows')
+      })
+    }),
+  { timeout: 300 },
+)
+
+async function shownPixels(app: App): Promise<Picture> {
+  return decodeImage((await saved(app, 'What is shown')).bytes, 'shown')
+}
+
+/** By the arrow keys and by the pointer. */
+async function readsPixels({ page }: App, probabilities: Float32Array): Promise<void> {
+  const count = STREET_CLASSES.length
+  const told = (y: number, x: number) => {
+    const at = (y * 80 + x) * count
+    const all = [...probabilities.subarray(at, at + count)].map((p, c) => [p, c])
+    const [[p, c]] = all.sort((a, b) => b[0] - a[0])
+    return `Row ${y}, column ${x}: ${STREET_CLASSES[c].name} ${(100 * p).toFixed(1)} %`
+  }
+  const stage = page.getByRole('application')
+  await stage.focus()
+  await page.keyboard.press('Shift+ArrowLeft')
+  await page.keyboard.press('ArrowUp')
+  await page.getByText(told(29, 30)).waitFor()
+  const { width, height } = (await stage.boundingBox())!
+  await stage.hover({ position: { x: (70.5 / 80) * width, y: (12.5 / 60) * height } })
+  await page.getByText(told(12, 70)).waitFor()
+}
+
+/** Darker where less probable. */
+async function isHeatOf(app: App, probabilities: Float32Array, kind: number): Promise<void> {
+  const { data } = await shownPixels(app)
+  const pixels = data.length / 3
+  const all = Array.from({ length: pixels }, (_, i) => ({
+    p: probabilities[i * STREET_CLASSES.length + kind],
+    light: data[3 * i] + data[3 * i + 1] + data[3 * i + 2],
+  })).sort((a, b) => a.p - b.p)
+  // Along the ramp no colour but a rounding is darker than the one before.
+  for (const [i, { light }] of all.entries())
+    assert.ok(i === 0 || light >= all[i - 1].light - 40, `${i}`)
+  assert.ok(all[pixels - 1].light > all[0].light)
+}
+
+test(
+  'web segment: weights of others by an address, and their network named, are there again at the next visit',
+  () =>
+    withSwiftshader(async (device) => {
+      const model = frrnA({ base: 4, lanes: 4, classes: 11 })
+      place(device, drawnState(model))
+      const { tensors } = await exportWeights(device, model, { keys: 'torch' })
+      const [file] = [...encodeShards(tensors, { name: 'other' })]
+      await writeFile(join(await webFolder(), 'other.safetensors'), file.bytes)
+      const picture = scene(32, 48)
+      const expected = await predicted(device, model, picture, {})
+      await withApp('segment', async (app) => {
+        const { page } = app
+        await page.getByRole('textbox', { name: 'From an address' }).fill('nothing.safetensors')
+        await page.getByRole('button', { name: 'Fetch' }).click()
+        await page.getByRole('alert').getByText('404').waitFor()
+        await page.getByRole('textbox', { name: 'From an address' }).fill('other.safetensors')
+        await page.getByRole('button', { name: 'Fetch' }).click()
+        await page.getByText('does not say of which network').waitFor(patient)
+        await page.getByRole('combobox', { name: 'Network' }).fill('frrn-a')
+        await page.getByRole('textbox', { name: 'Its options' }).fill('base=4\nlanes=4\nclasses=12')
+        await page.getByRole('combobox', { name: 'Names' }).selectOption('camvid (11)')
+        await page.getByRole('button', { name: 'Load the weights' }).click()
+        await page.getByText('camvid has 11 classes, and the network tells 12 apart').waitFor()
+        await page.getByRole('textbox', { name: 'Its options' }).fill('base=4, lanes=4, classes=11')
+        await app.shot('segment-naming')
+        await page.getByRole('button', { name: 'Load the weights' }).click()
+        await page.getByText('What the file gave').waitFor(patient)
+        await drop(app, PICTURES, await png('a.png', picture))
+        await shown(app, 'a.png')
+        assert.equal([...(await mask(app))], [...expected.classes])
+        await page.getByRole('rowheader', { name: 'Bicyclist' }).waitFor()
+        await page.reload()
+        await page.getByText('What the file gave').waitFor(patient)
+        await page.getByRole('rowheader', { name: 'Bicyclist' }).waitFor()
+      })
+    }),
+  { timeout: 300 },
+)
+
+/** A camera whose picture is a drawing that changes. */
+function drawnCamera(): void {
+  const canvas = document.createElement('canvas')
+  Object.assign(canvas, { width: 64, height: 48 })
+  const context = canvas.getContext('2d')!
+  let frame = 0
+  setInterval(() => {
+    context.fillStyle = `hsl(${frame++ * 20} 80% 50%)`
+    context.fillRect(0, 0, 64, 48)
+  }, 50)
+  navigator.mediaDevices.getUserMedia = async () => canvas.captureStream()
+}
+
+/** Files that hold no network, and what is said of them. */
+const broken: readonly (readonly [file: ReturnType<typeof named>, says: RegExp])[] = [
+  [named('notes.safetensors', Buffer.from('dear diary, today')), /no weight file/],
+  [named('page.pth', Buffer.from('<!doctype html><title>x')), /is a web page, not a weight file/],
+  [named('empty.pt', Buffer.from('')), /is empty/],
+]
+
+test(
+  'web segment: broken files, a refused camera and a lost device are told and gone on from, on a phone in the dark',
+  () =>
+    withApp(
+      'segment',
+      async (app) => {
+        const { page } = app
+        await page.emulateMedia({ colorScheme: 'dark' })
+        await fitsItsWidth(app)
+        const alert = page.getByRole('alert')
+        for (const [file, says] of broken) {
+          await drop(app, NETWORK, file)
+          await alert.getByText(says).waitFor(patient)
+          await page.getByRole('button', { name: 'Close this message' }).click()
+        }
+        const { checkpoint } = await drawnNetwork(await testDevice())
+        await drop(app, NETWORK, named('half.safetensors', checkpoint.buffer.subarray(0, 9000)))
+        await alert.getByText(/half.safetensors: /).waitFor(patient)
+        await app.shot('segment-broken')
+        // Weights are weights wherever they are dropped.
+        await drop(app, PICTURES, checkpoint)
+        await page.getByText('frrn-a, step 12').waitFor(patient)
+        assert.is(await alert.count(), 0)
+        await page.getByRole('button', { name: 'Draw a street' }).click()
+        await shown(app, 'street-1.png')
+        await fitsItsWidth(app)
+        await page.evaluate('scrollTo(0, 0)')
+        await app.shot('segment-phone-dark')
+        const before = await areasShown(app)
+
+        await drop(app, PICTURES, named('bad.png', Buffer.from('not a picture')))
+        await alert.getByText(/bad.png: /).waitFor(patient)
+
+        const [worker] = page.workers()
+        await worker.evaluate('atrous.device.then((device) => device.gpu.destroy())')
+        await alert.getByText('The device was lost').waitFor(patient)
+        await alert.getByText('It was opened again').waitFor(patient)
+        await page.getByRole('button', { name: 'street-1.png' }).click()
+        await shown(app, 'street-1.png')
+        assert.equal(await areasShown(app), before)
+
+        await page.getByRole('button', { name: 'Camera' }).click()
+        await alert.getByText(/camera/).waitFor(patient)
+        await page.evaluate(drawnCamera)
+        await page.getByRole('button', { name: 'Camera' }).click()
+        await shown(app, 'camera')
+        await page.getByText(/frames a second/).waitFor(patient)
+        await page.getByRole('button', { name: 'Stop the camera' }).click()
+        await page.getByRole('button', { name: 'Camera', exact: true }).waitFor(patient)
+      },
+      { width: 375, height: 800 },
+    ),
+  { timeout: 300 },
+)
