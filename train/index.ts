@@ -42,7 +42,6 @@ export {
   imagenetTest,
   type TopShares,
 } from './classify.ts'
-export { type ComparedRun, comparedSvg } from './compare-chart.ts'
 export * from './crf/index.ts'
 export { CROWD_CLASSES, type CrowdOptions, crowdScenes } from './crowd.ts'
 export {
@@ -121,8 +120,6 @@ export {
   withAssignment,
   withValue,
 } from './recipes/index.ts'
-export type * from './report/data.ts'
-export { type PageOptions, reportBody, reportHtml } from './report/html.ts'
 export { resizeLabels } from './resize-labels.ts'
 export { readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.ts'
 export { type SamplePictures, Samples } from './samples.ts'

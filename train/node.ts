@@ -24,6 +24,7 @@ export * from './index.ts'
 export { defaultWorkers, type OpenLoaderOptions, openLoader } from './loader/open.ts'
 export type { DatasetSpec } from './loader/pool.ts'
 export { type FromRunOptions, reportData, writeReport } from './report/from-run.ts'
+export * from './report/index.ts'
 export { type RunConfig, type RunInfo, runInfo, seriesOf, validationsOf } from './run-info.ts'
 export {
   type Difference,
