@@ -17,7 +17,7 @@ import {
 } from './checkpoint.ts'
 import type { Dataset, Example } from './dataset.ts'
 import { evaluate, validationOf } from './evaluate.ts'
-import type { TrainEvent } from './events.ts'
+import type { TrainEvent, ValidationEvent } from './events.ts'
 import { train } from './loop.ts'
 import type { Optimizer } from './optimizers.ts'
 import { Predictor } from './predict.ts'
@@ -40,7 +40,7 @@ export interface TrainingOptions {
   /** Opens a device: the first, and another when that is lost. */
   readonly open: () => Promise<Device>
   readonly snapshots: Snapshots
-  /** Steps from one snapshot to the next; each validation keeps one too. */
+  /** Steps from one snapshot to the next; the first step and each validation keep one too. */
   readonly snapshotEvery: number
   /** To go on from, instead of the beginning. */
   readonly checkpoint?: Checkpoint | undefined
@@ -123,7 +123,8 @@ export class Training {
     this.#saveWanted = true
   }
 
-  /** Trains to the end of the recipe, or until the signal, when a snapshot is kept; called again it goes on from there. Throws as
+  /** Looks at the held-out examples, then trains to the end of the recipe, or until the signal, when a snapshot is kept; called
+   * again it goes on from there. Throws as
    * `train` does, but for DeviceLostError: then it tells, and goes on with another device. */
   async *run(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
     let losses = 0
@@ -133,6 +134,7 @@ export class Training {
       try {
         this.#session ??= await this.#begin(await this.#kept())
         yield { kind: 'open', device: this.#session.device }
+        if (!this.#answers.length) yield await this.#firstLook(this.#session, signal)
         for await (const event of this.#steps(this.#session, signal)) {
           if ('step' in event) step = event.step
           yield event
@@ -209,7 +211,7 @@ export class Training {
         validate: () => this.#validate(session, signal),
         from: session.progress,
         signal,
-        saveDue: (step) => this.#saveWanted || step % snapshotEvery === 0,
+        saveDue: (step) => this.#saveWanted || !this.#written || step % snapshotEvery === 0,
         save: async (which, progress) => {
           if (which === 'last') await this.#snapshot(session, progress)
         },
@@ -230,6 +232,15 @@ export class Training {
     await this.#options.snapshots.write(bytes, info)
     this.#written = true
     session.progress = progress
+  }
+
+  /** How good the network is before it learns here; what it answers is then there from the start. */
+  async #firstLook(session: Session, signal: AbortSignal | undefined): Promise<ValidationEvent> {
+    const begun = performance.now()
+    const result = await this.#validate(session, signal)
+    const step = session.progress?.step ?? 0
+    const seconds = (performance.now() - begun) / 1000
+    return { kind: 'validation', step, ...result, best: false, seconds }
   }
 
   async #validate({ predictor }: Session, signal: AbortSignal | undefined) {

@@ -1,7 +1,9 @@
 // How a run goes, in words, figures and curves.
 
+import { useMemo } from 'preact/hooks'
 import { Figures, Progress } from '../ui/parts.tsx'
 import { type Axis, type Line, Plot } from '../ui/plot.tsx'
+import type { Curves as CurveValues } from './curves.ts'
 import type { RunState } from './run.ts'
 
 /** One sentence of where it stands. */
@@ -53,19 +55,8 @@ const step: Axis = { name: 'step' }
 const shares: Axis = { text: (v) => `${Math.round(100 * v)} %`, range: [0, 1] }
 
 export function Curves({ state: { curves } }: { state: RunState }) {
-  const losses: Line[] = [
-    { name: 'each step', x: curves.steps, y: curves.losses, ink: 'soft', thin: true },
-    { name: 'smoothed', x: curves.steps, y: curves.smooth, ink: 'accent' },
-  ]
-  const text = (v: number) => percent(v)
-  const scores: Line[] = [
-    { name: 'mean IoU', x: curves.scoreSteps, y: curves.meanIoU, look: 'both', text },
-    {
-      ...{ name: 'pixels right', x: curves.scoreSteps, y: curves.accuracy, ink: 'second', text },
-      look: 'both',
-      dashed: true,
-    },
-  ]
+  // Plots are drawn again when their lines are others, and at nothing else that is told.
+  const { losses, scores } = useMemo(() => linesOf(curves), [curves])
   return (
     <div class="curves">
       <section>
@@ -84,6 +75,20 @@ export function Curves({ state: { curves } }: { state: RunState }) {
       </section>
     </div>
   )
+}
+
+function linesOf(curves: CurveValues): Record<'losses' | 'scores', readonly Line[]> {
+  const at = { x: curves.scoreSteps, look: 'both', text: percent } as const
+  return {
+    losses: [
+      { name: 'each step', x: curves.steps, y: curves.losses, ink: 'soft', thin: true },
+      { name: 'smoothed', x: curves.steps, y: curves.smooth, ink: 'accent' },
+    ],
+    scores: [
+      { ...at, name: 'mean IoU', y: curves.meanIoU, ink: 'accent' },
+      { ...at, name: 'pixels right', y: curves.accuracy, ink: 'second', dashed: true },
+    ],
+  }
 }
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`

@@ -14,16 +14,14 @@ import { defaultsFor, type Settings } from './settings.ts'
 export default function Train() {
   const state = useRun()
   const [support, setSupport] = useState<Support>()
-  const [settings, setSettings] = useState<Settings>(defaultsFor(true))
+  const [chosen, setChosen] = useState<Partial<Settings>>({})
+  const settings = { ...defaultsFor(support?.state !== 'hardware'), ...chosen }
   const { status } = state
   const able = support?.state === 'hardware' || support?.state === 'software'
   const busy = status === 'running' || status === 'pausing' || status === 'paused'
   useEffect(() => {
     run.prepare()
-    void webgpuSupport().then((found) => {
-      setSupport(found)
-      setSettings(defaultsFor(found.state !== 'hardware'))
-    })
+    void webgpuSupport().then(setSupport)
   }, [])
   useEffect(() => {
     if (able && status === 'idle') void run.preview(settings)
@@ -48,7 +46,7 @@ export default function Train() {
         <Card title="What and how">
           <Form
             settings={settings}
-            onChange={(change) => setSettings((before) => ({ ...before, ...change }))}
+            onChange={(change) => setChosen((before) => ({ ...before, ...change }))}
             folder={state.folder}
             disabled={busy}
           />

@@ -40,7 +40,7 @@ export const sizes = ['32×48', '48×64', '64×96', '96×128', '128×192', '192�
 export const networks = Object.keys(models).filter((name) => /^(frrn|fcrn|gcn-|model)/.test(name))
 
 export const widths = [
-  { value: '4', text: '4, narrowest' },
+  { value: '4', text: '4, least' },
   { value: '8', text: '8' },
   { value: '16', text: '16' },
   { value: '32', text: '32' },
