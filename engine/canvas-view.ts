@@ -76,7 +76,8 @@ export class CanvasView {
   dispose(): void {
     if (this.#turn < 0) return
     this.#turn = Number.NEGATIVE_INFINITY
-    this.#context.unconfigure()
+    // Unless another view has the canvas by now, as one of a device that came after this one was lost.
+    if (this.#context.getConfiguration?.()?.device === this.device.gpu) this.#context.unconfigure()
     this.device.buffers.free(this.#params)
     this.device.buffers.free(this.#colours)
   }

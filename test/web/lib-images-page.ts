@@ -159,9 +159,14 @@ export async function video() {
     await video.play()
     while (video.readyState < 2) await new Promise(requestAnimationFrame)
     const first = await read(video, { dtype: 'u8' })
+    const again = async (options: ImageOptions) =>
+      (await imageTensor(await device(), video, options)).dispose()
+    await again({ size: [30, 40] })
     const { buffersMade, allocatedBytes } = (await device()).stats()
-    for (let i = 0; i < 20; i++)
-      (await imageTensor(await device(), video, { dtype: 'u8' })).dispose()
+    for (let i = 0; i < 10; i++) {
+      await again({ dtype: 'u8' })
+      await again({ size: [30, 40] })
+    }
     const after = (await device()).stats()
     return {
       early,

@@ -199,6 +199,26 @@ export async function withoutReadBack() {
   return { mapped, made: buffersMade - before, last }
 }
 
+/** A canvas whose device is lost goes on with the next one, also once the first view is disposed. */
+export async function afterLoss() {
+  const first = await openDevice()
+  const canvas = document.createElement('canvas')
+  const lost = new CanvasView(first, canvas)
+  first.gpu.destroy()
+  await first.lost
+  const said = await lost.show().then(() => 'shown', String)
+  const v = await view(canvas)
+  lost.dispose()
+  await v.show({ mode: 'image' })
+  return {
+    said,
+    off: apart(
+      seen(canvas),
+      classData.map((_, i) => imageAt(i)),
+    ),
+  }
+}
+
 /** A canvas of the page, and what a download of it holds; then it is left for the picture. */
 export async function onThePage() {
   const canvas = document.createElement('canvas')

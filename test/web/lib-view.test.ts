@@ -24,6 +24,12 @@ test('view: classes are stretched to the image, and the canvas has the size of w
 test('view: another blend reads nothing back and makes no buffer; the last call is what stays', () =>
   inPage('withoutReadBack', (seen) => assert.equal(seen, { mapped: 0, made: 0, last: 0 })))
 
+test('view: a canvas outlives its device', () =>
+  inPage('afterLoss', ({ said, off }) => {
+    assert.match(said, /DeviceLostError: the device was lost/)
+    assert.is(off, 0)
+  }))
+
 test('view: what a page shows may be saved', () =>
   inPage('onThePage', (seen) => assert.equal(seen, { type: 'image/png', off: 0 })))
 
