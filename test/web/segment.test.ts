@@ -4,6 +4,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { sentences } from '../../apps/web/segment/how.ts'
 import type { Device } from '../../engine/index.ts'
 import { openDevice } from '../../engine/node.ts'
 import { buildModel, frrnA } from '../../models/index.ts'
@@ -11,6 +12,7 @@ import { encodeCheckpoint } from '../../train/checkpoint.ts'
 import { decodeImage, encodePng } from '../../train/images.ts'
 import type { Picture } from '../../train/picture.ts'
 import { readPngLabels } from '../../train/png-labels.ts'
+import { fittedPredictor } from '../../train/predict/fitted.ts'
 import { Predictor } from '../../train/predict.ts'
 import { STREET_CLASSES, streetPainter } from '../../train/street.ts'
 import type { TestTime } from '../../train/test-time.ts'
@@ -150,6 +152,14 @@ test(
         await page.emulateMedia({ colorScheme: 'light' })
         await page.getByRole('button', { name: 'road' }).click()
         await page.getByRole('slider', { name: 'Blend' }).fill('50')
+        await page.getByRole('checkbox', { name: 'Mirrored too' }).check()
+        await page
+          .getByText('Looked at in 48 × 64 pixels, mirrored too: the mean of 2 looks.')
+          .waitFor(patient)
+        const both = { resize: { height: SIZE[0] }, flip: true }
+        const mirrored = await predicted(device, model, picture, both)
+        assert.equal([...(await mask(app))], [...mirrored.classes])
+        await page.getByRole('checkbox', { name: 'Mirrored too' }).uncheck()
 
         const large = scene(112, 160, 3)
         const window = { height: 64, width: 64 }
@@ -244,6 +254,8 @@ test(
   { timeout: 300 },
 )
 
+const BUFFERS = 'atrous.device.then((device) => device.stats().buffersMade)'
+
 /** A camera whose picture is a drawing that changes. */
 function drawnCamera(): void {
   const canvas = document.createElement('canvas')
@@ -256,6 +268,27 @@ function drawnCamera(): void {
   }, 50)
   navigator.mediaDevices.getUserMedia = async () => canvas.captureStream()
 }
+
+test('web segment: what was done with a picture is said, and why', async () => {
+  const device = await testDevice()
+  const model = frrnA({ base: 8, lanes: 4, classes: 3 })
+  const picture = [128, 192] as const
+  const told = (bytes: number, test: TestTime, hasScores = true) => {
+    const fitted = fittedPredictor(device, model, test, picture, { bytes })
+    fitted.predictor.dispose()
+    const { bytes: whole } = fitted.whole
+    return { whole, said: sentences({ picture, fitted, memory: bytes, hasScores }) }
+  }
+  const { whole, said } = told(2 ** 30, {})
+  assert.equal(said, [])
+  const looks = told(2 ** 30, { resize: { height: 64 }, scales: [1, 0.5], flip: true })
+  assert.equal(looks.said, [
+    'Looked at in 64 × 96 and 32 × 48 pixels, mirrored too: the mean of 4 looks.',
+  ])
+  const [windows, kept] = told(0.7 * whole, {}, false).said
+  assert.match(windows, /^In \d+ overlapping windows of \d+ × \d+: at once it would take /)
+  assert.match(kept, /^Its classes are kept and not its probabilities/)
+})
 
 /** Files that hold no network, and what is said of them. */
 const broken: readonly (readonly [file: ReturnType<typeof named>, says: RegExp])[] = [
@@ -311,6 +344,13 @@ test(
         await page.getByRole('button', { name: 'Camera' }).click()
         await shown(app, 'camera')
         await page.getByText(/frames a second/).waitFor(patient)
+        const made: number[] = []
+        for (let frame = 0; frame < 4; frame++) {
+          const before = await page.getByText(/frames a second/).innerText()
+          await page.getByText(before).waitFor({ state: 'detached', ...patient })
+          made.push(await worker.evaluate<number>(BUFFERS))
+        }
+        assert.is(made[3], made[1], `buffers made after each frame: ${made}`)
         await page.getByRole('button', { name: 'Stop the camera' }).click()
         await page.getByRole('button', { name: 'Camera', exact: true }).waitFor(patient)
       },
