@@ -196,3 +196,22 @@ test('web tour: without WebGPU the texts and the graphs are there, and values sa
     await goTo(app, 6)
     await choose(page, 'neither', 'what it gave')
   }))
+
+test('web tour: where the device is lost the next values come from another', () =>
+  withApp('', async (app) => {
+    const { page } = app
+    await page.addInitScript(() => {
+      const { requestDevice } = GPUAdapter.prototype
+      GPUAdapter.prototype.requestDevice = async function (...args) {
+        const device = await requestDevice.apply(this, args)
+        Object.assign(globalThis, { newest: device })
+        return device
+      }
+    })
+    await page.goto(`${page.url().split('#')[0]}?#explore/tour/1`)
+    await result(page, 'y', '6')
+    await page.evaluate(() => (globalThis as unknown as { newest: GPUDevice }).newest.destroy())
+    await code(page).getByRole('spinbutton', { name: 'x' }).fill('5')
+    await result(page, 'y', '10')
+    await checked(app)
+  }))

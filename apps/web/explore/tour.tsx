@@ -115,6 +115,10 @@ function StepView({ step, settings, onChange, solved, onSolved }: StepViewProps)
       <div class="tour-left">
         <section class="card tour-text" aria-label="What there is to understand">
           <Text />
+          <small>
+            The walk in the repository says more:{' '}
+            {step.pages.map((page) => `docs/${page}.md`).join(', ')}
+          </small>
         </section>
         <section class="card tour-task" aria-label="Task">
           <header>

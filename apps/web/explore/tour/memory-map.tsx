@@ -4,6 +4,7 @@ import type { TargetedPointerEvent } from 'preact'
 import { showType } from '../../../../engine/dtype.ts'
 import type { Plan, PlannedValue } from '../../../../engine/plan.ts'
 import { showBytes, titleOf } from '../../../../engine/print.ts'
+import type { Node } from '../../../../engine/tensor.ts'
 
 const [WIDE, HIGH] = [640, 240]
 
@@ -11,9 +12,11 @@ interface MemoryMapProps {
   readonly plan: Plan
   readonly at: number
   readonly onMove: (step: number) => void
+  /** Short names, written onto the bars. */
+  readonly nameOf?: (node: Node) => string
 }
 
-export function MemoryMap({ plan, at, onMove }: MemoryMapProps) {
+export function MemoryMap({ plan, at, onMove, nameOf }: MemoryMapProps) {
   const count = plan.steps.length
   const across = (step: number) => (step / count) * WIDE
   const up = (bytes: number) => HIGH - (bytes / plan.activationBytes) * HIGH
@@ -27,35 +30,52 @@ export function MemoryMap({ plan, at, onMove }: MemoryMapProps) {
   }
   return (
     <figure class="memory-map">
-      <svg
-        viewBox={`0 0 ${WIDE} ${HIGH}`}
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={`${plan.values.length} values in ${showBytes(plan.activationBytes)} over ${count} kernels; ${alive.length} are alive at kernel ${at}`}
-        onPointerDown={move}
-        onPointerMove={move}
-      >
-        {plan.values.map((v) => (
-          <rect
-            key={`${v.from} ${v.offset}`}
-            class={`${kindOf(v, turn)} ${alive.includes(v) ? 'alive' : ''}`}
-            x={across(v.from)}
-            y={up(v.offset + v.bytes)}
-            width={across(v.to + 1) - across(v.from)}
-            height={(v.bytes / plan.activationBytes) * HIGH}
-          >
-            <title>{titleFor(v)}</title>
-          </rect>
-        ))}
-        <line class="turn" x1={across(turn)} x2={across(turn)} y1={0} y2={HIGH} />
-        <rect class="cursor" x={across(at)} y={0} width={across(1)} height={HIGH} />
-      </svg>
+      <div class="bars">
+        <svg
+          viewBox={`0 0 ${WIDE} ${HIGH}`}
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={`${plan.values.length} values in ${showBytes(plan.activationBytes)} over ${count} kernels; ${alive.length} are alive at kernel ${at}`}
+          onPointerDown={move}
+          onPointerMove={move}
+        >
+          {plan.values.map((v) => (
+            <rect
+              key={`${v.from} ${v.offset}`}
+              class={`${kindOf(v, turn)} ${alive.includes(v) ? 'alive' : ''}`}
+              x={across(v.from)}
+              y={up(v.offset + v.bytes)}
+              width={across(v.to + 1) - across(v.from)}
+              height={(v.bytes / plan.activationBytes) * HIGH}
+            >
+              <title>{titleFor(v)}</title>
+            </rect>
+          ))}
+          <line class="turn" x1={across(turn)} x2={across(turn)} y1={0} y2={HIGH} />
+          <rect class="cursor" x={across(at)} y={0} width={across(1)} height={HIGH} />
+        </svg>
+        {nameOf &&
+          plan.values.map((v) => (
+            <span
+              key={`${v.from} ${v.offset}`}
+              aria-hidden="true"
+              style={{
+                left: `${(100 * across((v.from + v.to + 1) / 2)) / WIDE}%`,
+                top: `${(100 * up(v.offset + v.bytes / 2)) / HIGH}%`,
+              }}
+            >
+              {v.tensor && nameOf(v.tensor.node)}
+            </span>
+          ))}
+      </div>
       <figcaption>
         <span class="axes">bytes ↑ time →, dashed: the backward part begins</span>
         <span class="kept">made forward</span>
-        <span class="again">made again</span>
+        {plan.values.some((v) => kindOf(v, turn) === 'again') && (
+          <span class="again">made again</span>
+        )}
         <span class="gradient">gradient</span>
-        <span class="scratch">scratch</span>
+        {plan.values.some((v) => !v.tensor) && <span class="scratch">scratch</span>}
       </figcaption>
     </figure>
   )

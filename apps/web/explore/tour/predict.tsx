@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact'
 import { useId, useState } from 'preact/hooks'
 import { Button } from '../../ui/parts.tsx'
+import { type Problem, ProblemBox, problemOf } from '../../ui/problem.tsx'
 
 interface PredictProps {
   readonly question: ComponentChildren
@@ -23,9 +24,11 @@ export function Predict({ question, choices, answer, because, hint, onSolved }: 
   const [given, setGiven] = useState('')
   const [said, setSaid] = useState<{ right: boolean; answer: string | number }>()
   const [busy, setBusy] = useState(false)
+  const [problem, setProblem] = useState<Problem>()
   const check = async () => {
     if (!answer || given === '' || busy) return
     setBusy(true)
+    setProblem(undefined)
     try {
       const computed = await answer()
       const right =
@@ -34,6 +37,8 @@ export function Predict({ question, choices, answer, because, hint, onSolved }: 
           : given === computed
       setSaid({ right, answer: computed })
       if (right) onSolved()
+    } catch (error) {
+      setProblem(problemOf(error))
     } finally {
       setBusy(false)
     }
@@ -87,6 +92,7 @@ export function Predict({ question, choices, answer, because, hint, onSolved }: 
         </span>
       </div>
       {said && <p>{said.right ? because : hint}</p>}
+      {problem && <ProblemBox problem={problem} />}
     </form>
   )
 }

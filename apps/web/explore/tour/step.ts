@@ -13,6 +13,8 @@ export interface StepProps {
 export interface Step {
   readonly title: string
   readonly example: ExampleName
+  /** The pages of docs/ that say more. */
+  readonly pages: readonly string[]
   /** What there is to understand. */
   readonly Text: ComponentType
   /** What there is to do. */

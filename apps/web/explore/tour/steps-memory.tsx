@@ -4,6 +4,7 @@ import { useMemo, useState } from 'preact/hooks'
 import { showBytes, summarizePlan, titleOf } from '../../../../engine/print.ts'
 import type { Node } from '../../../../engine/tensor.ts'
 import { Button, Choice, Figures, Slider } from '../../ui/parts.tsx'
+import { problemOf } from '../../ui/problem.tsx'
 import { GraphView } from '../graph-view.tsx'
 import { dropOf, drops, joins, normsOf, peakOf, peaks, sameBits } from './claims-memory.ts'
 import { examples } from './examples.ts'
@@ -18,6 +19,7 @@ import type { Step, StepProps } from './step.ts'
 const planned: Step = {
   title: 'The plan',
   example: 'planned',
+  pages: ['5-plan', '6-recompute'],
   graph: false,
   Text: () => (
     <>
@@ -64,11 +66,16 @@ function Plan({ scene }: StepProps) {
   const summary = summarizePlan(plan)
   const compare = async () => {
     setBusy(true)
-    const { equal, count } = await sameBits(runner!, settings)
-    setSaid(
-      `${count} numbers of the gradients, with and without checkpoint: ${equal ? 'every bit is the same' : 'they differ'}.`,
-    )
-    setBusy(false)
+    try {
+      const { equal, count } = await sameBits(runner!, settings)
+      setSaid(
+        `${count} numbers of the gradients, with and without checkpoint: ${equal ? 'every bit is the same' : 'they differ'}.`,
+      )
+    } catch (error) {
+      setSaid(problemOf(error).what)
+    } finally {
+      setBusy(false)
+    }
   }
   return (
     <div class="plan">
@@ -103,6 +110,7 @@ function Plan({ scene }: StepProps) {
 const residual: Step = {
   title: 'A residual block',
   example: 'residual',
+  pages: ['9-networks'],
   graph: false,
   Text: () => (
     <>

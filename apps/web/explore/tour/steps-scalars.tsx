@@ -14,6 +14,7 @@ import type { Step, StepProps } from './step.ts'
 const product: Step = {
   title: 'A value and a product',
   example: 'product',
+  pages: ['1-values'],
   graph: true,
   Text: () => (
     <>
@@ -53,6 +54,7 @@ const product: Step = {
 const recorded: Step = {
   title: 'A graph is recorded',
   example: 'recorded',
+  pages: ['2-graph'],
   graph: true,
   Text: () => (
     <>
@@ -90,6 +92,7 @@ const recorded: Step = {
 const byHand: Step = {
   title: 'The chain rule, by hand',
   example: 'byHand',
+  pages: ['3-grad'],
   graph: true,
   Text: () => (
     <>
@@ -136,6 +139,7 @@ const byHand: Step = {
 const appended: Step = {
   title: 'Grad appends nodes',
   example: 'appended',
+  pages: ['3-grad'],
   graph: true,
   Text: () => (
     <>
@@ -176,6 +180,7 @@ const appended: Step = {
 const fanOut: Step = {
   title: 'Two ways to one value',
   example: 'fanOut',
+  pages: ['3-grad'],
   graph: true,
   Text: () => (
     <>

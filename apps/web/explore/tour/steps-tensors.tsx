@@ -1,9 +1,15 @@
 // Steps 6 to 8 of the tour: what waits in memory, products of matrices and convolutions, and a step down.
 
+import { useMemo, useState } from 'preact/hooks'
+import { titleOf } from '../../../../engine/print.ts'
+import type { Node } from '../../../../engine/tensor.ts'
+import { Slider } from '../../ui/parts.tsx'
 import { reads, readsOf, termCount } from './claims-tensors.ts'
 import { DescentTask } from './descent.tsx'
+import { MemoryMap } from './memory-map.tsx'
 import { Predict } from './predict.tsx'
-import type { Step } from './step.ts'
+import { stagesOf } from './program.ts'
+import type { Step, StepProps } from './step.ts'
 import { Terms } from './terms.tsx'
 
 const because = {
@@ -15,6 +21,7 @@ const because = {
 const kept: Step = {
   title: 'What stays alive',
   example: 'kept',
+  pages: ['3-grad'],
   graph: true,
   Text: () => (
     <>
@@ -30,6 +37,7 @@ const kept: Step = {
       </p>
     </>
   ),
+  Show: Waiting,
   Task: ({ scene, onSolved }) => {
     const what = readsOf(scene)
     return (
@@ -59,6 +67,7 @@ const kept: Step = {
 const products: Step = {
   title: 'Matrices and convolutions',
   example: 'products',
+  pages: ['4-run'],
   graph: true,
   Text: () => (
     <>
@@ -98,6 +107,7 @@ const products: Step = {
 const descent: Step = {
   title: 'A loss, and a step down',
   example: 'descent',
+  pages: ['7-train'],
   graph: true,
   Text: () => (
     <>
@@ -115,6 +125,30 @@ const descent: Step = {
     </>
   ),
   Task: DescentTask,
+}
+
+/** The plan of step 6, one kernel an op, with its values by name. */
+function Waiting({ scene }: StepProps) {
+  const [at, setAt] = useState(0)
+  const plan = useMemo(() => stagesOf(scene.program, { fuse: false }).plan, [scene.program])
+  const names = { mul: 'h', [scene.settings.op]: 'y' }
+  const nameOf = (node: Node) =>
+    node.source ? titleOf(node) : (names[titleOf(node)] ?? titleOf(node))
+  const step = Math.min(at, plan.steps.length - 1)
+  return (
+    <div class="plan">
+      <MemoryMap plan={plan} at={step} onMove={setAt} nameOf={nameOf} />
+      <Slider
+        name="Kernel"
+        value={step}
+        min={0}
+        max={plan.steps.length - 1}
+        step={1}
+        text={`${step}: ${nameOf(plan.steps[step].node)}`}
+        onChange={setAt}
+      />
+    </div>
+  )
 }
 
 export const tensorSteps: readonly Step[] = [kept, products, descent]
