@@ -83,10 +83,10 @@ test('web bench: at phone width it fits, and a run that is cancelled keeps what 
       await page.emulateMedia({ colorScheme: 'dark' })
       await choose(app, 'Two of each family', '1/16 of the papers’ sides')
       await page.getByRole('button', { name: 'Run' }).click()
-      await page.locator('.kernels .f0 ~ tr').first().waitFor(done)
+      await page.locator('.bench-table .f0 ~ tr').first().waitFor(done)
       await page.getByRole('button', { name: 'Cancel' }).click()
       await page.getByText(/^Cancelled after/).waitFor(done)
-      const rows = await page.locator('.kernels tbody tr:not(.family)').count()
+      const rows = await page.locator('.bench-table tbody tr:not(.bench-family)').count()
       assert.ok(rows >= 1 && rows < 20, `${rows} rows`)
       await fitsItsWidth(app)
       await app.shot('bench-phone-dark')
@@ -106,7 +106,7 @@ test(
       await app.shot('bench-dark')
       const took = (await page.getByText(/^Done in/).textContent()) ?? ''
       process.stdout.write(`${took} `)
-      assert.is(await page.locator('.kernels .failed').count(), 0)
+      assert.is(await page.locator('.bench-table .failed').count(), 0)
     }),
   { slow: true, timeout: 320 },
 )

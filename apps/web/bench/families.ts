@@ -18,4 +18,4 @@ const order = [
 
 /** A class that sets the colour `--family`. */
 export const familyClass = (family: string): string =>
-  `family f${Math.max(0, order.indexOf(family))}`
+  `bench-family f${Math.max(0, order.indexOf(family))}`

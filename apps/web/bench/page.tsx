@@ -243,11 +243,15 @@ function Adapter({ opened }: { opened: Opened }) {
           it, and say nothing of a GPU.
         </p>
       )}
-      <details class="clocks">
+      <details class="bench-clocks">
         <summary>Clocks and schedules</summary>
         <p class="soft">
           Clocks: {timerLine}. A kernel too short for its timestamps’ steps has whole runs timed on
           the wall, as its row says.
+        </p>
+        <p class="soft">
+          A share above 100 % is of data that stays in a cache, which the copy of the ceiling is too
+          large for.
         </p>
         <p class="soft">Schedules: {tuningFrom}.</p>
         {warnings.map((warning) => (

@@ -29,7 +29,7 @@ export function Results({ results, marked, onMark, onTune }: Props) {
   const measured = results.filter(isMeasured)
   return (
     <div class="scroll">
-      <table class="kernels">
+      <table class="bench-table">
         <thead>
           <tr>
             {head.map((text, i) => (

@@ -100,7 +100,7 @@ export function RooflinePlot({ ceilings, results, marked, onMark }: Props) {
             ? `${results.indexOf(shown) + 1}: ${shown.name}, ${milliseconds(shown.ms)} ms, ${rate(shown.flops, shown.ms)} GFLOP/s, ${rate(shown.bytes, shown.ms)} GB/s, ${percent(shown.share)} of the ceiling`
             : 'Numbers are the table’s rows; point at one, or choose it there. Kernels without arithmetic are in the table alone.'}
         </p>
-        <ul class="families">
+        <ul class="bench-legend">
           {families.map((family) => (
             <li key={family} class={familyClass(family)}>
               {family}
