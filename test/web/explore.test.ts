@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { valuesFor } from '../../apps/web/explore/evaluate.ts'
+import { valuesFor } from '../../apps/web/explore/arguments.ts'
 import { examples } from '../../apps/web/explore/examples.ts'
 import { type Explored, explored, type Recompute } from '../../apps/web/explore/explored.ts'
 import { explain } from '../../engine/explain.ts'
@@ -223,3 +223,26 @@ test('web explore: at phone width, in the dark, nothing is wider than the window
     },
     { width: 375, height: 720 },
   ))
+
+test('web explore: a lost device is told, and opened again for the next look', () =>
+  withApp('start', async (app) => {
+    const { page } = app
+    page.setDefaultTimeout(110_000)
+    await page.addInitScript(() => {
+      const { requestDevice } = GPUAdapter.prototype
+      GPUAdapter.prototype.requestDevice = async function (...args) {
+        const device = await requestDevice.apply(this, args)
+        Object.assign(globalThis, { openedDevice: device })
+        return device
+      }
+    })
+    await page.goto(`${page.url().split('#')[0]}?again#explore/square`)
+    await page.getByRole('heading', { name: 'Graph, stage by stage' }).waitFor()
+    await page.getByRole('button', { name: 'Run, and look at this node' }).click()
+    await page.locator('figure.value').first().waitFor()
+    await page.evaluate('openedDevice.destroy()')
+    await node(app, '%0 input 0').click()
+    await page.locator('figure.value').first().waitFor()
+    await page.getByRole('button', { name: 'Measure them here' }).click()
+    await page.getByText(/ms for \d+ dispatches/).waitFor()
+  }))

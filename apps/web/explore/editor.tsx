@@ -54,7 +54,7 @@ export function Editor(props: EditorProps) {
           />
           <Field
             name="Arguments"
-            note="Types as the engine prints them; i32[8]<5 draws labels below 5."
+            note="Types as the engine prints them; i32[8]<5 draws labels below 5. Values are normal numbers, and street scenes where there are 16 × 16 pixels or more."
           >
             <input
               type="text"

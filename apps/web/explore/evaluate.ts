@@ -1,16 +1,7 @@
 // From a person's text to a function and its arguments. What is wrong with the text is said in a sentence, with its line.
 
-import { hostArray, isDType, sizeOf } from '../../../engine/dtype.ts'
-import {
-  type DType,
-  type HostTensor,
-  hostTensor,
-  OptionError,
-  type Tensor,
-  type TensorType,
-} from '../../../engine/index.ts'
+import type { Tensor } from '../../../engine/index.ts'
 import type { Tree } from '../../../engine/stages.ts'
-import { Random } from '../../../train/random.ts'
 import { scope } from './scope.ts'
 
 export type TensorFunction = (...inputs: Tensor[]) => Tree<Tensor>
@@ -104,52 +95,3 @@ function lineOfSyntax(code: string, names: readonly string[]): number | undefine
   script.remove()
   return line && Math.min(line, code.split('\n').length)
 }
-
-// ---- arguments
-
-/** An argument: its type, and for whole numbers how many different ones are drawn. */
-export interface InputSpec extends TensorType {
-  readonly below: number
-}
-
-const syntax = /^(\w+)\[([\d,\s]*)\](?:<(\d+))?$/
-
-/** Of `f32[4,3] u8[4]<5`: types as the text printer writes them; `<5` draws whole numbers from 0 to 4. Throws CodeError. */
-export function inputsOf(text: string): InputSpec[] {
-  const parts = text.trim().split(/\s+(?![^[]*\])|,\s*(?![^[]*\])/)
-  return parts.filter(Boolean).map((part) => {
-    const found = syntax.exec(part)
-    const [dtype, shape, below] = found?.slice(1) ?? []
-    if (!found || !isDType(dtype))
-      throw new CodeError(
-        `'${part}' is no type of an argument`,
-        undefined,
-        'write them as f32[4,3] or, for labels below 5, i32[4]<5',
-      )
-    const sizes = shape.split(',').filter((s) => s.trim())
-    return { dtype: dtype as DType, shape: sizes.map(Number), below: Number(below ?? 10) }
-  })
-}
-
-/** More elements than anybody wants to see flow through a page. */
-const MOST = 2 ** 22
-
-/** Values for arguments, the same at every call: normal numbers, or whole ones. Throws OptionError for very large ones. */
-export function valuesFor(inputs: readonly InputSpec[]): HostTensor[] {
-  return inputs.map(({ dtype, shape, below }, i) => {
-    const count = sizeOf(shape)
-    if (count > MOST)
-      throw new OptionError(
-        `argument ${i} has ${count} elements`,
-        `this page draws at most ${MOST}; use a smaller shape`,
-      )
-    const random = new Random(1 + i)
-    const data = hostArray(dtype, count)
-    const isFloat = dtype === 'f32'
-    for (let k = 0; k < count; k++) data[k] = isFloat ? normal(random) : random.int(0, below - 1)
-    return dtype === 'f32' ? hostTensor(data as Float32Array, shape) : { dtype, shape, data }
-  })
-}
-
-const normal = (random: Random): number =>
-  Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform())

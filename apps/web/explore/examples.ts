@@ -32,8 +32,8 @@ return (x, target) => {
   crossentropy: {
     title: 'Softmax cross entropy',
     inputs: 'f32[8,5] i32[8]<5',
-    code: `// −log of the share that the softmax gives the right class, written out. The derivative is known to be
-// softmax − one hot; see what reverse mode finds.
+    code: `// −log of the share that the softmax gives the right class, written out. The
+// derivative is known to be softmax − one hot; see what reverse mode finds.
 return (scores, labels) => {
   const loss = neg(mean(takeLabel(logSoftmax(scores), labels)))
   return [loss, ...grad(loss, [scores])]
@@ -60,8 +60,8 @@ return (image) => {
   residual: {
     title: 'Residual block',
     inputs: 'f32[1,64,64,8]',
-    code: `// x + F(x): the gradient reaches x on two ways, one of them without a single multiplication. Two blocks,
-// so that there is something to recompute.
+    code: `// x + F(x): the gradient reaches x on two ways, one of them without a single
+// multiplication. Two blocks, so that there is something to recompute.
 class Net extends Module {
   blocks = [8, 8].map((c) => new ResidualUnit(c, c, { seed: 1, norm: {} }))
   forward(x) {
@@ -78,7 +78,8 @@ return (x) => {
   atrous: {
     title: 'Atrous convolutions',
     inputs: 'f32[1,48,64,4]',
-    code: `// Holes between the taps: dilation 1, 2 and 4 see 3, 7 and 15 pixels, at the price of 3 taps each.
+    code: `// Holes between the taps: with dilation 1, 2 and 4 one output sees 3, 7 and 15
+// pixels on a side, at the price of 3 taps each.
 const [a, b, c] = ['a', 'b', 'c'].map((name) => weights(name, 3, 3, 4, 4))
 
 return (image) => {
@@ -92,8 +93,9 @@ return (image) => {
   frrn: {
     title: 'FRRN unit with an SGD step',
     inputs: 'f32[1,16,24,8] f32[1,32,48,4]',
-    code: `// A full-resolution residual unit reads a pooling stream y and a residual stream z, renews one and adds to the
-// other (Pohlen et al. 2017); then a step of gradient descent with momentum changes its parameters.
+    code: `// A full-resolution residual unit reads a pooling stream y and a residual stream z,
+// renews one and adds to the other (Pohlen et al. 2017); then a step of gradient
+// descent with momentum changes its parameters.
 const unit = new FullResolutionUnit(8, 8, 4, 2, { seed: 1, norm: {} })
 const optimizer = new Sgd(unit.parameters(), { momentum: 0.9 })
 

@@ -11,7 +11,8 @@ import { plan, planBytes } from '../../../engine/plan.ts'
 import { titleOf } from '../../../engine/print.ts'
 import type { StageOptions } from '../../../engine/stages.ts'
 import type { Node } from '../../../engine/tensor.ts'
-import { functionOf, type InputSpec, inputsOf, type TensorFunction, withLines } from './evaluate.ts'
+import { type InputSpec, inputsOf } from './arguments.ts'
+import { functionOf, type TensorFunction, withLines } from './evaluate.ts'
 
 /** `least`: as much runs again as brings the memory down. */
 export const recomputes = ['none', 'cheap', 'least'] as const

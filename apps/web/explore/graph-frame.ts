@@ -6,8 +6,8 @@ import type { Node } from '../../../engine/tensor.ts'
 import type { Drawn } from './graph-parts.ts'
 import { BOX } from './layout.ts'
 
-/** The scale at which a drawing is as wide as its frame, but legible. */
-export function useFit(frame: { current: HTMLDivElement | null }, { layout }: Drawn): number {
+/** The scale at which a drawing is as wide as its frame; at first it is not so small that nothing can be read. */
+export function useFit(frame: { current: HTMLDivElement | null }, { layout }: Drawn) {
   const [width, setWidth] = useState(800)
   useLayoutEffect(() => {
     const element = frame.current
@@ -16,7 +16,8 @@ export function useFit(frame: { current: HTMLDivElement | null }, { layout }: Dr
     observer.observe(element)
     return () => observer.disconnect()
   }, [frame.current])
-  return Math.max(0.6, Math.min(1, width / layout.width))
+  const whole = Math.min(1, width / layout.width)
+  return { whole, first: Math.max(0.5, whole) }
 }
 
 export function useCtrlWheel(

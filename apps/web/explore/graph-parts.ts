@@ -114,10 +114,8 @@ function lanesOf(graph: Graph): number[] {
     }
   })
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
-    const { inputs, source } = graph.nodes[i]
-    const { name } = graph.nodes[i].op
-    if (!inputs.length && !source && name !== 'variable' && name !== 'input')
-      lanes[i] = first.get(i) ?? lanes[i]
+    const { inputs, source, op } = graph.nodes[i]
+    if (!inputs.length && !source && op.name !== 'input') lanes[i] = first.get(i) ?? lanes[i]
   }
   return lanes
 }

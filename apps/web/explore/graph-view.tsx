@@ -34,7 +34,7 @@ export function GraphView(props: GraphViewProps) {
   const [zoom, setZoom] = useState<number>()
   const frame = useRef<HTMLDivElement>(null)
   const fitted = useFit(frame, view)
-  const scale = zoom ?? fitted
+  const scale = zoom ?? fitted.first
   const near = hovered ?? selected
   const ties = useMemo(() => new Set(near && view.tied.get(near)), [view, near])
   const zoomBy = (factor: number) => setZoom(Math.min(2, Math.max(0.15, scale * factor)))
@@ -50,7 +50,7 @@ export function GraphView(props: GraphViewProps) {
               <Button onPress={() => zoomBy(1 / 1.25)} label="Smaller">
                 −
               </Button>
-              <Button onPress={() => setZoom(undefined)} label="Fit the drawing into its frame">
+              <Button onPress={() => setZoom(fitted.whole)} label="Fit the drawing into its frame">
                 Fit
               </Button>
               <Button onPress={() => zoomBy(1.25)} label="Larger">

@@ -1,14 +1,16 @@
 // Every dispatch of the plan with its WGSL, and how long it takes here.
 
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Device } from '../../../engine/index.ts'
 import type { PlannedDispatch } from '../../../engine/plan.ts'
 import { titleOf } from '../../../engine/print.ts'
 import type { Node } from '../../../engine/tensor.ts'
 import { Button, Card, Progress } from '../ui/parts.tsx'
 import { type Problem, ProblemBox, problemOf } from '../ui/problem.tsx'
+import { pageDevice } from './device.ts'
 import type { Explored } from './explored.ts'
 import { type Times, timesOf } from './look.ts'
+import { SourceText } from './source-text.tsx'
 
 interface Row {
   readonly step: number
@@ -41,12 +43,21 @@ export function Kernels(props: {
     const chosen = rows.findIndex((r) => r.node === selected)
     if (chosen >= 0) setOpen(chosen)
   }, [selected])
-  const here = device?.caps === explored.caps
+  const list = useRef<HTMLOListElement>(null)
+  useEffect(() => {
+    const at = list.current?.querySelector<HTMLElement>('[aria-pressed="true"]')
+    if (list.current && at) {
+      const top = at.offsetTop - list.current.offsetTop
+      const { scrollTop, clientHeight } = list.current
+      if (top < scrollTop || top + at.offsetHeight > scrollTop + clientHeight)
+        list.current.scrollTop = top - clientHeight / 2
+    }
+  }, [open])
+  const here = device?.caps.name === explored.caps.name
   const measure = async () => {
-    if (!device) return
     setProblem(undefined)
     try {
-      setTimes(await timesOf(device, explored, setBusy))
+      setTimes(await timesOf(await pageDevice(), explored, setBusy))
     } catch (error) {
       setProblem(problemOf(error))
     }
@@ -75,12 +86,12 @@ export function Kernels(props: {
         <p class="soft">Planned for another device: choose ‘this adapter’ above to measure it.</p>
       )}
       <div class="kernels">
-        <ol aria-label="Dispatches">
+        <ol aria-label="Dispatches" ref={list}>
           {rows.map(({ node, step, planned, part }, i) => (
             <li key={i}>
               <button
                 type="button"
-                class={passOf(node)}
+                class={explored.account.timeline[step].pass}
                 aria-pressed={row === rows[i]}
                 onClick={() => {
                   setOpen(i)
@@ -115,8 +126,6 @@ export function Kernels(props: {
 const showMs = (ms: number): string =>
   ms < 0.1 ? `${(1000 * ms).toFixed(1)} µs` : `${ms.toFixed(2)} ms`
 
-const passOf = (node: Node): string => (node.source ? 'backward' : 'forward')
-
 function Wgsl({ row, ms }: { row: Row; ms: number | undefined }) {
   const { kernel, grid, params } = row.planned.dispatch
   return (
@@ -131,9 +140,7 @@ function Wgsl({ row, ms }: { row: Row; ms: number | undefined }) {
         {ms !== undefined && ` · ${showMs(ms)}`}
       </p>
       <p class="soft mono">{kernel.key}</p>
-      <pre>
-        <code>{kernel.code.trim()}</code>
-      </pre>
+      <SourceText text={kernel.code.trim()} language="wgsl" />
     </section>
   )
 }

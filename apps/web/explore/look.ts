@@ -4,12 +4,13 @@
 import type { DeviceTensor } from '../../../engine/device-tensor.ts'
 import type { HostArray, TensorType } from '../../../engine/dtype.ts'
 import { bodyOf } from '../../../engine/fused.ts'
-import { graphOf } from '../../../engine/graph.ts'
+import { type Graph, graphOf, outputsOf, rewrite, withInputs } from '../../../engine/graph.ts'
 import type { Device } from '../../../engine/index.ts'
 import { leavesOf } from '../../../engine/stages.ts'
 import type { Node, Tensor } from '../../../engine/tensor.ts'
 import { currentTrace } from '../../../engine/trace.ts'
-import { functionOf, valuesFor } from './evaluate.ts'
+import { valuesFor } from './arguments.ts'
+import { CodeError, functionOf } from './evaluate.ts'
 import type { Explored } from './explored.ts'
 
 export interface Looked {
@@ -22,16 +23,13 @@ export interface Looked {
 
 /** The tensors, as traced, that a node of any stage gives. */
 export function tensorsOf(node: Node): Tensor[] {
-  if (node.op.kind !== 'fused') return outputs(node.origin ?? node, node.types.length)
+  if (node.op.kind !== 'fused') return outputsOf(node.origin ?? node)
   const { steps, results } = bodyOf(node)
   return results.flatMap((r) => {
     const origin = 'step' in r ? steps[r.step].origin : undefined
     return origin && 'step' in r ? [origin.output(r.output)] : []
   })
 }
-
-const outputs = (node: Node, count: number): Tensor[] =>
-  Array.from({ length: count }, (_, i) => node.output(i))
 
 /** Of at most this many results of a node. */
 const MOST = 3
@@ -43,10 +41,9 @@ export async function look(device: Device, explored: Explored, node: Node): Prom
   const wanted = tensorsOf(node)
     .slice(0, MOST)
     .flatMap((t) => {
-      const own = stored(t)
       const dy = cotangents.get(t)
       return [
-        { t: own, what: 'value' as const },
+        { t, what: 'value' as const },
         ...(dy && numbers.has(dy.node.origin ?? dy.node)
           ? [{ t: dy, what: 'cotangent' as const }]
           : []),
@@ -58,10 +55,16 @@ export async function look(device: Device, explored: Explored, node: Node): Prom
   const again = (...inputs: Tensor[]) => {
     const result = explored.fn(...inputs)
     const { nodes } = graphOf([], leavesOf(result), currentTrace()?.assigns ?? [])
-    return places.map(([node, index]) => nodes[node].output(index))
+    if (places.some(([place]) => nodes[place]?.op !== traced.nodes[place].op))
+      throw new CodeError(
+        'the function makes other nodes when it is called again',
+        undefined,
+        'let it depend on its arguments alone; updates under a loss scale cannot be looked into',
+      )
+    return places.map(([place, index]) => nodes[place].output(index))
   }
   const program = device.compile<Tensor[]>(again, {
-    instrument: (graph) => ({ ...graph, assigns: [] }),
+    instrument: withoutUpdates,
   })
   let made: readonly DeviceTensor[] = []
   try {
@@ -77,8 +80,11 @@ export async function look(device: Device, explored: Explored, node: Node): Prom
   }
 }
 
-/** An assignment's value is what it stores. */
-const stored = (t: Tensor): Tensor => (t.node.op.name === 'assign' ? t.node.inputs[0] : t)
+/** The graph in which nothing is stored: what read an assignment reads the value that it would have stored. */
+const withoutUpdates = (graph: Graph): Graph =>
+  rewrite({ ...graph, assigns: [] }, (node, inputs) =>
+    node.op.name === 'assign' ? [inputs[0]] : outputsOf(withInputs(node, inputs)),
+  )
 
 export interface Times {
   readonly ms: readonly number[]

@@ -195,7 +195,10 @@ function Shown(props: {
         explored={props.explored}
         kept={kept}
         moment={moment}
-        onMoment={setMoment}
+        onMoment={(to, show) => {
+          setMoment(to)
+          if (show) select(props.explored.explanation.stages.plan.steps[to].node, plan)
+        }}
         onSelect={(node) => select(node, plan)}
       />
       <Kernels

@@ -3,6 +3,7 @@
 import type { Op } from '../../../engine/op.ts'
 import { ops } from '../../../engine/ops/index.ts'
 import { ruleTexts } from './rule-texts.ts'
+import { SourceText } from './source-text.tsx'
 
 const own = new Set<unknown>(ops)
 
@@ -23,9 +24,7 @@ export function Rule({ op, open = true }: { op: Op; open?: boolean }) {
       <summary>
         vjp of <code>{op.name}</code>
       </summary>
-      <pre>
-        <code>{ruleOf(op)}</code>
-      </pre>
+      <SourceText text={ruleOf(op)} language="js" />
       {op.source && <small>{op.source}</small>}
     </details>
   )

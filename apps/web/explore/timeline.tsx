@@ -1,31 +1,24 @@
 // The bytes alive at each kernel of the plan, stacked by what they are for, over the line of the plan that keeps everything. A
 // moment that is chosen is told apart: what is alive there, and since when.
 
-import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { Account, Live } from '../../../engine/account.ts'
+import type { Account } from '../../../engine/account.ts'
 import { showType } from '../../../engine/dtype.ts'
 import type { Plan } from '../../../engine/plan.ts'
 import { showBytes, titleOf } from '../../../engine/print.ts'
 import type { Node } from '../../../engine/tensor.ts'
-import { totalOf } from '../../../train/memory-chart.ts'
-import { Card, Slider, Table } from '../ui/parts.tsx'
+import { Button, Card, Slider, Table } from '../ui/parts.tsx'
 import type { Explored } from './explored.ts'
+import { MemoryPlot } from './memory-plot.tsx'
 
 export interface TimelineProps {
   readonly explored: Explored
   /** The same function with everything kept. */
   readonly kept: Explored
   readonly moment: number | undefined
-  readonly onMoment: (moment: number) => void
+  /** `show`: in the graph of the plan. */
+  readonly onMoment: (moment: number, show?: boolean) => void
   readonly onSelect: (node: Node) => void
 }
-
-const uses = [
-  ['activations', 'wait for the backward pass', (l: Live) => l.activationBytes],
-  ['gradients', 'gradients of parameters', (l: Live) => l.gradientBytes],
-  ['transient', 'soon gone', (l: Live) => l.transientBytes],
-  ['workspace', 'scratch of kernels', (l: Live) => l.workspaceBytes],
-] as const
 
 export function Timeline({ explored, kept, moment, onMoment, onSelect }: TimelineProps) {
   const { account, explanation } = explored
@@ -55,23 +48,39 @@ export function Timeline({ explored, kept, moment, onMoment, onSelect }: Timelin
           ...(same ? [] : [figuresOf('with everything kept', kept.account)]),
         ]}
       />
-      <Chart account={account} kept={kept.account} at={at} onMoment={onMoment} />
-      <Slider
-        name="Moment"
-        value={at}
-        min={0}
-        max={timeline.length - 1}
-        step={1}
-        text={`kernel ${at} of ${timeline.length}: ${timeline[at].kernel}, ${timeline[at].pass}`}
-        onChange={onMoment}
-      />
-      {same && (
+      {account.lowerBound > 0 || kept.account.lowerBound > 0 ? (
+        <MemoryPlot account={account} kept={kept.account} at={at} onMoment={onMoment} />
+      ) : (
+        <p>
+          No value needs memory of its own here: each is an argument, a variable, a result, or
+          inside of a kernel.
+        </p>
+      )}
+      {account.lowerBound > 0 && (
+        <Slider
+          name="Moment"
+          value={at}
+          min={0}
+          max={timeline.length - 1}
+          step={1}
+          text={`kernel ${at} of ${timeline.length}: ${timeline[at].kernel}, ${timeline[at].pass}`}
+          onChange={onMoment}
+        />
+      )}
+      {same && account.lowerBound > 0 && (
         <p class="soft">
           Nothing of this function is worth running again: with everything kept the most that is
           alive at once is the same.
         </p>
       )}
-      <Alive plan={plan} at={at} onSelect={onSelect} />
+      {account.lowerBound > 0 && (
+        <>
+          <div class="row">
+            <Button onPress={() => onMoment(at, true)}>Show this moment in the graph</Button>
+          </div>
+          <Alive plan={plan} at={at} onSelect={onSelect} />
+        </>
+      )}
     </Card>
   )
 }
@@ -91,142 +100,13 @@ const Bytes = ({ bytes }: { bytes: number }) => (
   <span title={`${bytes.toLocaleString('en')} bytes`}>{showBytes(bytes)}</span>
 )
 
-const HEIGHT = 240
-const LEFT = 58
-const BOTTOM = 26
-const TOP = 12
-
-function Chart(props: {
-  readonly account: Account
-  readonly kept: Account
-  readonly at: number
-  readonly onMoment: (moment: number) => void
-}) {
-  const { account, kept, at, onMoment } = props
-  const { timeline } = account
-  const [width, frame] = useWidth()
-  const most = 1.08 * Math.max(1, account.lowerBound, kept.lowerBound)
-  const x = (share: number) => LEFT + (width - LEFT - 8) * share
-  const y = (bytes: number) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * bytes) / most
-  const areas = useMemo(() => {
-    let below = timeline.map(() => 0)
-    return uses.map(([use, , of]) => {
-      const above = timeline.map((live, i) => below[i] + of(live))
-      const d = area(above, below, x, y)
-      below = above
-      return { use, d }
-    })
-  }, [account, kept, width])
-  const pick = (clientX: number, svg: SVGSVGElement) => {
-    const share = (clientX - svg.getBoundingClientRect().left - LEFT) / (width - LEFT - 8)
-    onMoment(Math.max(0, Math.min(timeline.length - 1, Math.floor(share * timeline.length))))
-  }
-  const keptLine = outline(kept.timeline.map(totalOf), x, y)
-  const backward = timeline.findIndex(({ pass }) => pass === 'backward' || pass === 'again')
-  const middle = x((at + 0.5) / timeline.length)
-  return (
-    <div class="memory" ref={frame}>
-      <svg
-        width={width}
-        height={HEIGHT}
-        role="img"
-        aria-label={`Live bytes over ${timeline.length} kernels; the peak is ${showBytes(account.lowerBound)} at kernel ${account.peak?.step}, and ${showBytes(kept.lowerBound)} with everything kept`}
-        onPointerDown={(event) => pick(event.clientX, event.currentTarget)}
-        onPointerMove={(event) => event.buttons && pick(event.clientX, event.currentTarget)}
-      >
-        {[0, 0.25, 0.5, 0.75, 1].map((share) => {
-          const bytes = (share * most) / 1.08
-          return (
-            <g key={share} class="grid">
-              <path d={`M${LEFT} ${y(bytes)}H${width - 8}`} />
-              <text x={LEFT - 6} y={y(bytes) + 4} text-anchor="end">
-                {showBytes(bytes)}
-              </text>
-            </g>
-          )
-        })}
-        {areas.map(({ use, d }) => (
-          <path key={use} class={`area ${use}`} d={d} />
-        ))}
-        {timeline.map(({ pass }, i) =>
-          pass === 'again' ? (
-            <rect
-              key={i}
-              class="again"
-              x={x(i / timeline.length)}
-              y={HEIGHT - BOTTOM + 1}
-              width={Math.max(2, x((i + 1) / timeline.length) - x(i / timeline.length))}
-              height={4}
-            />
-          ) : null,
-        )}
-        <path class="kept" d={keptLine} />
-        {backward > 0 && (
-          <g class="turn">
-            <path d={`M${x(backward / timeline.length)} ${TOP}V${HEIGHT - BOTTOM}`} />
-            <text x={x(backward / timeline.length) - 6} y={TOP + 10} text-anchor="end">
-              forward
-            </text>
-            <text x={x(backward / timeline.length) + 6} y={TOP + 10}>
-              backward
-            </text>
-          </g>
-        )}
-        <path class="now" d={`M${middle} ${TOP}V${HEIGHT - BOTTOM}`} />
-        <circle class="now" cx={middle} cy={y(totalOf(timeline[at]))} r={4.5} />
-        <text class="axis" x={LEFT} y={HEIGHT - 6}>
-          kernel 0
-        </text>
-        <text class="axis" x={width - 8} y={HEIGHT - 6} text-anchor="end">
-          {timeline.length - 1}
-        </text>
-      </svg>
-      <ul class="legend">
-        {uses.map(([use, text]) => (
-          <li key={use} class={use}>
-            {text}
-          </li>
-        ))}
-        <li class="whole">all, with everything kept</li>
-        {timeline.some(({ pass }) => pass === 'again') && <li class="again">runs again</li>}
-      </ul>
-    </div>
-  )
-}
-
-type Scale = (value: number) => number
-
-function area(above: readonly number[], below: readonly number[], x: Scale, y: Scale): string {
-  const n = above.length
-  const top = above.map(
-    (v, i) => `${x(i / n).toFixed(1)} ${y(v).toFixed(1)}H${x((i + 1) / n).toFixed(1)}`,
-  )
-  const bottom = below.map(
-    (v, i) => `${x((i + 1) / n).toFixed(1)} ${y(v).toFixed(1)}H${x(i / n).toFixed(1)}`,
-  )
-  return `M${top.join('L')}L${bottom.reverse().join('L')}Z`
-}
-
-const outline = (values: readonly number[], x: Scale, y: Scale): string =>
-  values.length
-    ? `M${values.map((v, i) => `${x(i / values.length).toFixed(1)} ${y(v).toFixed(1)}H${x((i + 1) / values.length).toFixed(1)}`).join('L')}`
-    : ''
-
-function useWidth() {
-  const frame = useRef<HTMLDivElement>(null)
-  const [width, setWidth] = useState(640)
-  useLayoutEffect(() => {
-    const observer = new ResizeObserver(() =>
-      setWidth(Math.max(240, frame.current?.clientWidth ?? 640)),
-    )
-    if (frame.current) observer.observe(frame.current)
-    return () => observer.disconnect()
-  }, [])
-  return [width, frame] as const
-}
-
 /** The values that share the activation memory at a moment, the largest first. */
-function Alive({ plan, at, onSelect }: { plan: Plan; at: number; onSelect: (node: Node) => void }) {
+function Alive(props: {
+  readonly plan: Plan
+  readonly at: number
+  readonly onSelect: (node: Node) => void
+}) {
+  const { plan, at, onSelect } = props
   const alive = plan.values
     .filter(({ from, to }) => from <= at && at <= to)
     .sort((a, b) => b.bytes - a.bytes)

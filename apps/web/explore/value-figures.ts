@@ -41,7 +41,7 @@ export function figuresOf(data: HostArray): Figures {
 }
 
 const ROWS = 6
-const COLUMNS = 6
+const COLUMNS = 4
 
 /** The first elements along the last two axes, and how many are left. */
 export function tableOf({ type, data }: Pick<Looked, 'type' | 'data'>) {

@@ -7,6 +7,7 @@ import type { Device } from '../../../engine/index.ts'
 import type { Node } from '../../../engine/tensor.ts'
 import { Button, Progress } from '../ui/parts.tsx'
 import { type Problem, ProblemBox, problemOf } from '../ui/problem.tsx'
+import { pageDevice } from './device.ts'
 import type { Explored } from './explored.ts'
 import { type Looked, look } from './look.ts'
 import { type Figures, figuresOf, planesOf, tableOf } from './value-figures.ts'
@@ -26,7 +27,7 @@ export function Values(props: {
     setProblem(undefined)
     setFound(undefined)
     try {
-      const looked = await look(device!, explored, node)
+      const looked = await look(await pageDevice(), explored, node)
       if (mine === newest.current) setFound(looked)
     } catch (error) {
       if (mine === newest.current) setProblem(problemOf(error))
@@ -45,7 +46,12 @@ export function Values(props: {
         </Button>
       )}
       {asked && !found && !problem && <Progress text="Running …" />}
-      {problem && <ProblemBox problem={problem} />}
+      {problem && (
+        <>
+          <ProblemBox problem={problem} />
+          <Button onPress={run}>Try again</Button>
+        </>
+      )}
       {found?.length === 0 && <p class="soft">Nothing of this node is ever stored.</p>}
       {found?.map((looked) => (
         <One key={`${looked.name} ${looked.what}`} looked={looked} />
