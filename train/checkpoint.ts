@@ -9,7 +9,7 @@ import { checkState } from '../nn/state.ts'
 import type { ClassInfo } from './dataset.ts'
 import type { Optimizer } from './optimizers.ts'
 import type { Progress } from './progress.ts'
-import { readMetadata, readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.ts'
+import { readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.ts'
 
 /** Raised when a reader of an older version could misread the file. */
 export const CHECKPOINT_FORMAT = 1
@@ -106,13 +106,6 @@ export function partsOf<Stored>(
       ),
     )
   return { file, info, model: part(MODEL), optimizer: part(OPTIMIZER) }
-}
-
-/** What a checkpoint's file says of itself, of which no more than the head is read. Throws as `decodeCheckpoint`, but does not
- * see whether the tensors are whole. */
-export async function checkpointInfo(bytes: Blob, file: string): Promise<CheckpointInfo> {
-  const metadata = await readMetadata(bytes, file)
-  return readInfo(metadata[KEY], file)
 }
 
 function readInfo(text: string | undefined, file: string): CheckpointInfo {

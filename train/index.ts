@@ -24,7 +24,6 @@ export {
   CHECKPOINT_FORMAT,
   type Checkpoint,
   type CheckpointInfo,
-  checkpointInfo,
   checkpointModel,
   decodeCheckpoint,
   encodeCheckpoint,

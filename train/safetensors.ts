@@ -95,14 +95,6 @@ export async function readEntryData(
   return { dtype, shape, data: view(part, 0, part.length, dtype) }
 }
 
-/** The metadata of a file of which no more than the header is read. Throws DataError naming `file` where it is damaged. */
-export async function readMetadata(
-  bytes: Blob,
-  file: string,
-): Promise<Readonly<Record<string, string>>> {
-  return checkMetadata(file, readHeader(await readHead(bytes, file), file).header['__metadata__'])
-}
-
 /** No more than the first eight bytes where they announce more than a header may have. */
 async function readHead(bytes: Blob, file: string): Promise<Uint8Array> {
   const first = await readPart(bytes, 0, 8, file)

@@ -14,6 +14,7 @@ export {
 export { checkPair, type FinderOptions, InstanceFinder } from './finder.ts'
 export { FoundInstance } from './found.ts'
 export {
+  finderOf,
   type InstanceNets,
   instanceNets,
   type OpenFinderOptions,

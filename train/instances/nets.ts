@@ -3,7 +3,12 @@
 import type { Device } from '../../engine/device.ts'
 import { OptionError } from '../../engine/errors.ts'
 import type { Network } from '../../models/network.ts'
-import { type Checkpoint, checkpointModel, loadModel } from '../checkpoint.ts'
+import {
+  type Checkpoint,
+  checkpointModel,
+  type ListedCheckpoint,
+  loadModel,
+} from '../checkpoint.ts'
 import type { ClassInfo } from '../dataset.ts'
 import { checkModels } from '../predict/scorer.ts'
 import type { Recipe } from '../recipe.ts'
@@ -11,20 +16,23 @@ import type { TestSize, TestTime } from '../test-time.ts'
 import { checkPair, InstanceFinder } from './finder.ts'
 import type { InstanceOptions } from './options.ts'
 
-export interface InstanceNets {
-  readonly semantic: Checkpoint
-  readonly localization: Checkpoint
+export interface InstanceNets<Read extends ListedCheckpoint = Checkpoint> {
+  readonly semantic: Read
+  readonly localization: Read
   readonly models: readonly [semantic: Network, localization: Network]
   readonly classes: readonly ClassInfo[]
 }
 
 /** A category net and a localization net that belong together. Throws OptionError for networks of other classes or purposes, and
  * DataError for a checkpoint that no network can be built of. */
-export function instanceNets(semantic: Checkpoint, localization: Checkpoint): InstanceNets {
+export function instanceNets<Read extends ListedCheckpoint>(
+  semantic: Read,
+  localization: Read,
+): InstanceNets<Read> {
   const models = [checkpointModel(semantic), checkpointModel(localization)] as const
   // First, since a network in the other's place has other classes too.
   checkModels([models[0]], {})
-  const list = ({ info }: Checkpoint) => info.classes.map(({ name }) => name).join(', ')
+  const list = ({ info }: Read) => info.classes.map(({ name }) => name).join(', ')
   if (list(semantic) !== list(localization))
     throw new OptionError(
       `${semantic.file} knows the classes ${list(semantic)}; ${localization.file} has boxes of ${list(localization)}`,
@@ -42,24 +50,35 @@ export interface OpenFinderOptions {
   readonly resize?: TestSize | undefined
 }
 
-/** The networks with their trained values on a device. Throws OptionError for a procedure that the category net cannot be
- * applied by, and for options that mean nothing. */
+/** The networks with their trained values on a device. Throws as `finderOf`. */
 export function openFinder(
   device: Device,
-  { semantic, localization, models }: InstanceNets,
+  nets: InstanceNets,
+  options: OpenFinderOptions = {},
+): InstanceFinder {
+  const { semantic, localization, models } = nets
+  const finder = finderOf(device, nets, options)
+  loadModel(device, models[0], semantic)
+  loadModel(device, models[1], localization)
+  return finder
+}
+
+/** The same, of networks that somebody else gives their values. Throws OptionError for a procedure that the category net cannot be
+ * applied by, and for options that mean nothing. */
+export function finderOf(
+  device: Device,
+  { semantic, localization, models }: InstanceNets<ListedCheckpoint>,
   options: OpenFinderOptions = {},
 ): InstanceFinder {
   const { instances, test = usualLook(semantic) } = options
   const resize = 'resize' in options ? options.resize : trainedSize(localization)
   checkModels([models[0]], test)
-  loadModel(device, models[0], semantic)
-  loadModel(device, models[1], localization)
   const { loss } = (localization.info.recipe as Partial<Recipe> | undefined) ?? {}
   return new InstanceFinder(device, ...models, { instances, test, resize, loss })
 }
 
 /** The procedure of a category net's recipe, pictures brought to the scale of its training. */
-export function usualLook(semantic: Checkpoint): TestTime {
+export function usualLook(semantic: ListedCheckpoint): TestTime {
   const { test } = (semantic.info.recipe as Partial<Recipe> | undefined) ?? {}
   const resize = trainedSize(semantic)
   return { ...(resize && { resize }), ...test }
@@ -67,7 +86,7 @@ export function usualLook(semantic: Checkpoint): TestTime {
 
 /** The scale that a network was trained at: the height that its images were brought to, the width following a picture's shape.
  * Undefined where they kept their own. */
-export function trainedSize({ info }: Checkpoint): TestSize | undefined {
+export function trainedSize({ info }: ListedCheckpoint): TestSize | undefined {
   const { height } = (info.recipe as Partial<Recipe> | undefined)?.data ?? {}
   return height ? { height } : undefined
 }

@@ -8,16 +8,17 @@ import {
   openDevice,
 } from '../../../engine/index.ts'
 import {
+  type ClassInfo,
   CocoWriter,
-  decodeCheckpoint,
   type FoundInstance,
+  finderOf,
   type InstanceFinder,
-  type InstanceNets,
   type InstanceOptions,
   InstancePipeline,
   instanceNets,
+  loadCheckpoint,
   maskOutline,
-  openFinder,
+  openCheckpoint,
 } from '../../../train/index.ts'
 import { serve } from '../remote.ts'
 import type { Asked, Events, Found, FoundObject, Functions } from './messages.ts'
@@ -29,7 +30,7 @@ interface Look {
 }
 
 let device: Device | undefined
-let nets: InstanceNets | undefined
+let classes: readonly ClassInfo[] = []
 let finder: InstanceFinder | undefined
 let pipeline: { readonly settings: string; readonly run: InstancePipeline } | undefined
 /** By the pictures' keys, the last one last. */
@@ -46,10 +47,7 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   return mine
 }
 
-const read = async (file: File, role: string) => {
-  const bytes = await file.arrayBuffer()
-  return decodeCheckpoint(new Uint8Array(bytes), `${file.name} (${role} net)`)
-}
+const read = (file: File, role: string) => openCheckpoint(file, `${file.name} (${role} net)`)
 
 async function open(semantic: File, localization: File) {
   const checked = instanceNets(
@@ -58,10 +56,13 @@ async function open(semantic: File, localization: File) {
   )
   close()
   device ??= await opened()
-  nets = checked
+  const mine = finderOf(device, checked)
+  for (const [i, part] of [checked.semantic, checked.localization].entries())
+    await loadCheckpoint(device, part, checked.models[i])
+  finder = mine
+  classes = checked.classes
   found.clear()
-  finder = openFinder(device, nets)
-  return { device: device.line, warnings: device.warnings, classes: nets.classes }
+  return { device: device.line, warnings: device.warnings, classes }
 }
 
 async function opened(): Promise<Device> {
@@ -154,7 +155,7 @@ function toldOf(instance: FoundInstance): FoundObject {
 }
 
 function coco(keys: readonly string[], least: number): string {
-  const writer = new CocoWriter(nets?.classes ?? [])
+  const writer = new CocoWriter(classes)
   for (const key of keys) {
     const one = found.get(key)
     if (!one) continue

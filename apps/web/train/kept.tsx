@@ -1,7 +1,7 @@
 // What is kept of trainings: the run that was left, and checkpoints by name.
 
 import { useCallback, useEffect, useState } from 'preact/hooks'
-import { type CheckpointInfo, checkpointInfo } from '../../../train/index.ts'
+import { type CheckpointInfo, openCheckpoint } from '../../../train/index.ts'
 import { listFiles, openFolder, readFile, removeFile } from '../opfs.ts'
 import { aboutCheckpoint, CHECKPOINTS } from '../ui/checkpoints.ts'
 import { Button, Card, Field } from '../ui/parts.tsx'
@@ -26,7 +26,8 @@ export function LeftRun({ status, settings }: { status: RunState['status']; sett
   if (!left || !resting) return null
   const { progress, model, recipe } = left.info
   const { steps, minutes } = recipe as { steps?: number; minutes?: number }
-  if (steps !== undefined && progress.step >= steps) return null
+  const over = steps === undefined ? progress.seconds >= 60 * minutes! : progress.step >= steps
+  if (over) return null
   const goOn = async () => {
     run.clear(await keptCurves())
     await run.play(() => run.call.goOn({ kept: true }, settings))
@@ -57,7 +58,7 @@ export function LeftRun({ status, settings }: { status: RunState['status']; sett
 
 async function leftRun(): Promise<Left | undefined> {
   const file = await readFile(await openFolder(TRAINING), SNAPSHOT)
-  return file && { info: await checkpointInfo(file, SNAPSHOT), written: file.lastModified }
+  return file && { info: (await openCheckpoint(file, SNAPSHOT)).info, written: file.lastModified }
 }
 
 interface KeptCheckpoint {
@@ -69,7 +70,8 @@ interface KeptCheckpoint {
 /** Keeps what is learned under a name, and what was kept before. */
 export function Checkpoints({ state, settings }: { state: RunState; settings: Settings }) {
   const [list, setList] = useState<readonly KeptCheckpoint[]>([])
-  const [name, setName] = useState(`${settings.data}-1`)
+  const [own, setName] = useState<string>()
+  const name = own ?? `${settings.data}-1`
   const refresh = useCallback(() => {
     keptCheckpoints().then(setList, () => {})
   }, [])
@@ -168,7 +170,7 @@ async function keptCheckpoints(): Promise<KeptCheckpoint[]> {
   const known = await Promise.allSettled(
     all.map(async (one) => {
       const file = await readFile(folder, one.name)
-      const about = aboutCheckpoint(await checkpointInfo(file!, one.name))
+      const about = aboutCheckpoint((await openCheckpoint(file!, one.name)).info)
       return { name: one.name.slice(0, -ENDING.length), bytes: one.bytes, about }
     }),
   )

@@ -1,7 +1,7 @@
 // The checkpoints that a page can choose from: those that the Train page keeps for this origin, and files of a person's own.
 
 import { useCallback, useEffect, useState } from 'preact/hooks'
-import { type CheckpointInfo, checkpointInfo } from '../../../train/index.ts'
+import { type CheckpointInfo, openCheckpoint } from '../../../train/index.ts'
 import { listFiles, openFolder, readFile } from '../opfs.ts'
 import type { DroppedFile } from './parts.tsx'
 
@@ -13,7 +13,6 @@ export interface KnownCheckpoint {
   readonly key: string
   readonly name: string
   readonly file: File
-  /** Of its head alone: whether its tensors are whole is seen when they are read. */
   readonly info: CheckpointInfo
 }
 
@@ -56,7 +55,7 @@ async function keptCheckpoints(): Promise<KnownCheckpoint[]> {
 
 const known = async (file: File, key: string): Promise<KnownCheckpoint> => ({
   ...{ key, file, name: file.name.replace(/\.safetensors$/, '') },
-  info: await checkpointInfo(file, file.name),
+  info: (await openCheckpoint(file)).info,
 })
 
 /** What a network tells of an image: boxes around its objects, or what each pixel or the whole is. */
