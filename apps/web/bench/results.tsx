@@ -104,18 +104,20 @@ function Row({ result, number, marked, onMark, onTune }: RowProps) {
       <td>{rate(flops, ms)}</td>
       <td>{rate(bytes, ms)}</td>
       <td>
-        <span class="share">
+        <span class="bench-share">
           <meter min={0} max={1} value={Math.min(1, share)} aria-hidden="true" />
           {percent(share)}
         </span>
       </td>
       <td class="schedule">
-        <span>{schedule}</span>
-        {onTune && (
-          <Button onPress={() => onTune(result)} label={`Tune ${name}`}>
-            Tune
-          </Button>
-        )}
+        <div>
+          <span>{schedule}</span>
+          {onTune && (
+            <Button onPress={() => onTune(result)} label={`Tune ${name}`}>
+              Tune
+            </Button>
+          )}
+        </div>
       </td>
     </tr>
   )

@@ -7,7 +7,7 @@ import type { Tuned } from './messages.ts'
 
 const head = [
   ...['Kernel', 'Tiles tried', 'Shipped tile', 'its ms', 'Fastest tile', 'ms of that'],
-  ...['Ratio, by turns', 'Timed before and after, ms'],
+  ...['Ratio', 'Before → after, ms'],
 ]
 
 export function TunedTable({ tuned }: { tuned: readonly Tuned[] }) {
