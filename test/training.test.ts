@@ -62,46 +62,50 @@ const tensorsOf = ({ bytes }: Kept) => {
   return { values, step: info.progress.step }
 }
 
-test('training: a lost device, a pause and another process give the bits of a run without them', async () => {
-  const plain = new Kept()
-  using first = training(plain)
-  await played(first, () => {})
-  assert.deepEqual(plain.steps, [1, 4, 6, 8, 12])
-  assert.equal(first.answers.length, 4)
+test(
+  'training: a lost device, a pause and another process give the bits of a run without them',
+  async () => {
+    const plain = new Kept()
+    using first = training(plain)
+    await played(first, () => {})
+    assert.deepEqual(plain.steps, [1, 4, 6, 8, 12])
+    assert.equal(first.answers.length, 4)
 
-  // Lost after step 7: it goes on from the validation's snapshot at 6.
-  const kept = new Kept()
-  using lost = training(kept)
-  let done = false
-  const events = await played(lost, (event) => {
-    if (done || event.kind !== 'step' || event.step < 7) return
-    done = true
-    lost.device!.gpu.destroy()
-  })
-  const told = events.find((event) => event.kind === 'lost')
-  assert.ok(told?.kind === 'lost' && told.step >= 7 && told.from === 6, JSON.stringify(told))
-  assert.match(told.error.message, /the device was lost/)
-  assert.deepEqual(tensorsOf(kept), tensorsOf(plain))
+    // Lost after step 7: it goes on from the validation's snapshot at 6.
+    const kept = new Kept()
+    using lost = training(kept)
+    let done = false
+    const events = await played(lost, (event) => {
+      if (done || event.kind !== 'step' || event.step < 7) return
+      done = true
+      lost.device!.gpu.destroy()
+    })
+    const told = events.find((event) => event.kind === 'lost')
+    assert.ok(told?.kind === 'lost' && told.step >= 7 && told.from === 6, JSON.stringify(told))
+    assert.match(told.error.message, /the device was lost/)
+    assert.deepEqual(tensorsOf(kept), tensorsOf(plain))
 
-  // Paused after step 2, gone on with, paused after step 5, and gone on with by another.
-  const stopped = new Kept()
-  const until = async (of: Training, step: number) => {
-    const stop = new AbortController()
-    const seen = await played(
-      of,
-      (event) => event.kind === 'step' && event.step >= step && stop.abort(),
-      stop.signal,
-    )
-    assert.equal(seen.at(-1)!.kind, 'end')
-  }
-  using paused = training(stopped)
-  await until(paused, 2)
-  await until(paused, 5)
-  paused.close()
-  using other = training(stopped, { checkpoint: decodeCheckpoint(stopped.bytes!, 'kept') })
-  await played(other, () => {})
-  assert.deepEqual(tensorsOf(stopped), tensorsOf(plain))
-})
+    // Paused after step 2, gone on with, paused after step 5, and gone on with by another.
+    const stopped = new Kept()
+    const until = async (of: Training, step: number) => {
+      const stop = new AbortController()
+      const seen = await played(
+        of,
+        (event) => event.kind === 'step' && event.step >= step && stop.abort(),
+        stop.signal,
+      )
+      assert.equal(seen.at(-1)!.kind, 'end')
+    }
+    using paused = training(stopped)
+    await until(paused, 2)
+    await until(paused, 5)
+    paused.close()
+    using other = training(stopped, { checkpoint: decodeCheckpoint(stopped.bytes!, 'kept') })
+    await played(other, () => {})
+    assert.deepEqual(tensorsOf(stopped), tensorsOf(plain))
+  },
+  { timeout: 300 },
+)
 
 test('training: a device that is lost again and again before any snapshot is given up', async () => {
   let opened = 0

@@ -60,7 +60,7 @@ export interface Snapshots {
 export interface LostEvent {
   readonly kind: 'lost'
   readonly error: DeviceLostError
-  /** Steps that had been done, as far as anybody was told. */
+  /** Steps that had been given to it. */
   readonly step: number
   /** Steps of the snapshot that it goes on from, 0 for the beginning. */
   readonly from: number
@@ -98,6 +98,8 @@ export class Training {
   #saveWanted = false
   /** Whether the snapshot that is kept is this training's own. */
   #written = false
+  /** Steps that were given to the device. */
+  #given = 0
   #answers: Answered[] = []
 
   /** Throws OptionError for a recipe that means nothing or does not fit the data. */
@@ -129,16 +131,12 @@ export class Training {
   async *run(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
     let losses = 0
     let from = -1
-    let step = this.#options.checkpoint?.info.progress.step ?? 0
     for (;;) {
       try {
         this.#session ??= await this.#begin(await this.#kept())
         yield { kind: 'open', device: this.#session.device }
         if (!this.#answers.length) yield await this.#firstLook(this.#session, signal)
-        for await (const event of this.#steps(this.#session, signal)) {
-          if ('step' in event) step = event.step
-          yield event
-        }
+        yield* this.#steps(this.#session, signal)
         return
       } catch (caught) {
         const error = await this.#lost(caught)
@@ -150,7 +148,7 @@ export class Training {
         losses = at > from ? 1 : losses + 1
         if (losses > MOST_LOST) throw error
         from = at
-        yield { kind: 'lost', error, step, from }
+        yield { kind: 'lost', error, step: Math.max(this.#given, from), from }
         if (signal?.aborted) return
       }
     }
@@ -202,7 +200,10 @@ export class Training {
       yield* train({
         ...{ device, model, optimizer, onCompile, readEvery },
         loss: batchLoss(recipe.loss, model),
-        batch: (step) => batches.batch(step),
+        batch: (step) => {
+          this.#given = step
+          return batches.batch(step)
+        },
         rate: recipeRate(recipe),
         steps: recipeSteps(recipe),
         ...{ minutes: recipe.minutes, accumulate: recipe.accumulate },

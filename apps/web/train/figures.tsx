@@ -22,7 +22,7 @@ function sentence({ status, step, of, validation, last }: RunState): string {
     case 'running':
       return last ? `Step ${whole(step)}${all}, ${span(last.eta)} left` : 'The first step …'
     case 'pausing':
-      return `Pausing after step ${whole(step)} …`
+      return `Coming to a halt after step ${whole(step)} …`
     case 'paused':
       return `Paused at step ${whole(step)}${all}`
     case 'stopped':
@@ -34,16 +34,18 @@ function sentence({ status, step, of, validation, last }: RunState): string {
   }
 }
 
-export function RunFigures({ state: { last, start, validation } }: { state: RunState }) {
-  if (!last) return null
+export function RunFigures({ state: { last, pace, start, validation } }: { state: RunState }) {
+  if (!last || !pace) return null
+  const ms = pace.ms / pace.steps
+  const images = (last.imagesPerSecond * last.ms) / ms
   return (
     <Figures
       figures={[
         ['Loss', last.loss.toFixed(3)],
         ['Mean IoU', validation ? percent(validation.score) : '–'],
         ['Learning rate', Number(last.lr.toPrecision(2)).toString()],
-        ['A step', `${last.ms < 10 ? last.ms.toFixed(1) : last.ms.toFixed(0)} ms`],
-        ['Images a second', last.imagesPerSecond.toPrecision(3)],
+        ['A step', `${ms.toFixed(ms < 10 ? 1 : 0)} ms`],
+        ['Images a second', images < 100 ? images.toPrecision(2) : whole(Math.round(images))],
         ['Device memory', bytes(last.bytes)],
         ['Parameters', start ? whole(start.parameters) : '–'],
       ]}

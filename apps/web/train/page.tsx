@@ -42,7 +42,8 @@ export default function Train() {
       {support && !able && (
         <ProblemBox problem={{ what: support.what, toDo: support.toDo, kind: 'DeviceError' }} />
       )}
-      <div class="split">
+      <LeftRun status={status} settings={settings} />
+      <div class={state.title ? 'split training' : 'split'}>
         <Card title="What and how">
           <Form
             settings={settings}
@@ -62,7 +63,6 @@ export default function Train() {
           {state.problem && (
             <ProblemBox problem={state.problem} onClose={() => run.closeProblem()} />
           )}
-          <LeftRun status={status} settings={settings} />
           {(status !== 'idle' || state.title) && <RunCard state={state} />}
           {state.looks.length > 0 && (
             <Card
@@ -99,11 +99,6 @@ function RunCard({ state }: { state: RunState }) {
       )}
       <div class="row">
         {status === 'running' && <Button onPress={() => run.pause()}>Pause</Button>}
-        {status === 'pausing' && (
-          <Button disabled onPress={() => {}}>
-            Pausing …
-          </Button>
-        )}
         {status === 'paused' && (
           <Button main onPress={() => run.play(() => run.call.resume())}>
             Resume

@@ -32,6 +32,8 @@ export interface RunState {
   readonly device?: string
   readonly start?: StartEvent
   readonly last?: StepEvent
+  /** Of the last steps, those of several records: what it takes and how many they are. */
+  readonly pace?: { readonly ms: number; readonly steps: number } | undefined
   readonly validation?: ValidationEvent
   readonly looks: readonly Look[]
   readonly looksStep?: number
@@ -49,6 +51,9 @@ export interface RunState {
 const fresh: RunState = {
   ...{ status: 'idle', classes: [], step: 0, looks: [], notes: [], curves: noCurves },
 }
+
+/** What a record counts, after one more. */
+const FADES = 0.8
 
 class Run {
   state: RunState = fresh
@@ -113,9 +118,19 @@ class Run {
     const curves = grown(this.state.curves, event)
     const { step } = event
     if (event.kind === 'start') this.#set({ start: event, at: undefined })
-    else if (event.kind === 'step') this.#set({ last: event, step, curves, at: undefined })
+    else if (event.kind === 'step')
+      this.#set({ last: event, step, curves, pace: this.#pace(event), at: undefined })
     else if (event.kind === 'validation') this.#set({ validation: event, curves })
     else if (event.kind === 'end') this.#set({ step })
+  }
+
+  /** Records come when they come, some right after another: a time is taken over several. */
+  #pace({ ms, losses }: StepEvent): NonNullable<RunState['pace']> {
+    const before = this.state.pace ?? { ms: 0, steps: 0 }
+    return {
+      ms: FADES * before.ms + ms * losses.length,
+      steps: FADES * before.steps + losses.length,
+    }
   }
 
   /** Runs what trains, until it ends or pauses. */

@@ -5,8 +5,10 @@ import {
   CROWD_CLASSES,
   checkRecipe,
   type DataSource,
+  type Progress,
   type Recipe,
   recipeNamed,
+  recipeSteps,
   STREET_CLASSES,
 } from '../../../train/index.ts'
 
@@ -104,6 +106,24 @@ export function recipeOf(settings: Settings, folder: FolderName | undefined): Re
     ...(settings.limit === 'steps' ? { steps: settings.steps } : { minutes: settings.minutes }),
     ...{ batch, seed, validateEvery },
   })
+}
+
+/** The recipe of a run that goes on: where that has come to its end, for as long again as is chosen now. */
+export function goingOn(
+  recipe: Recipe,
+  { step, seconds }: Pick<Progress, 'step' | 'seconds'>,
+  { limit, steps, minutes }: Settings,
+): Recipe {
+  const over =
+    recipe.minutes === undefined
+      ? step >= (recipeSteps(recipe) ?? 0)
+      : seconds >= 60 * recipe.minutes
+  if (!over) return recipe
+  const { steps: _, minutes: __, ...rest } = recipe
+  return {
+    ...rest,
+    ...(limit === 'steps' ? { steps: step + steps } : { minutes: seconds / 60 + minutes }),
+  }
 }
 
 function sourceOf({ data, size, seed }: Settings, folder: FolderName | undefined): DataSource {

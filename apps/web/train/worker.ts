@@ -21,7 +21,7 @@ import { CHECKPOINTS } from '../ui/checkpoints.ts'
 import { lookThrough } from './folder.ts'
 import type { FolderFound, Look, Outcome, TrainFunctions, TrainMessages } from './messages.ts'
 import { RunStore, SNAPSHOT, TRAINING } from './run-store.ts'
-import { recipeOf } from './settings.ts'
+import { goingOn, recipeOf } from './settings.ts'
 
 /** The folder that was looked through last. */
 let folder: { found: FolderFound; files: Parameters<typeof openDropped>[0] } | undefined
@@ -51,7 +51,8 @@ const functions = {
 
   async goOn(from, settings) {
     const checkpoint = await kept(from)
-    return begin(recipeOfCheckpoint(checkpoint), checkpoint, settings.snapshotEvery)
+    const recipe = goingOn(recipeOfCheckpoint(checkpoint), checkpoint.info.progress, settings)
+    return begin(recipe, checkpoint, settings.snapshotEvery)
   },
 
   async resume() {
