@@ -29,8 +29,8 @@ export function MemoryMap({ plan, at, onMove, nameOf }: MemoryMapProps) {
     onMove(Math.max(0, Math.min(count - 1, step)))
   }
   return (
-    <figure class="memory-map">
-      <div class="bars">
+    <figure class={`memory-map ${nameOf ? 'named' : ''}`}>
+      <div class="places">
         <svg
           viewBox={`0 0 ${WIDE} ${HIGH}`}
           preserveAspectRatio="none"
@@ -42,7 +42,7 @@ export function MemoryMap({ plan, at, onMove, nameOf }: MemoryMapProps) {
           {plan.values.map((v) => (
             <rect
               key={`${v.from} ${v.offset}`}
-              class={`${kindOf(v, turn)} ${alive.includes(v) ? 'alive' : ''}`}
+              class={`${kindOf(v, turn)} ${alive.includes(v) ? 'now' : ''}`}
               x={across(v.from)}
               y={up(v.offset + v.bytes)}
               width={across(v.to + 1) - across(v.from)}
@@ -70,21 +70,21 @@ export function MemoryMap({ plan, at, onMove, nameOf }: MemoryMapProps) {
       </div>
       <figcaption>
         <span class="axes">bytes ↑ time →, dashed: the backward part begins</span>
-        <span class="kept">made forward</span>
-        {plan.values.some((v) => kindOf(v, turn) === 'again') && (
-          <span class="again">made again</span>
+        <span class="of-kept">made forward</span>
+        {plan.values.some((v) => kindOf(v, turn) === 'of-again') && (
+          <span class="of-again">made again</span>
         )}
-        <span class="gradient">gradient</span>
-        {plan.values.some((v) => !v.tensor) && <span class="scratch">scratch</span>}
+        <span class="of-gradient">gradient</span>
+        {plan.values.some((v) => !v.tensor) && <span class="of-scratch">scratch</span>}
       </figcaption>
     </figure>
   )
 }
 
 function kindOf({ tensor, from }: PlannedValue, turn: number): string {
-  if (!tensor) return 'scratch'
-  if (tensor.node.source) return 'gradient'
-  return from < turn ? 'kept' : 'again'
+  if (!tensor) return 'of-scratch'
+  if (tensor.node.source) return 'of-gradient'
+  return from < turn ? 'of-kept' : 'of-again'
 }
 
 const titleFor = ({ tensor, bytes, from, to }: PlannedValue): string =>

@@ -132,8 +132,10 @@ function Waiting({ scene }: StepProps) {
   const [at, setAt] = useState(0)
   const plan = useMemo(() => stagesOf(scene.program, { fuse: false }).plan, [scene.program])
   const names = { mul: 'h', [scene.settings.op]: 'y' }
-  const nameOf = (node: Node) =>
-    node.source ? titleOf(node) : (names[titleOf(node)] ?? titleOf(node))
+  const nameOf = (node: Node) => {
+    const title = titleOf(node)
+    return title === 'fill' ? 'number' : (!node.source && names[title]) || title
+  }
   const step = Math.min(at, plan.steps.length - 1)
   return (
     <div class="plan">
