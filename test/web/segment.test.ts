@@ -214,6 +214,16 @@ async function isHeatOf(app: App, probabilities: Float32Array, kind: number): Pr
   assert.ok(all[pixels - 1].light > all[0].light)
 }
 
+/** In the page. */
+async function keepCheckpoint(base64: string): Promise<void> {
+  const root = await navigator.storage.getDirectory()
+  const folder = await root.getDirectoryHandle('checkpoints', { create: true })
+  const file = await folder.getFileHandle('mine.safetensors', { create: true })
+  const stream = await file.createWritable()
+  await stream.write(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)))
+  await stream.close()
+}
+
 test(
   'web segment: weights of others by an address, and their network named, are there again at the next visit',
   () =>
@@ -249,6 +259,14 @@ test(
         await page.reload()
         await page.getByText('What the file gave').waitFor(patient)
         await page.getByRole('rowheader', { name: 'Bicyclist' }).waitFor()
+        // As the Train page keeps them.
+        const { checkpoint } = await drawnNetwork(device)
+        await page.evaluate(keepCheckpoint, checkpoint.buffer.toString('base64'))
+        await page.reload()
+        await page.getByText('Another network').click()
+        const kept = page.getByRole('combobox', { name: 'Trained here' })
+        await kept.selectOption('mine: frrn-a, 8 classes, step 12')
+        await page.getByText('frrn-a, step 12', { exact: true }).waitFor(patient)
       })
     }),
   { timeout: 300 },

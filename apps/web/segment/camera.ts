@@ -3,7 +3,9 @@
 import { AtrousError } from '../../../engine/index.ts'
 
 /** A camera that was refused, or is not there. */
-export class CameraError extends AtrousError {}
+export class CameraError extends AtrousError {
+  override readonly name: string = 'CameraError'
+}
 
 const AGAIN = 'then press the button again'
 

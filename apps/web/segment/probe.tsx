@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, TargetedKeyboardEvent, TargetedPointerEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { Progress } from '../ui/parts.tsx'
+import { Button, Progress } from '../ui/parts.tsx'
 import type { Reading } from './types.ts'
 import type { Segment } from './use-segment.ts'
 
@@ -88,7 +88,7 @@ export function Probe({ segment, children }: { segment: Segment; children: Compo
           />
         )}
       </div>
-      {result && progress && <Progress {...progress} />}
+      {result && progress && <Working segment={segment} />}
       {result && !progress && (
         <output class="reading" aria-live="polite">
           {spot && reading && network
@@ -99,6 +99,18 @@ export function Probe({ segment, children }: { segment: Segment; children: Compo
             : 'Point at a pixel, or focus the picture and use the arrow keys.'}
         </output>
       )}
+    </div>
+  )
+}
+
+/** How far what runs is; what may take long can be stopped. */
+export function Working({ segment: { progress, stop } }: { segment: Segment }) {
+  if (!progress) return null
+  const { stops, ...rest } = progress
+  return (
+    <div class="working">
+      <Progress {...rest} />
+      {stops && <Button onPress={stop}>Stop</Button>}
     </div>
   )
 }

@@ -2,10 +2,10 @@
 
 import type { RefObject } from 'preact'
 import { useState } from 'preact/hooks'
-import { Button, Card, Choice, Figures, Progress, Slider } from '../ui/parts.tsx'
+import { Button, Card, Choice, Figures, Slider } from '../ui/parts.tsx'
 import { download } from '../ui/picture.ts'
 import { ProblemBox } from '../ui/problem.tsx'
-import { Probe } from './probe.tsx'
+import { Probe, Working } from './probe.tsx'
 import type { Result, Saved, View } from './types.ts'
 import type { Segment } from './use-segment.ts'
 
@@ -48,13 +48,14 @@ export function ResultCard({ segment }: { segment: Segment }) {
 }
 
 /** What there is before there is a result. */
-function Nothing({ segment: { network, pictures, current, progress } }: { segment: Segment }) {
+function Nothing({ segment }: { segment: Segment }) {
+  const { network, pictures, current, progress } = segment
   const picture = pictures.find(({ key }) => key === current)
   return (
     <div class="empty">
       {picture && <img src={picture.url} alt={picture.name} />}
       {progress ? (
-        <Progress {...progress} />
+        <Working segment={segment} />
       ) : (
         <p>{picture ? 'Choose a network for it.' : wish(network !== undefined)}</p>
       )}

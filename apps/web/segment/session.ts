@@ -6,13 +6,12 @@ import {
   type Device,
   imageTensor,
   OptionError,
-  OutOfMemoryError,
   openDevice,
 } from '../../../engine/index.ts'
 import type { Network } from '../../../models/index.ts'
-import { type Fitted, fittedPredictor, type TestTime } from '../../../train/index.ts'
 import { problemOf } from '../ui/problem.tsx'
 import { sentences } from './how.ts'
+import { type Fitting, prepared, testTimeBy } from './prepared.ts'
 import { Asking, Seen } from './seen.ts'
 import type {
   Events,
@@ -29,17 +28,12 @@ import type {
 import { type Opened, openNetwork } from './weights.ts'
 
 type Send = <K extends keyof Events & string>(event: K, value: Events[K]) => void
-type Pair = readonly [height: number, width: number]
 
 /** A prediction that a later picture has made useless. */
 class Superseded extends Error {}
 
-interface Prepared {
-  /** What it was made for. */
-  readonly key: string
-  readonly fitted: Fitted
-  readonly hasScores: boolean
-}
+/** A predictor, and what it was made for. */
+type Prepared = Fitting & { readonly key: string }
 
 /** All that lives on one device. */
 interface Place {
@@ -58,6 +52,7 @@ export class Session {
   #opened: Opened | undefined
   /** Counts what was asked for; a prediction goes on while it is that which was asked for last. */
   #turn = 0
+  #loads = 0
   #busy: Promise<unknown> = Promise.resolve()
   /** Milliseconds for which kernels were being made, and when that was last counted. */
   readonly #kernels = { ms: 0, from: 0 }
@@ -111,18 +106,25 @@ export class Session {
     this.#canvas = canvas
   }
 
-  async load(source: Source, form?: Form): Promise<LoadedNetwork | Unnamed> {
-    await this.#freed()
+  async load(source: Source, form?: Form): Promise<LoadedNetwork | Unnamed | undefined> {
+    const load = ++this.#loads
     try {
-      const opened = await openNetwork(source, form, (text, share) =>
-        this.#send('progress', { text, share }),
-      )
+      const opened = await openNetwork(source, form, (text, share) => {
+        if (load === this.#loads) this.#send('progress', { text, share })
+      })
+      if (load !== this.#loads) return undefined
       if (!('place' in opened)) return opened
       const place = await this.#here()
       const { network, report } = await opened.place(place.device)
+      // What is being predicted goes on until there is another network: it may be that there is none.
+      await this.#freed()
+      if (load !== this.#loads) {
+        release(place.device, network)
+        return undefined
+      }
       place.prepared?.fitted.predictor.dispose()
       place.prepared = undefined
-      for (const [, variable] of place.network?.stateDict() ?? []) place.device.release(variable)
+      if (place.network) release(place.device, place.network)
       place.network = network
       this.#opened = opened
       return report ? { ...opened.loaded, report } : opened.loaded
@@ -189,8 +191,13 @@ export class Session {
         // A window is over when the device says so: only then is it told, and can be the last.
         if (all > 1) await device.idle()
         if (turn !== this.#turn) throw new Superseded()
-        const text = all > 1 ? `Window ${done + 1} of ${all}` : 'Running'
-        this.#send('progress', { text, share: done / all })
+        if (all > 1)
+          this.#send('progress', {
+            text: `Window ${done + 1} of ${all}`,
+            share: done / all,
+            stops: true,
+          })
+        else if (!('close' in picture)) this.#send('progress', { text: 'Running' })
       }
       const scores = prepared.hasScores ? await predictor.refined(image, { onWindow }) : undefined
       if (scores) tensors.push(scores)
@@ -224,35 +231,18 @@ export class Session {
   }
 
   /** The predictor for pictures of a size, that of the last picture if it will do. */
-  #prepared(place: Place, network: Network, look: Look, size: Pair): Prepared {
-    const { height, flip, scales, tile, memory } = look
-    const { resize: _, ...usual } = this.#opened?.loaded.usual ?? {}
-    const test: TestTime = {
-      ...usual,
-      ...{ flip, scales },
-      ...(height !== undefined && { resize: { height } }),
-      ...(tile !== undefined && { window: { height: tile, width: tile } }),
-    }
-    const key = JSON.stringify([test, memory, size])
+  #prepared(place: Place, network: Network, look: Look, size: readonly [number, number]): Prepared {
+    const test = testTimeBy(look, this.#opened?.loaded.usual)
+    const key = JSON.stringify([test, look.memory, size])
     if (place.prepared?.key === key) return place.prepared
-    const fit = (out: 'classes' | 'probabilities') =>
-      fittedPredictor(place.device, network, test, size, {
-        ...{ bytes: memory, out },
-        onKernel: ({ made, total }) => this.#kernel(made, total),
-      })
-    const both = () => {
-      try {
-        return { fitted: fit('probabilities'), hasScores: true }
-      } catch (error) {
-        if (!(error instanceof OutOfMemoryError)) throw error
-        return { fitted: fit('classes'), hasScores: false }
-      }
-    }
     this.#send('progress', { text: 'Planning' })
-    const prepared = { key, ...both() }
+    const fitted = prepared(place.device, network, test, size, {
+      bytes: look.memory,
+      onKernel: ({ made, total }) => this.#kernel(made, total),
+    })
     place.prepared?.fitted.predictor.dispose()
-    place.prepared = prepared
-    return prepared
+    place.prepared = { key, ...fitted }
+    return place.prepared
   }
 
   #kernel(made: number, total: number): void {
@@ -293,4 +283,8 @@ export class Session {
     if (!seen || !view) throw new OptionError('there is nothing to save yet')
     return what === 'shown' ? view.blob('image/png') : seen.png(what)
   }
+}
+
+function release(device: Device, network: Network): void {
+  for (const [, variable] of network.stateDict()) device.release(variable)
 }

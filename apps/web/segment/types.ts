@@ -89,7 +89,8 @@ export interface Functions {
   open(): Promise<{ line: string; warnings: readonly string[] }>
   /** The canvas that results are painted on. */
   attach(canvas: OffscreenCanvas): void
-  load(source: Source, form?: Form): Promise<LoadedNetwork | Unnamed>
+  /** Undefined where another was asked for before this one was there. */
+  load(source: Source, form?: Form): Promise<LoadedNetwork | Unnamed | undefined>
   /** Undefined where a later picture came before this one was done. */
   segment(
     picture: Blob | ImageBitmap,
@@ -108,7 +109,14 @@ export interface Functions {
 
 // A type and not an interface: events are told by their keys.
 export type Events = {
-  progress: { readonly text: string; readonly share?: number } | undefined
+  progress:
+    | {
+        readonly text: string
+        readonly share?: number
+        /** It may take long, and `cancel` ends it. */
+        readonly stops?: boolean
+      }
+    | undefined
   /** The device went away; it is being opened again. */
   lost: Problem
   /** It is there again, and the network with it. */

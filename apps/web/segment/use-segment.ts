@@ -53,6 +53,8 @@ export function useSegment() {
   latest.current = { look, view }
 
   const say = useCallback((where: Where, error: unknown) => {
+    // Of a device that went away the page has been told.
+    if (where !== 'device' && (error as Error | undefined)?.name === 'DeviceLostError') return
     const problem = error === undefined ? undefined : problemOf(error)
     setProblems((all) => ({ ...all, [where]: problem }))
   }, [])
@@ -61,6 +63,7 @@ export function useSegment() {
     say('network', undefined)
     try {
       const loaded = await worker.current!.call.load(chosen.source, chosen.form)
+      if (!loaded) return
       if ('tensors' in loaded) return setUnnamed({ chosen, file: loaded })
       const { usual } = loaded
       const { resize } = usual
@@ -121,8 +124,7 @@ export function useSegment() {
         if (!stale && found) setResult(found)
       },
       (error) => {
-        // Of a device that went away the page has been told.
-        if (!stale && (error as Error).name !== 'DeviceLostError') say('picture', error)
+        if (!stale) say('picture', error)
       },
     )
     return () => {
@@ -188,6 +190,7 @@ export function useSegment() {
     ...{ pictures, current, setCurrent, add, addScene },
     ...{ look, setLook, view, setView, result },
     ...{ filming, rate, film, stopFilming: () => camera.current?.stop() },
+    stop: () => worker.current!.call.cancel(),
   }
 }
 
