@@ -51,12 +51,14 @@ export function Legend({ classes, result, view, sorted, onClass }: LegendProps) 
                     {all ? (
                       <>
                         <span class="bar" aria-hidden="true">
-                          <i
-                            style={{
-                              width: `${100 * share}%`,
-                              background: `rgb(${classes[c].colour})`,
-                            }}
-                          />
+                          {share > 0 && (
+                            <i
+                              style={{
+                                width: `${100 * share}%`,
+                                background: `rgb(${classes[c].colour})`,
+                              }}
+                            />
+                          )}
                         </span>
                         <span class="share">{(100 * share).toFixed(1)} %</span>
                       </>
