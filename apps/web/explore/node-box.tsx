@@ -8,6 +8,8 @@ import { BOX } from './layout.ts'
 export interface Mark {
   readonly kind: 'new' | 'fused' | 'folded' | 'again' | 'leaves' | 'live' | 'here'
   readonly text: string
+  /** A sign or a number at the corner of its box. */
+  readonly badge?: string
 }
 
 /** What a box says in place of a node's name and of its type. */
@@ -73,6 +75,18 @@ export function Box(props: {
         <text class={words?.value ? 'value' : 'type'} y={13}>
           {words?.value ?? type}
         </text>
+      )}
+      {mark?.badge && (
+        <g class="badge" style={{ transform: `translate(${width / 2}px, ${-high / 2}px)` }}>
+          <rect
+            x={-5 - 4 * mark.badge.length}
+            y={-9}
+            width={10 + 8 * mark.badge.length}
+            height={18}
+            rx={9}
+          />
+          <text y={4}>{mark.badge}</text>
+        </g>
       )}
     </g>
   )

@@ -12,8 +12,9 @@ import { useDevice } from './device.ts'
 import { Editor, type Target, type Written } from './editor.tsx'
 import { examples, firstExample } from './examples.ts'
 import { type Explored, explored, type Recompute } from './explored.ts'
-import { GraphView, type Mark } from './graph-view.tsx'
+import { GraphView } from './graph-view.tsx'
 import { Kernels } from './kernels.tsx'
+import { marksOf, signsOf } from './marks.ts'
 import { StagesBar } from './stages-bar.tsx'
 import { Timeline } from './timeline.tsx'
 import { endsWithin } from './trial.ts'
@@ -162,11 +163,18 @@ function Shown(props: {
     setAt(step)
   }
   const plan = steps.length - 1
+  // Planned in another way, the nodes are others: what is chosen is chosen anew in the same stage.
+  useEffect(() => {
+    if (selected) return
+    setChosen(followed(props.explored, firstChoice(props.explored), 1, at))
+    setMoment(undefined)
+  }, [props.explored])
   const marks = useMemo(() => marksOf(props.explored, at, moment), [props.explored, at, moment])
   return (
     <>
       <Card title="Graph, stage by stage">
         <StagesBar steps={steps} at={at} onGo={go} />
+        <Signs marks={marks} />
         <div class="beside">
           <GraphView
             graph={graph}
@@ -211,6 +219,21 @@ function Shown(props: {
   )
 }
 
+function Signs({ marks }: { marks: ReturnType<typeof marksOf> }) {
+  const signs = signsOf(marks)
+  if (!signs.length) return null
+  return (
+    <ul class="signs" aria-label="Signs in the drawing">
+      {signs.map(({ badge, text }) => (
+        <li key={badge}>
+          <b>{badge}</b>
+          {text}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
 /** Something to see at once: the derivative of the first op that has a kernel of its own. */
 function firstChoice({ steps }: Explored): Node | undefined {
   const backward = steps[1].graph.nodes.filter((n) => n.source && n.inputs.length)
@@ -223,31 +246,4 @@ function followed({ steps }: Explored, node: Node | undefined, from: number, to:
   for (let i = from; i < to && found; i++) found = steps[i + 1].change?.fates.get(found)?.into[0]
   for (let i = from; i > to && found; i--) found = steps[i].change?.sources.get(found)?.from[0]
   return found
-}
-
-/** What the stage did to its nodes, and what the next one will. */
-function marksOf({ steps, explanation }: Explored, at: number, moment: number | undefined) {
-  const marks = new Map<Node, Mark>()
-  const { change } = steps[at]
-  const next = steps[at + 1]?.change
-  for (const node of steps[at].graph.nodes) {
-    const fate = next?.fates.get(node)
-    const how = change?.sources.get(node)?.how
-    if (how === 'again') marks.set(node, { kind: 'again', text: 'runs again' })
-    else if (fate?.how === 'unneeded')
-      marks.set(node, { kind: 'leaves', text: 'gone in the next stage: nothing reads it' })
-    else if (fate?.how === 'equal')
-      marks.set(node, { kind: 'leaves', text: 'gone in the next stage: equal to another' })
-    else if (how === 'added') marks.set(node, { kind: 'new', text: 'new in this stage' })
-    else if (how === 'fused') marks.set(node, { kind: 'fused', text: 'made of several nodes' })
-    else if (how === 'folded') marks.set(node, { kind: 'folded', text: 'worked out' })
-  }
-  const { plan } = explanation.stages
-  if (moment !== undefined && steps[at].graph === plan.graph) {
-    for (const { tensor, from, to } of plan.values)
-      if (tensor && from <= moment && moment <= to)
-        marks.set(tensor.node, { kind: 'live', text: `its value is alive at kernel ${moment}` })
-    marks.set(plan.steps[moment].node, { kind: 'here', text: `kernel ${moment} runs` })
-  }
-  return marks
 }

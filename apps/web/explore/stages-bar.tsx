@@ -1,5 +1,6 @@
 // The stages as steps: one after the other by buttons and arrow keys, or scrubbed through by a slider.
 
+import { useEffect, useRef } from 'preact/hooks'
 import { Button } from '../ui/parts.tsx'
 import { type Step, summaryOf } from './explored.ts'
 
@@ -10,13 +11,20 @@ export function StagesBar(props: {
 }) {
   const { steps, at, onGo } = props
   const last = steps.length - 1
+  const list = useRef<HTMLOListElement>(null)
+  useEffect(() => {
+    const now = list.current?.querySelector<HTMLElement>('[aria-current]')
+    if (list.current && now)
+      list.current.scrollLeft =
+        now.offsetLeft - list.current.offsetLeft - (list.current.clientWidth - now.offsetWidth) / 2
+  }, [at])
   return (
     <div class="stages">
       <div class="track">
         <Button onPress={() => onGo(at - 1)} disabled={at === 0} label="The stage before">
           ‹
         </Button>
-        <ol>
+        <ol ref={list}>
           {steps.map(({ name, graph }, i) => (
             <li key={name}>
               <button

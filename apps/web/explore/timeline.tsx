@@ -113,41 +113,43 @@ function Alive(props: {
   const { steps } = plan
   const number = (node: Node) => steps.findIndex((s) => s.node === node)
   return (
-    <div class="scroll alive">
-      <table>
-        <caption>
-          Alive while kernel {at}, {titleOf(steps[at].node)}, runs: {alive.length} values,{' '}
-          {showBytes(alive.reduce((n, v) => n + v.bytes, 0))}
-        </caption>
-        <thead>
-          <tr>
-            {['made by', 'type', 'bytes', 'from kernel', 'to'].map((text) => (
-              <th key={text} scope="col">
-                {text}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {alive.map(({ tensor, bytes, from, to, offset }) => (
-            <tr key={`${offset} ${from}`}>
-              <td>
-                {tensor ? (
-                  <button type="button" onClick={() => onSelect(tensor.node)}>
-                    {titleOf(tensor.node)}
-                  </button>
-                ) : (
-                  `scratch of ${titleOf(steps[from].node)}`
-                )}
-              </td>
-              <td>{tensor ? showType(tensor) : ''}</td>
-              <td>{showBytes(bytes)}</td>
-              <td>{tensor ? number(tensor.node) : from}</td>
-              <td>{to}</td>
+    <>
+      <p>
+        Alive while kernel {at}, {titleOf(steps[at].node)}, runs: {alive.length} values,{' '}
+        {showBytes(alive.reduce((n, v) => n + v.bytes, 0))}
+      </p>
+      <div class="scroll alive">
+        <table aria-label="What is alive">
+          <thead>
+            <tr>
+              {['made by', 'type', 'bytes', 'from kernel', 'to'].map((text) => (
+                <th key={text} scope="col">
+                  {text}
+                </th>
+              ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {alive.map(({ tensor, bytes, from, to, offset }) => (
+              <tr key={`${offset} ${from}`}>
+                <td>
+                  {tensor ? (
+                    <button type="button" onClick={() => onSelect(tensor.node)}>
+                      {titleOf(tensor.node)}
+                    </button>
+                  ) : (
+                    `scratch of ${titleOf(steps[from].node)}`
+                  )}
+                </td>
+                <td>{tensor ? showType(tensor) : ''}</td>
+                <td>{showBytes(bytes)}</td>
+                <td>{tensor ? number(tensor.node) : from}</td>
+                <td>{to}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
   )
 }
