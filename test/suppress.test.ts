@@ -103,3 +103,44 @@ test('suppress: long inputs, in chunks of every length up to the longest', async
   await agree([random, boxes(6, 64, 10, 9), boxes(7, 65, 10, 9), boxes(8, 4033, 100, 30)], 0.5)
   await agree([random.slice(0, 2500)], 1)
 })
+
+/** Of each of 500 × 500 pixels the box of the object that it is in, nearly: objects stand in rows, and what noise there is leaves
+ * edges at halves of whole numbers. In the order of scores, which is any. */
+function castByPixels(seed: number, noise: number): Input {
+  const random = randomFrom(seed)
+  const half = (n: number) => Math.round(n * (2 * random() - 1)) / 2
+  const cast = Array.from({ length: 250_000 }, (_, at) => {
+    const [y, x] = [Math.floor(at / 500), at % 500]
+    const [top, left] = [50 * Math.floor(y / 50), 40 * Math.floor(x / 40)]
+    return [top, left, top + 50, left + 40].map((edge) => edge + half(noise))
+  })
+  for (let i = cast.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1))
+    const swapped = cast[i]
+    cast[i] = cast[j]
+    cast[j] = swapped
+  }
+  return cast
+}
+
+test(
+  'suppress: a quarter of a million boxes of one class, as one after another',
+  async () => {
+    const inputs = {
+      'of 130 objects': castByPixels(3, 20),
+      'of noise': castByPixels(4, 40),
+    }
+    for (const [name, input] of Object.entries(inputs)) {
+      const begun = performance.now()
+      const [found] = await onDevice([input], 0.5, input.length)
+      const seconds = [begun, performance.now()]
+      const expected = plain(input, 0.5)
+      seconds.push(performance.now())
+      const kept = expected.reduce((n, by, i) => n + +(by === i), 0)
+      const [device, host] = [1, 2].map((i) => ((seconds[i] - seconds[i - 1]) / 1000).toFixed(1))
+      process.stdout.write(`${name}: ${kept} kept, ${device} s, plainly ${host} s; `)
+      assert.deepEqual(found, expected, name)
+    }
+  },
+  { slow: true, timeout: 900 },
+)
