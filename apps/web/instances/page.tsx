@@ -32,7 +32,7 @@ export default function Instances() {
       {support && !support.adapter && (
         <ProblemBox problem={{ what: support.what, toDo: support.toDo, kind: 'DeviceError' }} />
       )}
-      <div class="split">
+      <div class={finder.shown.length ? 'split seen' : 'split'}>
         <div class="stack">
           <Networks checkpoints={checkpoints} pair={pair} onPair={setPair} />
           <Pictures
