@@ -58,7 +58,10 @@ export function neededBytes(
   plans.add(fuse.stages(JSON.stringify(all), ...scores).plan)
   const each = [...plans]
   const variables = new Set(each.flatMap(({ variables }) => variables))
-  const own = each.reduce((n, p) => n + p.inputBytes + p.outputBytes + p.constantBytes, 0)
+  const own = each.reduce(
+    (n, p) => n + p.inputBytes + p.outputBytes + p.constantBytes + p.uniformBytes + p.paddingBytes,
+    0,
+  )
   // Arguments of the last program are the scores once more; what is counted twice is one window's, of each plan that makes some.
   const parts = {
     variableBytes: storedBytes(variables),
