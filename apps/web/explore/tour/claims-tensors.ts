@@ -106,10 +106,11 @@ export async function productsClaims(scene: Scene): Promise<Claim[]> {
   if (!runner)
     return [...claims, { text: byHand, holds: undefined }, { text: linear, holds: undefined }]
   const values = await runner.run(program)
-  const [dx, dw, y] = ['dx', 'dw', 'y'].map((name) => arrayOf(values, name))
+  const [dx, dw] = ['dx', 'dw'].map((name) => arrayOf(values, name))
+  const loss = numberOf(values, 'loss')
   const [x, w, g] = [0, 1, 2].map((i) => dataOf(program, i))
   const sums = Array.from(dw, (_, i) => termsOf(scene, i).reduce((s, [a, b]) => s + x[a] * g[b], 0))
-  const [loss, alongX, alongW] = [inner(y, g), inner(dx, x), inner(dw, w)]
+  const [alongX, alongW] = [inner(dx, x), inner(dw, w)]
   return [
     ...claims,
     {

@@ -117,7 +117,7 @@ const products: Example = {
   const y = [[product]]
   const loss = sum(mul(y, g))
   const [dx, dw] = grad(loss, [x, w])
-  return { y, dx, dw }
+  return { loss, y, dx, dw }
 }`,
   call: 'await device.compile(f).run(x, w, g)',
   gaps: { product: word('Product', 'matmul(x, w)', 'conv2d(x, w, { padding: 1 })') },
