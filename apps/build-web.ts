@@ -42,8 +42,6 @@ async function options(folder: string, minify: boolean): Promise<BuildOptions> {
     jsxImportSource: 'preact',
     chunkNames: 'parts/[name]-[hash]',
     minify,
-    // Errors are shown under their class's name.
-    keepNames: true,
     sourcemap: minify ? false : 'linked',
     logLevel: 'warning',
     plugins: [ruleTextsPlugin],
