@@ -15,12 +15,15 @@ export function RunStatus({ state }: { state: RunState }) {
   return <Progress text={sentence(state)} share={minutes || of ? (share ?? 0) : undefined} />
 }
 
-function sentence({ status, step, of, validation, last }: RunState): string {
+function sentence({ status, step, of, validation, last, pace }: RunState): string {
+  const left = of && pace ? ((of - step) * pace.ms) / pace.steps / 1000 : last?.eta
   const all = of ? ` of ${whole(of)}` : ''
   const good = validation ? `, mean IoU ${percent(validation.score)}` : ''
   switch (status) {
     case 'running':
-      return last ? `Step ${whole(step)}${all}, ${span(last.eta)} left` : 'The first step …'
+      return left === undefined
+        ? 'The first step …'
+        : `Step ${whole(step)}${all}, ${span(left)} left`
     case 'pausing':
       return `Coming to a halt after step ${whole(step)} …`
     case 'paused':

@@ -22,7 +22,6 @@ export async function lookThrough(
   const name = `a folder of ${of} images and ${train.classes.length} classes`
   const checked = async (dataset: DroppedDataset, before: number) => {
     const found = await preflight(dataset, {
-      explain: (error, index) => dataset.explain(error, index),
       onProgress: (done) =>
         at(`Looking through ${before + done} of ${of} images`, (before + done) / of),
     })

@@ -97,20 +97,21 @@ function RunCard({ state }: { state: RunState }) {
           snapshot of step {lost.from}: {stepsLost(lost)}.
         </p>
       )}
-      <div class="row">
-        {status === 'running' && <Button onPress={() => run.pause()}>Pause</Button>}
-        {status === 'paused' && (
-          <Button main onPress={() => run.play(() => run.call.resume())}>
-            Resume
-          </Button>
-        )}
-        {(status === 'running' || status === 'paused') && (
+      {(status === 'running' || status === 'paused') && (
+        <div class="row">
+          {status === 'running' ? (
+            <Button onPress={() => run.pause()}>Pause</Button>
+          ) : (
+            <Button main onPress={() => run.play(() => run.call.resume())}>
+              Resume
+            </Button>
+          )}
           <Button onPress={() => run.stop()}>Stop</Button>
-        )}
-        {status === 'running' && isDebug() && (
-          <Button onPress={() => run.call.loseDevice()}>Lose the device (for testing)</Button>
-        )}
-      </div>
+          {status === 'running' && isDebug() && (
+            <Button onPress={() => run.call.loseDevice()}>Lose the device (for testing)</Button>
+          )}
+        </div>
+      )}
       <RunFigures state={state} />
       {curves.steps.length > 0 && <Curves state={state} />}
       {notes.map((text) => (

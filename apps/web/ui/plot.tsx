@@ -1,7 +1,7 @@
 // Curves for every page: uPlot with the page's own colours, light and dark, as wide as the room that it gets, and a
 // sentence in its place for whoever does not see it.
 
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 
 /** Names of colours in app.css. */
@@ -56,6 +56,8 @@ export function Plot(props: PlotProps) {
   const plot = useRef<uPlot>(null)
   const latest = useRef(props)
   latest.current = props
+  // The legend is no part of the canvas, and would keep the colours that it was made with.
+  const [colours, setColours] = useState(0)
   const form = formOf(props)
   useEffect(() => {
     const element = host.current!
@@ -66,13 +68,13 @@ export function Plot(props: PlotProps) {
       if (width && width !== made.width) made.setSize({ width, height: made.height })
     })
     resized.observe(element)
-    const stop = whenColoursChange(() => made.redraw(false))
+    const stop = whenColoursChange(() => setColours((times) => times + 1))
     return () => {
       stop()
       resized.disconnect()
       made.destroy()
     }
-  }, [form])
+  }, [form, colours])
   useEffect(() => {
     plot.current?.setData(tableOf(props.lines))
   }, [props.lines])
@@ -136,7 +138,10 @@ function make(element: HTMLDivElement, latest: { readonly current: PlotProps }):
   const options: uPlot.Options = {
     width: element.clientWidth || 300,
     height,
-    legend: { show: legend },
+    legend: {
+      show: legend,
+      markers: { width: 0, fill: (plot, i) => (plot.series[i].stroke as () => string)() },
+    },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: scaleOf(x), left: scaleOf(left), right: scaleOf(right) },
     axes: [
