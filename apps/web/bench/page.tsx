@@ -105,7 +105,8 @@ export default function Bench() {
 
   const cancel = () => {
     setStopping(true)
-    remote.current?.call.cancel()
+    // Whoever leaves the page meanwhile has ended it all the more.
+    remote.current?.call.cancel().catch(() => {})
   }
 
   const save = () => opened && download({ opened, share, results, tuned })
