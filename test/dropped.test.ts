@@ -139,7 +139,7 @@ test('dropped folder: labels in colours and of no class are explained, each with
   writeFileSync(join(root, 'train.txt'), '0\n1\n2\n')
   writeFileSync(join(root, 'val.txt'), '3\n')
   const dataset = await openDropped(dropped(root), { split: 'train', decode })
-  const { problems } = await preflight(dataset, { explain: dataset.explain })
+  const { problems } = await preflight(dataset)
   const source = { kind: 'folder', folder: root } as const
   const [own] = await preflightFor(source, { splits: ['train'], workers: 0, fresh: true })
   assert.deepEqual(

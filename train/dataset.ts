@@ -1,5 +1,7 @@
 // What a data set is to the rest of the library: a name, its classes, and examples by index.
 
+import type { AtrousError } from '../engine/errors.ts'
+
 /** Label of pixels that take part in neither loss nor score. */
 export const VOID = 255
 
@@ -39,6 +41,8 @@ export interface Dataset {
   readonly labelled?: 'pixel' | 'image'
   readonly size: number
   get(index: number): Promise<Example>
+  /** The message of an error of `get`, with what its label file shows where that can be looked into. */
+  explain?(error: AtrousError, index: number): Promise<string>
 }
 
 /** The first `count` examples of a data set (all of them where it has fewer). */

@@ -15,14 +15,19 @@ export function joinedDatasets(sets: readonly CheckedDataset[]): CheckedDataset 
     starts.push(size)
     size += set.size
   }
+  const owner = (index: number) => starts.findLastIndex((start) => start <= index)
   const pairs = sets.map((set) => (set as { pairs?: readonly Pair[] }).pairs)
   return {
     ...{ name: sets.map(({ name }) => name).join('+'), split: first.split, size },
     ...{ classes: first.classes, ignore: VOID },
     ...(pairs.every((p) => p) && { pairs: pairs.flat() }),
     get: (index) => {
-      const i = starts.findLastIndex((start) => start <= index)
+      const i = owner(index)
       return sets[i].get(index - starts[i])
+    },
+    explain: async (error, index) => {
+      const i = owner(index)
+      return (await sets[i].explain?.(error, index - starts[i])) ?? error.message
     },
     check: async () => {
       for (const set of sets) await set.check()

@@ -8,6 +8,7 @@ import { type ClassInfo, type Dataset, type Example, type Split, VOID } from '..
 import { errorCode, fileError, isFolder, readBytes } from '../files.ts'
 import { imageSize, readImage, readLabels, resizeImage } from '../images.ts'
 import type { LabelImage } from '../png-label-values.ts'
+import { explained, type LabelFile } from './label-faults.ts'
 import { linesOf, namesOf } from './lists.ts'
 import {
   cached,
@@ -58,8 +59,15 @@ export function openPairs(source: PairSource): FileDataset {
     size: pairs.length,
     get: cached((index) => readExample(source, pairs[index]), source.cacheBytes ?? 2 ** 30),
     check: () => checkPairs(source),
+    explain: (error, index) => explained(error, labelOf(pairs[index]), classes),
   }
 }
+
+const labelOf = ({ label }: Pair): LabelFile => ({
+  file: label,
+  stored: () => readLabels(label),
+  picture: () => readImage(label),
+})
 
 async function checkPairs({ pairs, readLabel }: PairSource): Promise<void> {
   const wave = 32

@@ -8,12 +8,10 @@ import { cacheFolder } from '../../engine/cache-node.ts'
 import { AtrousError, DataError } from '../../engine/errors.ts'
 import { type Dataset, SPLITS, type Split } from '../dataset.ts'
 import { writeAtomic } from '../files.ts'
-import { readImage, readLabels } from '../images.ts'
 import { defaultWorkers } from '../loader/open.ts'
 import { WorkerPool } from '../loader/pool.ts'
 import type { DataSource } from '../recipe.ts'
 import { openSplit } from '../sources.ts'
-import { explained } from './label-faults.ts'
 import type { Pair } from './pairs.ts'
 import { type Preflight, preflight } from './preflight.ts'
 import { type ImageScan, scanExample } from './scan.ts'
@@ -61,20 +59,12 @@ export async function preflightFor(
         onProgress: onProgress && ((done, of) => onProgress(split, done, of)),
         signal,
         scan: (index) => cache.scan(index, reader.scan),
-        explain: (error, index) => explained(error, labelOf(pairs?.[index]), dataset.classes),
       }),
     )
     if (cache.changed) await writeAtomic(file, cache.text()).catch(() => {})
   }
   return found
 }
-
-const labelOf = (pair: Pair | undefined) =>
-  pair && {
-    file: pair.label,
-    stored: () => readLabels(pair.label),
-    picture: () => readImage(pair.label),
-  }
 
 /** Throws DataError naming the first file of a preflight that cannot be used, and how many there are. */
 export function refuseProblems(found: readonly Preflight[]): void {

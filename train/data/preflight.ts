@@ -56,14 +56,12 @@ export interface PreflightOptions {
   readonly signal?: AbortSignal | undefined
   /** Counts one example; default: reads it. Throws what reading throws. */
   readonly scan?: ((index: number) => Promise<ImageScan>) | undefined
-  /** What is said of an example that cannot be used; default: the error's message. */
-  readonly explain?: ((error: AtrousError, index: number) => Promise<string>) | undefined
 }
 
 /** Reads every example of a split. What is wrong with a file becomes one of the `problems`; errors that are not about data are thrown. */
 export async function preflight(
   dataset: Dataset,
-  { parallel = 4, onProgress, signal, scan, explain }: PreflightOptions = {},
+  { parallel = 4, onProgress, signal, scan }: PreflightOptions = {},
 ): Promise<Preflight> {
   const one = scan ?? (async (index) => scanExample(await dataset.get(index)))
   const scans: (ImageScan | null)[] = new Array(dataset.size).fill(null)
@@ -77,7 +75,7 @@ export async function preflight(
         scans[index] = await one(index)
       } catch (error) {
         if (!(error instanceof AtrousError)) throw error
-        problems.push((await explain?.(error, index)) ?? error.message)
+        problems.push((await dataset.explain?.(error, index)) ?? error.message)
       }
       onProgress?.(++done, dataset.size)
     }
