@@ -97,7 +97,8 @@ export function useSegment() {
       setAgain((n) => n + 1)
     })
     const screen = canvas.current!.transferControlToOffscreen()
-    mine.call.attach(moved(screen, [screen]))
+    // Refused only when the page is left before it was taken; what fails in it is told by the next call.
+    mine.call.attach(moved(screen, [screen])).catch(() => {})
     mine.call.open().then(
       ({ line }) => {
         setLine(line)
