@@ -76,6 +76,12 @@ test('web explore: the residual block is, stage by stage, what explain gives in 
     assert.is(Number(await moment.inputValue()), account.peak!.step)
     const alive = page.getByText(`Alive while kernel ${account.peak!.step},`)
     assert.match(await alive.innerText(), `${account.peak!.values.length} values`)
+    const plot = page.getByRole('img', { name: /^Live bytes over/ })
+    await plot.click({ position: { x: 62, y: 120 } })
+    assert.is(await moment.inputValue(), '0')
+    await page.getByRole('button', { name: 'Show this moment in the graph' }).click()
+    assert.is(await slider.getAttribute('aria-valuetext'), 'Plan')
+    await page.locator('.drawing .mark-here').waitFor()
 
     const dispatches = plan.steps.flatMap((s) => s.dispatches)
     const list = page.getByRole('list', { name: 'Dispatches' }).getByRole('button')
@@ -181,6 +187,11 @@ test('web explore: what is wrong with a text is said in a sentence with its line
       'f32[2] f32[3]',
       'Line 2: add: shapes do not broadcast; got f32[2], f32[3].',
     )
+    const marked = await text.evaluate((area) => {
+      const { value, selectionStart, selectionEnd } = area as HTMLTextAreaElement
+      return value.slice(selectionStart, selectionEnd)
+    })
+    assert.is(marked, '  add(x, y)')
     await app.shot('explore-mistake')
     await refused('const a = 1', 'f32[2]', 'The text returns nothing.')
     await refused('return (x) => x', 'f33[2]', "'f33[2]' is no type of an argument.")

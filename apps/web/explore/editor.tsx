@@ -1,8 +1,8 @@
 // Where a function is chosen or written, and where what is wrong with it is said.
 
+import { useEffect, useRef } from 'preact/hooks'
 import { Button, Card, Choice, Field } from '../ui/parts.tsx'
-import type { Problem } from '../ui/problem.tsx'
-import { ProblemBox } from '../ui/problem.tsx'
+import { type Problem, ProblemBox } from '../ui/problem.tsx'
 import { examples } from './examples.ts'
 import { type Recompute, recomputes } from './explored.ts'
 
@@ -39,6 +39,8 @@ export function Editor(props: EditorProps) {
   const { written, onWrite } = props
   const names = Object.entries(examples).map(([value, { title }]) => ({ value, text: title }))
   const known = props.example in examples
+  const text = useRef<HTMLTextAreaElement>(null)
+  useEffect(() => selectLine(text.current, props.problem), [props.problem])
   return (
     <Card
       title="Function"
@@ -80,6 +82,7 @@ export function Editor(props: EditorProps) {
         <div class="stack">
           <Field name="JavaScript, written with the library's own functions">
             <textarea
+              ref={text}
               rows={14}
               spellcheck={false}
               autocapitalize="off"
@@ -108,4 +111,14 @@ export function Editor(props: EditorProps) {
       </div>
     </Card>
   )
+}
+
+/** Marks the line that a mistake is in. */
+function selectLine(text: HTMLTextAreaElement | null, problem: Problem | undefined): void {
+  const line = Number(/^line (\d+):/.exec(problem?.what ?? '')?.[1])
+  if (!text || !line) return
+  const lines = text.value.split('\n')
+  const start = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0)
+  text.focus()
+  text.setSelectionRange(start, start + (lines[line - 1]?.length ?? 0))
 }

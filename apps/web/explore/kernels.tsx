@@ -41,7 +41,8 @@ export function Kernels(props: {
   useEffect(() => setTimes(undefined), [explored])
   useEffect(() => {
     const chosen = rows.findIndex((r) => r.node === selected)
-    if (chosen >= 0) setOpen(chosen)
+    // Of several dispatches of one kernel the one that was opened stays open.
+    if (chosen >= 0) setOpen((now) => (rows[now]?.node === selected ? now : chosen))
   }, [selected])
   const list = useRef<HTMLOListElement>(null)
   useEffect(() => {

@@ -107,6 +107,7 @@ function Explorer({ example }: { example: string }) {
         busy={!ready || trying}
       />
       {noDevice && <ProblemBox problem={noDevice} />}
+      {!ready && <p role="status">Looking for an adapter …</p>}
       {shown && (
         <Shown key={traced.code} explored={shown} kept={result.kept ?? shown} device={device} />
       )}
