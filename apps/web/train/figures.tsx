@@ -16,14 +16,15 @@ export function RunStatus({ state }: { state: RunState }) {
 }
 
 function sentence({ status, step, of, validation, last, pace }: RunState): string {
-  const left = of && pace ? ((of - step) * pace.ms) / pace.steps / 1000 : last?.eta
+  const known = pace && pace.steps > 2
+  const left = known && (of ? ((of - step) * pace.ms) / pace.steps / 1000 : last?.eta)
   const all = of ? ` of ${whole(of)}` : ''
   const good = validation ? `, mean IoU ${percent(validation.score)}` : ''
   switch (status) {
     case 'running':
-      return left === undefined
-        ? 'The first step …'
-        : `Step ${whole(step)}${all}, ${span(left)} left`
+      return last
+        ? `Step ${whole(step)}${all}${left ? `, ${span(left)} left` : ''}`
+        : 'The first step …'
     case 'pausing':
       return `Coming to a halt after step ${whole(step)} …`
     case 'paused':
