@@ -137,7 +137,7 @@ export function summaryOf({ graph, change }: Step): string {
   const sources = [...change.sources.values()]
   const few = (how: string, list: readonly { readonly how: string }[]) =>
     list.filter((x) => x.how === how).length
-  const kernels = graph.nodes.filter((n) => n.op.kind === 'fused').length
+  const kernels = new Set(fates.flatMap(({ how, into }) => (how === 'fused' ? into : []))).size
   const be = (n: number, one: string, more: string) => (n === 1 ? one : more)
   const unneeded = few('unneeded', fates)
   const again = few('again', sources)
@@ -146,7 +146,7 @@ export function summaryOf({ graph, change }: Step): string {
     [few('equal', fates), 'had the value of another'],
     [unneeded, `${be(unneeded, 'was', 'were')} not needed`],
     [few('folded', sources), 'became a plain number'],
-    [few('fused', fates), `went into ${kernels} kernels`],
+    [few('fused', fates), `went into ${kernels} ${be(kernels, 'kernel', 'kernels')}`],
     [again, `${be(again, 'runs', 'run')} again`],
     [added, `${be(added, 'is', 'are')} new`],
   ] as const

@@ -115,7 +115,8 @@ function Alive(props: {
   return (
     <>
       <p>
-        Alive while kernel {at}, {titleOf(steps[at].node)}, runs: {alive.length} values,{' '}
+        Alive while kernel {at}, {titleOf(steps[at].node)}, runs: {alive.length}{' '}
+        {alive.length === 1 ? 'value' : 'values'},{' '}
         {showBytes(alive.reduce((n, v) => n + v.bytes, 0))}
       </p>
       <div class="scroll alive">
