@@ -57,10 +57,9 @@ export function openFinder(
   options: OpenFinderOptions = {},
 ): InstanceFinder {
   const { semantic, localization, models } = nets
-  const finder = finderOf(device, nets, options)
   loadModel(device, models[0], semantic)
   loadModel(device, models[1], localization)
-  return finder
+  return finderOf(device, nets, options)
 }
 
 /** The same, of networks that somebody else gives their values. Throws OptionError for a procedure that the category net cannot be

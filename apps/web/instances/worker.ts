@@ -56,10 +56,9 @@ async function open(semantic: File, localization: File) {
   )
   close()
   device ??= await opened()
-  const mine = finderOf(device, checked)
   for (const [i, part] of [checked.semantic, checked.localization].entries())
     await loadCheckpoint(device, part, checked.models[i])
-  finder = mine
+  finder = finderOf(device, checked)
   classes = checked.classes
   found.clear()
   return { device: device.line, warnings: device.warnings, classes }
