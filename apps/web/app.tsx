@@ -41,7 +41,7 @@ function App() {
         </nav>
         <Theme />
       </header>
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} data-page={page in pages ? page : 'start'}>
         <Page key={page} load={pages[page]?.load ?? home} />
       </main>
     </>
