@@ -59,7 +59,8 @@ test(
       await fitsItsWidth(app)
       await app.shot('train-phone-dark')
       await press(app, 'Use it on Segment')
-      await page.waitForURL(/#segment\?checkpoint=street-1$/)
+      await page.getByRole('heading', { name: 'Segment', exact: true }).waitFor({ timeout: long })
+      await page.getByText('street-1.safetensors').waitFor({ timeout: long })
     }),
   { timeout: 600 },
 )

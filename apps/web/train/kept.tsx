@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
 import { type CheckpointInfo, openCheckpoint } from '../../../train/index.ts'
 import { listFiles, openFolder, readFile, removeFile } from '../opfs.ts'
+import { remember } from '../segment/remembered.ts'
 import { aboutCheckpoint, CHECKPOINTS } from '../ui/checkpoints.ts'
 import { Button, Card, Field } from '../ui/parts.tsx'
 import { download } from '../ui/picture.ts'
@@ -98,8 +99,7 @@ export function Checkpoints({ state, settings }: { state: RunState; settings: Se
           <button type="submit">Save</button>
           <Button
             onPress={async () => {
-              if (!(await run.save(name))) return
-              location.hash = `segment?checkpoint=${encodeURIComponent(name.trim())}`
+              if (await run.save(name)) await run.attempt(() => toSegment(name.trim()))
             }}
           >
             Use it on Segment
@@ -158,6 +158,13 @@ export function Checkpoints({ state, settings }: { state: RunState; settings: Se
 }
 
 const ENDING = '.safetensors'
+
+/** Segment opens with the network that was chosen last, which is this one then. */
+async function toSegment(name: string): Promise<void> {
+  const file = await readFile(await openFolder(CHECKPOINTS), `${name}${ENDING}`)
+  if (file) await remember({ source: { from: 'file', file }, isKept: true })
+  location.hash = 'segment'
+}
 
 async function downloaded(name: string): Promise<void> {
   const file = await readFile(await openFolder(CHECKPOINTS), `${name}${ENDING}`)
