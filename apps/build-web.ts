@@ -6,13 +6,21 @@ import { cp, mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, context } from 'esbuild'
+import { OptionError } from '../engine/errors.ts'
 import { ruleTextsPlugin } from './rule-texts-plugin.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const source = join(root, 'apps', 'web')
 
-/** Builds the pages into `folder`, replacing what is there. Throws what the bundler says. */
+/** Builds the pages into `folder`, replacing those that are there. Throws OptionError where it holds anything else, and what the bundler
+ * says. */
 export async function buildWeb(folder: string): Promise<void> {
+  const there: readonly string[] = await readdir(folder).catch(() => [])
+  if (there.length && !(there.includes('index.html') && there.includes('app.js')))
+    throw new OptionError(
+      `${folder} holds files that are no pages of this`,
+      'name an empty folder, or one that is not there yet',
+    )
   await rm(folder, { recursive: true, force: true })
   await build(await options(folder, true))
   await copyPage(folder)
@@ -64,10 +72,10 @@ async function serveWeb(folder: string, port: number): Promise<void> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const args = process.argv.slice(2)
-  const serve = args.indexOf('--serve')
+  const serve = args.includes('--serve')
   const folder = resolve(args.find((text) => !/^--|^\d+$/.test(text)) ?? join(root, 'dist', 'web'))
-  if (serve >= 0) {
-    await serveWeb(folder, Number(args[serve + 1] ?? 8000))
+  if (serve) {
+    await serveWeb(folder, Number(args.find((text) => /^\d+$/.test(text)) ?? 8000))
   } else {
     await buildWeb(folder)
     console.log(

@@ -54,10 +54,13 @@ export class CanvasView {
   async show(options: ViewOptions = {}): Promise<void> {
     const turn = ++this.#turn
     this.device.check()
-    this.#last = options
     const { structure } = this.#wanted(options)
+    this.#last = options
     const pipeline = await this.#pipeline(structure)
-    if (turn === this.#turn) this.#paint(pipeline, options)
+    if (turn !== this.#turn) return
+    // Tensors of other types may have been set meanwhile.
+    if (viewKey(this.#wanted(options).structure) !== viewKey(structure)) return this.show(options)
+    this.#paint(pipeline, options)
   }
 
   /** What is shown as a file, such as a PNG; it is painted again for that. */

@@ -58,7 +58,7 @@ export async function imageTensor(
     checkCrop(crop, [h, w], device.gpu.limits.maxTextureDimension2D)
     if (!size || (size[0] === crop[2] && size[1] === crop[3]))
       return await uploads.tensor(source, crop, dtype)
-    const whole = await uploads.tensor(source, crop, 'u8')
+    using whole = await uploads.tensor(source, crop, 'u8')
     return await uploads.resize.run(whole.donate(), JSON.stringify(size), dtype)
   } finally {
     release()

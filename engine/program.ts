@@ -243,13 +243,14 @@ export class CompiledPlan {
   }
 
   /** Runs each dispatch by itself, again and again, and gives the milliseconds of one run of each, in the order of the plan, and by
-   * which clock. Updates happen as often as that: the variables' values are of no use afterwards. */
+   * which clock. Updates happen as often as that: the variables' values are of no use afterwards. Nothing else may run on the device
+   * meanwhile, nor be compiled for it. */
   async profileApart(args: readonly (HostTensor | DeviceTensor)[]): Promise<Times> {
     const device = this.#device
     device.together(this.plan.pools).done()
+    const { kind, clock, close } = clockOf(device)
     const { buffers, results } = this.#prepare(args)
     for (const v of this.plan.assigned) v.version++
-    const { kind, clock, close } = clockOf(device)
     const ms: number[] = []
     try {
       const commands = this.#replay.bind(buffers)

@@ -67,5 +67,6 @@ export function tunedFirst<R>(
     ...program,
     run: (...args) => after(args, program.run),
     profile: (...args) => after(args, program.profile),
+    profileApart: (...args) => after(args, program.profileApart),
   }
 }

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import sharp from 'sharp'
 import { DataError } from '../engine/errors.ts'
-import { type DroppedFile, openDropped } from '../train/data/dropped.ts'
+import { asStored, type DroppedFile, openDropped } from '../train/data/dropped.ts'
 import { openFolder } from '../train/data/folder.ts'
 import { preflight } from '../train/data/preflight.ts'
 import { preflightFor } from '../train/data/preflight-cache.ts'
@@ -151,4 +152,18 @@ test('dropped folder: labels in colours and of no class are explained, each with
     problems[1],
     /^labels\/2\.png: has label 7 at row 0[\s\S]*it has 7 where classes are/,
   )
+})
+
+test('dropped folder: a JPEG is read as its pixels are stored, without the note of how its camera was held', async () => {
+  const [width, height] = [6, 4]
+  const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => (7 * i) % 256)
+  const raw = { width, height, channels: 3 } as const
+  const turned = await sharp(data, { raw }).jpeg().withMetadata({ orientation: 6 }).toBuffer()
+  assert.equal((await sharp(turned).metadata()).orientation, 6)
+  const stored = Buffer.from(await (await asStored(new Blob([turned]))).arrayBuffer())
+  assert.equal((await sharp(stored).metadata()).orientation, undefined)
+  assert.deepEqual(await sharp(stored).raw().toBuffer(), await sharp(turned).raw().toBuffer())
+  const png = new Blob([await sharp(data, { raw }).png().toBuffer()])
+  assert.equal(await asStored(png), png)
+  assert.equal((await asStored(new Blob([turned.subarray(0, 3)]))).size, 3)
 })

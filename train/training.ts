@@ -4,7 +4,7 @@
 
 import type { CompileProgress } from '../engine/compile.ts'
 import type { Device } from '../engine/device.ts'
-import { DataError, DeviceLostError } from '../engine/errors.ts'
+import { DataError, DeviceError, DeviceLostError } from '../engine/errors.ts'
 import { buildModel, type Network } from '../models/index.ts'
 import {
   type Checkpoint,
@@ -101,6 +101,8 @@ export class Training {
   /** Steps that were given to the device. */
   #given = 0
   #answers: Answered[] = []
+  /** How often it was. */
+  #closed = 0
 
   /** Throws OptionError for a recipe that means nothing or does not fit the data. */
   constructor(options: TrainingOptions) {
@@ -132,11 +134,17 @@ export class Training {
     let losses = 0
     let from = -1
     for (;;) {
+      let whole = false
       try {
         this.#session ??= await this.#begin(await this.#kept())
         yield { kind: 'open', device: this.#session.device }
-        if (!this.#answers.length) yield await this.#firstLook(this.#session, signal)
+        if (!this.#answers.length) {
+          const look = await this.#firstLook(this.#session, signal)
+          // What was cut short counts for nothing.
+          if (!signal?.aborted) yield look
+        }
         yield* this.#steps(this.#session, signal)
+        whole = true
         return
       } catch (caught) {
         const error = await this.#lost(caught)
@@ -148,15 +156,23 @@ export class Training {
         losses = at > from ? 1 : losses + 1
         if (losses > MOST_LOST) throw error
         from = at
-        yield { kind: 'lost', error, step: Math.max(this.#given, from), from }
+        const step = Math.max(this.#given, from)
+        this.#given = from
+        yield { kind: 'lost', error, step, from }
         if (signal?.aborted) return
+      } finally {
+        // Whoever stops listening in the midst leaves variables that are ahead of the last snapshot.
+        if (!whole) this.close()
       }
     }
   }
 
   async #begin(checkpoint: Checkpoint | undefined): Promise<Session> {
+    const closed = this.#closed
     const device = await this.#options.open()
     try {
+      if (this.#closed !== closed)
+        throw new DeviceError('the training was closed while its device was opened')
       const model = checkpoint ? checkpointModel(checkpoint) : this.#network()
       const optimizer = recipeOptimizer(this.#options.recipe, model)
       if (checkpoint) {
@@ -259,6 +275,7 @@ export class Training {
 
   /** Closes the device; what was not kept is lost. */
   close(): void {
+    this.#closed++
     this.#session?.device.close()
     this.#session = undefined
   }

@@ -81,7 +81,7 @@ export async function finish(finishing: Finishing): Promise<Outcome | undefined>
   await run.writeJson('scores.json', { split, images, step, ...kept })
   const lines = [
     ...['', ...text, '', `in ${folder}:`],
-    '  report.html               all of it on one page; samples/, how it learnt; events.out.* for TensorBoard',
+    '  report.html               all of it on one page; events.out.* for TensorBoard',
     ...files,
     '  loss.svg, metrics.jsonl   the loss of every step, and the validations',
     '  scores.json, config.json  the figures above, and what was asked for',

@@ -41,7 +41,10 @@ export async function scorePixels(best: Best): Promise<Scored> {
     } satisfies Omit<ScoresFile, 'split' | 'images' | 'step'>,
     json: { test, scores, baseline },
     text: [scoresText(evaluation, scoredTitle(dataset, step, test))],
-    files: ['  overlays.png, overlays/   input, truth, prediction and errors beside each other'],
+    files: [
+      '  samples/                  how it learnt, picture by picture',
+      '  overlays.png, overlays/   input, truth, prediction and errors beside each other',
+    ],
     next: `try it on a picture of yours: ${typed(`predict ${run.folder} photo.jpg --out masks`)}`,
   }
 }

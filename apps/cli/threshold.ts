@@ -81,14 +81,21 @@ export async function searchAndKeep(
   })
   progress.clear()
   const { best, images, trials } = search
+  if (!best?.ap50)
+    throw new DataError(
+      name,
+      `has nothing in its ${split} split that is found at any threshold; none was kept`,
+      'train the two networks for longer, or search on another split',
+    )
   const about = ({ file, info }: Checkpoint) => ({ file, step: info.progress.step })
   const file = fileOf(localization)
   const kept = {
-    ...{ threshold: best!.threshold, data: name, split, images },
+    ...{ threshold: best.threshold, data: name, split, images },
     ...{ semantic: about(semantic), localization: about(localization), trials },
   }
-  await writeAtomic(file, `${JSON.stringify(kept, null, 2)}\n`)
+  // First, since the search took long and the folder may be one that cannot be written to.
   console.log(args.has('json') ? JSON.stringify(kept, null, 2) : textOf(search, dataset, file))
+  await writeAtomic(file, `${JSON.stringify(kept, null, 2)}\n`)
 }
 
 function textOf({ trials, best }: ThresholdSearch, { name, split }: Dataset, file: string) {

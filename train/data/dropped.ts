@@ -17,8 +17,10 @@ export interface DroppedFile {
   readonly file: Blob
 }
 
-export interface DroppedOptions extends ExampleOptions {
+export interface DroppedOptions extends Omit<ExampleOptions, 'cacheBytes'> {
   readonly split: Split
+  /** Bytes of examples that are kept in memory once read; 256 MiB unless told. */
+  readonly cacheBytes?: number
   /** Default: the browser's own, by way of an OffscreenCanvas. Throws what it likes for a file that is no picture. */
   readonly decode?: ((file: Blob) => Promise<Picture>) | undefined
 }
@@ -111,12 +113,27 @@ function resizedPicture(picture: Picture, height: number, width: number): Pictur
   return { data: Uint8Array.from(image, (v) => v * 255 + 0.5), height, width }
 }
 
+/** A JPEG without the camera's note of how it was held, by which browsers turn pictures: labels are of the pixels as they are stored.
+ * Other files as they are. */
+export async function asStored(file: Blob): Promise<Blob> {
+  const [START, SCAN, EXIF] = [0xffd8, 0xffda, 0xffe1]
+  // Segments of notes come first, and each is below 64 KiB.
+  const head = new DataView(await file.slice(0, 2 ** 18).arrayBuffer())
+  if (head.byteLength < 2 || head.getUint16(0) !== START) return file
+  for (let at = 2; at + 8 <= head.byteLength; ) {
+    const marker = head.getUint16(at)
+    const next = at + 2 + head.getUint16(at + 2)
+    if (marker < 0xff00 || marker === SCAN) return file
+    if (marker === EXIF && head.getUint32(at + 4) === 0x45786966)
+      return new Blob([file.slice(0, at), file.slice(next)], { type: file.type })
+    at = next
+  }
+  return file
+}
+
 /** An image as the browser decodes it, its transparency dropped. */
 async function decodedPicture(file: Blob): Promise<Picture> {
-  const bitmap = await createImageBitmap(file, {
-    colorSpaceConversion: 'none',
-    premultiplyAlpha: 'none',
-  })
+  const bitmap = await createImageBitmap(await asStored(file), { premultiplyAlpha: 'none' })
   const { height, width } = bitmap
   const canvas = new OffscreenCanvas(width, height)
   const context = canvas.getContext('2d', { willReadFrequently: true })!

@@ -105,7 +105,6 @@ function oddSizes(
   return [`${named}${more} ${odd.length > 1 ? 'are' : 'is'} not ${usual} as the others are`]
 }
 
-/** The file of the labels of an example, or its number. */
 /** The label file of an example, or its number. */
 export function fileOf(dataset: Dataset, index: number): string {
   const { pairs } = dataset as { pairs?: readonly { readonly label: string }[] }

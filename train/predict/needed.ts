@@ -39,8 +39,7 @@ export function neededBytes(
   spec: Pick<Fused, 'test' | 'picture' | 'views' | 'out'>,
 ): Needed {
   const { test, picture, views } = spec
-  const sizes = new Set(views.map(({ size }) => size.join())).size
-  const flips = views.length / sizes / scorers.length
+  const flips = test.flip ? 2 : 1
   const plans = new Set<Plan>()
   const scores: TensorType[] = []
   for (const [i, view] of views.entries()) {

@@ -62,7 +62,8 @@ export async function fetchWeights(url: string | URL, options: FetchOptions = {}
   }
   const { version, length } = headersOf(response)
   const isSame = kept && kept.version === version && (length ?? kept.bytes) === kept.bytes
-  if (response.ok && isSame && (version || length !== undefined)) {
+  // The length alone says nothing: weights that were trained again are as long as before.
+  if (response.ok && isSame && version) {
     await response.body?.cancel()
     return given(kept, options)
   }
@@ -110,7 +111,7 @@ function headersOf({ headers }: Response) {
 
 /** Throws FetchError for what is not worth receiving. */
 function checkAnswer(
-  { ok, status, statusText }: Response,
+  { ok, status, statusText, body }: Response,
   address: string,
   length: number | undefined,
   bytes: number | undefined,
@@ -125,6 +126,7 @@ function checkAnswer(
           : 'try again later'
     throw new FetchError(address, 'status', `cannot be fetched: status ${answer}`, hint, status)
   }
+  if (!body) throw truncated(address, 0, bytes ?? length)
   if (bytes !== undefined && length !== undefined && length !== bytes)
     throw damaged(address, `is ${length} bytes long, and should be ${bytes}`)
 }
@@ -153,7 +155,12 @@ async function received(
     work.catch((error: Error) => {
       throw error.name === 'QuotaExceededError' ? noRoom(address, total() ?? loaded) : error
     })
-  const sink = place ? await room(place.sink()) : memorySink()
+  const sink = place
+    ? await room(place.sink()).catch(async (error) => {
+        await reader.cancel().catch(() => {})
+        throw error
+      })
+    : memorySink()
   try {
     onProgress?.({ loaded, total: total(), from: 'network' })
     for (;;) {

@@ -28,7 +28,7 @@ export interface Sink {
   write(chunk: Uint8Array<ArrayBuffer>): Promise<void>
   /** The whole file. */
   close(version: string, sha256: string | undefined): Promise<Blob>
-  /** Leaves what was there before. */
+  /** Leaves what was there before; after a `close` that failed, nothing. */
   abort(): Promise<void>
 }
 

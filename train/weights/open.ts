@@ -53,7 +53,8 @@ async function openSafetensors(blob: Blob, file: string): Promise<WeightFile> {
   }
 }
 
-/** Writes the weights of a file into a model, whole or not at all, as `loadWeights` does and with its errors. All that is wanted is
+/** Writes the weights of a file into a model, as `loadWeights` does and with its errors: nothing is written where one of them does not
+ * fit. Where the file goes away in the midst, or the signal is aborted, a part is written. All that is wanted is
  * read twice, to be judged and to be written, so that of safetensors no more is alive on the host than one variable: the bytes of
  * its tensors in the file, and as much again in our layout where that is another (and its starting values, where it had none yet);
  * besides what the device's queue has not taken in, 64 MiB and that variable at most. */
@@ -75,15 +76,15 @@ export async function loadWeightFile(
     return convert(...tensors)
   }
   const feed = new Feed(device, 2 * wanted.reduce((sum, w) => sum + bytesOf(w), 0), options)
-  const good: Wanted[] = []
+  const good = new Set<Wanted>()
   for (const w of wanted) {
-    if (judge(w, await made(w))) good.push(w)
+    if (judge(w, await made(w))) good.add(w)
     feed.advance(bytesOf(w))
   }
   const found = report()
   checkReport(found, options)
-  for (const w of good) {
-    await feed.write(w.variable, (await made(w)).data)
+  for (const w of wanted) {
+    if (good.has(w)) await feed.write(w.variable, (await made(w)).data)
     feed.advance(bytesOf(w))
   }
   return found
