@@ -5,6 +5,7 @@ import { type ComponentType, render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { Button } from './ui/parts.tsx'
 import { ProblemBox, problemOf } from './ui/problem.tsx'
+import { store, stored } from './ui/stored.ts'
 
 type Load = () => Promise<{ default: ComponentType }>
 
@@ -75,9 +76,9 @@ const themes = ['auto', 'light', 'dark'] as const
 
 /** Light, dark, or as the system has it; kept for the next visit. */
 function Theme() {
-  const [theme, setTheme] = useState(() => localStorage.getItem('theme') ?? 'auto')
+  const [theme, setTheme] = useState(() => stored('theme') ?? 'auto')
   useEffect(() => {
-    localStorage.setItem('theme', theme)
+    store('theme', theme)
     document.documentElement.dataset['theme'] = theme
   }, [theme])
   const next = themes[(themes.indexOf(theme as 'auto') + 1) % themes.length]
@@ -87,5 +88,11 @@ function Theme() {
     </Button>
   )
 }
+
+// A file dropped beside its place would be opened by the browser instead of the page, and what the page holds be gone.
+for (const name of ['dragover', 'drop'] as const)
+  addEventListener(name, (event) => {
+    if (event.dataTransfer?.types.includes('Files')) event.preventDefault()
+  })
 
 render(<App />, document.getElementById('app')!)

@@ -1,7 +1,17 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
 import { test } from '../harness.ts'
-import { fitsItsWidth, withApp } from './app.ts'
+import { type App, fitsItsWidth, webFolder, withApp } from './app.ts'
 
 const pages = ['Segment', 'Instances', 'Train', 'Explore', 'Bench']
+
+/** Waits until that page is shown, and not the one before. */
+const shown = ({ page }: App, name: string) => {
+  const main = `main[data-page=${name.toLowerCase()}]`
+  return page.locator(`${main} h1, ${main} h2`).first().waitFor({ timeout: 100_000 })
+}
 
 test('web shell: the start names the adapter, and every page opens from it', () =>
   withApp('', async (app) => {
@@ -11,7 +21,7 @@ test('web shell: the start names the adapter, and every page opens from it', () 
     for (const name of pages) {
       await page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
       await page.waitForFunction((title) => document.title === title, `${name} · atrous`)
-      await page.getByRole('heading').first().waitFor()
+      await shown(app, name)
     }
   }))
 
@@ -25,9 +35,54 @@ test('web shell: at phone width, in the dark, nothing is wider than the window',
       await fitsItsWidth(app)
       for (const name of pages) {
         await app.page.goto(`${app.page.url().split('#')[0]}#${name.toLowerCase()}`)
-        await app.page.getByRole('heading').first().waitFor()
+        await shown(app, name)
         await fitsItsWidth(app)
       }
     },
     { width: 375, height: 720 },
   ))
+
+test('web shell: the folder works from any path, its workers too', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'atrous-path-'))
+  mkdirSync(join(root, 'some'))
+  symlinkSync(await webFolder(), join(root, 'some', 'path'), 'junction')
+  const use = async (app: App) => {
+    const { page } = app
+    await shown(app, 'Explore')
+    const [worker] = await Promise.all([
+      page.waitForEvent('worker'),
+      page.getByRole('button', { name: 'Trace it' }).click({ timeout: 100_000 }),
+    ])
+    assert.match(worker.url(), /\/some\/path\/explore-worker\.js$/)
+    await page.getByRole('button', { name: 'Trace it', disabled: false }).waitFor()
+  }
+  try {
+    await withApp('explore', use, { folder: root, path: 'some/path/index.html#explore' })
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+})
+
+test('web shell: where site data is blocked all is there, and a file dropped beside its place is not opened', () =>
+  withApp('', async (app) => {
+    const { page } = app
+    await page.addInitScript(() => {
+      const blocked = () => {
+        throw new DOMException('Access is denied for this document.', 'SecurityError')
+      }
+      Object.defineProperty(globalThis, 'localStorage', { get: blocked })
+    })
+    await page.goto(`${page.url().split('#')[0]}?blocked#explore/tour`)
+    await shown(app, 'Explore')
+    await page.getByRole('button', { name: /^Colours: auto/ }).click()
+    await page.getByRole('button', { name: /^Colours: light/ }).waitFor()
+    const opened = await page.evaluate(() =>
+      ['dragover', 'drop'].filter((name) => {
+        const dataTransfer = new DataTransfer()
+        dataTransfer.items.add(new File([''], 'a.png'))
+        const event = new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true })
+        return document.body.dispatchEvent(event)
+      }),
+    )
+    assert.equal(opened, [])
+  }))

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Node } from '../../../engine/tensor.ts'
 import { Button } from '../ui/parts.tsx'
 import { ProblemBox } from '../ui/problem.tsx'
+import { store, stored } from '../ui/stored.ts'
 import { GraphView } from './graph-view.tsx'
 import { Code, Sliders } from './tour/code.tsx'
 import { type ExampleName, examples } from './tour/examples.ts'
@@ -181,13 +182,13 @@ function useNumber(): [number: number, go: (to: number) => void] {
 /** The tasks that are done; kept for the next visit. */
 function useSolved(): [solved: ReadonlySet<number>, solve: (number: number) => void] {
   const [solved, setSolved] = useState(
-    () => new Set((localStorage.getItem('tour') ?? '').split(' ').filter(Boolean).map(Number)),
+    () => new Set((stored('tour') ?? '').split(' ').filter(Boolean).map(Number)),
   )
   const solve = (number: number) =>
     setSolved((before) => {
       if (before.has(number)) return before
       const after = new Set([...before, number])
-      localStorage.setItem('tour', [...after].join(' '))
+      store('tour', [...after].join(' '))
       return after
     })
   return [solved, solve]

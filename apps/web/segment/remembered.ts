@@ -2,6 +2,7 @@
 
 import { listFiles, openFolder, readFile, removeFile, writeFile } from '../opfs.ts'
 import { CHECKPOINTS } from '../ui/checkpoints.ts'
+import { store, stored, unstore } from '../ui/stored.ts'
 import type { Form, Source } from './types.ts'
 
 const KEY = 'segment-network'
@@ -29,9 +30,9 @@ export interface Chosen {
 export async function remember({ source, form, isKept }: Chosen): Promise<void> {
   try {
     const kept = source.from === 'file' ? await keep(source.file, isKept) : source
-    localStorage.setItem(KEY, JSON.stringify({ kept, form } satisfies Remembered))
+    store(KEY, JSON.stringify({ kept, form } satisfies Remembered))
   } catch {
-    localStorage.removeItem(KEY)
+    unstore(KEY)
   }
 }
 
@@ -50,7 +51,7 @@ async function keep(file: File, isKept = false): Promise<Kept> {
 
 /** Undefined where nothing was chosen yet, or it is no longer there. */
 export async function recall(): Promise<Chosen | undefined> {
-  const text = localStorage.getItem(KEY)
+  const text = stored(KEY)
   if (!text) return undefined
   const { kept, form } = JSON.parse(text) as Remembered
   const more = form && { form }
