@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { dirname, extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Page } from 'playwright-core'
-import { skip } from './harness.ts'
+import { allowSeconds, closeIfLate, skip } from './harness.ts'
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..')
 
@@ -63,8 +63,16 @@ export interface BrowserOptions {
 export async function openBrowser(options: BrowserOptions = {}): Promise<Browser> {
   const executablePath = process.env['CHROMIUM'] ?? installed.find((path) => existsSync(path))
   if (!executablePath) skip('no Chromium is installed; CHROMIUM may name one', 'browser')
+  // A page's shaders are compiled on the processor.
+  allowSeconds(300)
   const server = await serve(options.folder)
   const browser = await chromium.launch({ executablePath, headless: true, args: chromiumFlags })
+  const close = async () => {
+    keep()
+    await browser.close()
+    server.close()
+  }
+  const keep = closeIfLate(close)
   const { width = 1280, height = 800 } = options
   const page = await browser.newPage({ viewport: { width, height } })
   const errors: string[] = []
@@ -74,10 +82,6 @@ export async function openBrowser(options: BrowserOptions = {}): Promise<Browser
   })
   page.on('request', (request) => options.onRequest?.(request.url()))
   await page.goto(server.url + (options.path ?? ''))
-  const close = async () => {
-    await browser.close()
-    server.close()
-  }
   return { page, errors, close }
 }
 

@@ -83,16 +83,51 @@ function findRepository(from: string): string {
   return parent === from ? process.cwd() : findRepository(parent)
 }
 
+interface Running {
+  /** What to do where the test is late. */
+  readonly closers: Set<() => unknown>
+  allow(seconds: number): void
+}
+
+let running: Running | undefined
+
+/** Gives the running test that many seconds from its start, if it has less. */
+export function allowSeconds(seconds: number): void {
+  running?.allow(seconds)
+}
+
+/** Has `close` called where the running test is still running at its timeout; returns what takes that back. */
+export function closeIfLate(close: () => unknown): () => void {
+  const of = running?.closers.add(close)
+  return () => of?.delete(close)
+}
+
 async function withTimeout(fn: () => unknown, seconds: number): Promise<void> {
+  const begun = performance.now()
+  const closers = new Set<() => unknown>()
   let timer: NodeJS.Timeout | undefined
+  let limit = 0
+  let isLate = false
   const late = new Promise<never>((_, reject) => {
-    const message = `still running after ${seconds} s`
-    timer = setTimeout(() => reject(new Error(message)), seconds * 1000)
+    const allow = (wanted: number) => {
+      if (wanted <= limit) return
+      limit = wanted
+      clearTimeout(timer)
+      const end = () => {
+        isLate = true
+        reject(new Error(`still running after ${limit} s`))
+      }
+      timer = setTimeout(end, limit * 1000 - (performance.now() - begun))
+    }
+    running = { closers, allow }
+    allow(seconds)
   })
   try {
     await Promise.race([fn(), late])
   } finally {
     clearTimeout(timer)
+    running = undefined
+    if (isLate) await Promise.allSettled([...closers].map((close) => close()))
   }
 }
 
