@@ -21,7 +21,8 @@ const moves: Readonly<Record<string, Spot>> = {
 export function Probe({ segment, children }: { segment: Segment; children: ComponentChildren }) {
   const { result, network, worker, progress } = segment
   const [spot, setSpot] = useState<Spot>()
-  const [reading, setReading] = useState<Reading>()
+  /** What was found, and where. */
+  const [reading, setReading] = useState<{ spot: Spot; found: Reading | undefined }>()
   const wanted = useRef<Spot>(undefined)
   const asking = useRef(false)
   const { height = 1, width = 1 } = result ?? {}
@@ -34,10 +35,10 @@ export function Probe({ segment, children }: { segment: Segment; children: Compo
     if (asking.current) return
     asking.current = true
     while (wanted.current) {
-      const { y, x } = wanted.current
+      const spot = wanted.current
       wanted.current = undefined
-      const found = await worker.current!.call.read(y, x).catch(() => undefined)
-      if (!wanted.current) setReading(found)
+      const found = await worker.current!.call.read(spot.y, spot.x).catch(() => undefined)
+      if (!wanted.current) setReading({ spot, found })
     }
     asking.current = false
   }
@@ -63,6 +64,8 @@ export function Probe({ segment, children }: { segment: Segment; children: Compo
     const kept = (n: number, count: number) => Math.max(0, Math.min(count - 1, n))
     ask({ y: kept(from.y + far * move.y, height), x: kept(from.x + far * move.x, width) })
   }
+  const names = network?.classes.map(({ name }) => name) ?? []
+  const found = reading?.spot === spot ? reading?.found : undefined
   const aspect = { '--aspect': String(width / height) } as Record<string, string>
   return (
     <div class="probe">
@@ -91,11 +94,8 @@ export function Probe({ segment, children }: { segment: Segment; children: Compo
       {result && progress && <Working segment={segment} />}
       {result && !progress && (
         <output class="reading" aria-live="polite">
-          {spot && reading && network
-            ? `Row ${spot.y}, column ${spot.x}: ${told(
-                reading,
-                network.classes.map(({ name }) => name),
-              )}`
+          {spot
+            ? `Row ${spot.y}, column ${spot.x}${found ? `: ${told(found, names)}` : ''}`
             : 'Point at a pixel, or focus the picture and use the arrow keys.'}
         </output>
       )}
