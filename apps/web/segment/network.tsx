@@ -72,7 +72,7 @@ function Sources({ segment, kept }: { segment: Segment; kept: Checkpoints['list'
       <DropZone
         label="Drop a checkpoint or a file of weights, or choose one"
         accept={WEIGHTS}
-        onFiles={([{ file }]) => load({ source: { from: 'file', file } })}
+        onFiles={([first]) => first && load({ source: { from: 'file', file: first.file } })}
       />
       {segmenting.length > 0 && (
         <Choice
