@@ -128,8 +128,12 @@ export class Session {
       place.network = network
       this.#opened = opened
       return report ? { ...opened.loaded, report } : opened.loaded
+    } catch (error) {
+      // Of one that nobody waits for any more nothing is said.
+      if (load !== this.#loads) return undefined
+      throw error
     } finally {
-      this.#send('progress', undefined)
+      if (load === this.#loads) this.#send('progress', undefined)
     }
   }
 
@@ -176,9 +180,7 @@ export class Session {
     const { device, asking, network } = place
     const loaded = this.#opened?.loaded
     if (!network || !loaded) throw new OptionError('there is no network yet', 'choose one first')
-    const image = await imageTensor(device, picture, { dtype: 'u8' }).finally(() => {
-      if ('close' in picture) picture.close()
-    })
+    const image = await imageTensor(device, picture, { dtype: 'u8' })
     const tensors: { dispose(): void }[] = [image]
     try {
       const [, height, width] = image.shape
@@ -211,8 +213,11 @@ export class Session {
       if (turn !== this.#turn) throw new Superseded()
       const before = place.seen
       place.seen = seen
-      await this.#paint(place, view)
-      before?.dispose()
+      try {
+        await this.#paint(place, view)
+      } finally {
+        before?.dispose()
+      }
       await device.idle()
       const { ms } = this.#kernels
       return {
@@ -266,7 +271,9 @@ export class Session {
     place.view ??= new CanvasView(device, this.#canvas)
     const { view } = place
     Object.assign(view, { image: seen.image, classes: seen.classes, scores: seen.scores })
-    if (mode === 'scores' && seen.scores) await view.show({ mode, blend, class: kind })
+    // The page may ask for a class of the network before.
+    if (mode === 'scores' && seen.scores && kind < seen.names.length)
+      await view.show({ mode, blend, class: kind })
     else {
       const palette = seen.names.map(({ colour }) => colour)
       await view.show({ mode: 'overlay', blend, palette, outline })

@@ -24,7 +24,11 @@ const functions = {
   open: () => session.open(),
   attach: (canvas) => session.attach(canvas),
   load: (source, form) => session.load(source, form),
-  segment: (...asked) => session.segment(...asked),
+  segment: (picture, ...asked) =>
+    session.segment(picture, ...asked).finally(() => {
+      // A frame of a camera is the browser's to use again, whatever came of it.
+      if ('close' in picture) picture.close()
+    }),
   cancel: () => session.cancel(),
   show: (view) => session.show(view),
   read: (y, x) => session.read(y, x),
