@@ -9,6 +9,7 @@ import type { Device } from '../../engine/index.ts'
 import { openDevice } from '../../engine/node.ts'
 import { buildModel, frrnA } from '../../models/index.ts'
 import { encodeCheckpoint } from '../../train/checkpoint.ts'
+import type { ClassInfo } from '../../train/dataset.ts'
 import { decodeImage, encodePng } from '../../train/images.ts'
 import type { Picture } from '../../train/picture.ts'
 import { readPngLabels } from '../../train/png-labels.ts'
@@ -42,16 +43,15 @@ async function withSwiftshader<T>(use: (device: Device) => Promise<T>): Promise<
   return await use(device)
 }
 
-const tiny = { name: 'frrn-a', options: { base: 4, lanes: 4, classes: STREET_CLASSES.length } }
-
 /** A network whose weights are drawn, and its checkpoint. */
-async function drawnNetwork(device: Device) {
-  const model = buildModel(tiny)
+async function drawnNetwork(device: Device, classes: readonly ClassInfo[] = STREET_CLASSES) {
+  const options = { base: 4, lanes: 4, classes: classes.length }
+  const model = buildModel({ name: 'frrn-a', options })
   place(device, drawnState(model))
   const { bytes } = await encodeCheckpoint(device, model, undefined, {
-    ...{ classes: STREET_CLASSES, recipe: {}, size: SIZE, progress: { step: 12, seconds: 3 } },
+    ...{ classes, recipe: {}, size: SIZE, progress: { step: 12, seconds: 3 } },
   })
-  return { model, checkpoint: named('street-12.safetensors', bytes) }
+  return { model, checkpoint: named(`street-${classes.length}.safetensors`, bytes) }
 }
 
 function scene(height: number, width: number, index = 0): Picture {
@@ -68,8 +68,8 @@ const shown = ({ page }: App, name: string) =>
 /** Presses a button and reads the file that it hands over. */
 async function saved({ page }: App, button: string) {
   const [file] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('button', { name: button }).click(),
+    page.waitForEvent('download', patient),
+    page.getByRole('button', { name: button }).click(patient),
   ])
   return { name: file.suggestedFilename(), bytes: await readFile((await file.path())!) }
 }
@@ -172,6 +172,16 @@ test(
         assert.equal([...(await mask(app))], [...tiled.classes])
         await page.evaluate('scrollTo(0, 0)')
         await app.shot('segment-windows')
+
+        // Another network need not have the class whose probability is shown.
+        const { name: last } = STREET_CLASSES.at(-1)!
+        await page.getByRole('combobox', { name: 'Show' }).selectOption(`probability of ${last}`)
+        await page.getByRole('img', { name: `the probability of ${last}` }).waitFor(patient)
+        const fewer = await drawnNetwork(device, STREET_CLASSES.slice(0, 3))
+        await page.getByText('Another network').click(patient)
+        await drop(app, NETWORK, fewer.checkpoint)
+        await page.getByRole('img', { name: 'large.png with its classes' }).waitFor(patient)
+        assert.is((await areasShown(app)).size, 3)
       })
     }),
   { timeout: 300 },
@@ -239,7 +249,7 @@ test(
         const { page } = app
         await page.getByRole('textbox', { name: 'From an address' }).fill('nothing.safetensors')
         await page.getByRole('button', { name: 'Fetch' }).click()
-        await page.getByRole('alert').getByText('404').waitFor()
+        await page.getByRole('alert').getByText('404').waitFor(patient)
         await page.getByRole('textbox', { name: 'From an address' }).fill('other.safetensors')
         await page.getByRole('button', { name: 'Fetch' }).click()
         await page.getByText('does not say of which network').waitFor(patient)
@@ -247,7 +257,9 @@ test(
         await page.getByRole('textbox', { name: 'Its options' }).fill('base=4\nlanes=4\nclasses=12')
         await page.getByRole('combobox', { name: 'Names' }).selectOption('camvid (11)')
         await page.getByRole('button', { name: 'Load the weights' }).click()
-        await page.getByText('camvid has 11 classes, and the network tells 12 apart').waitFor()
+        await page
+          .getByText('camvid has 11 classes, and the network tells 12 apart')
+          .waitFor(patient)
         await page.getByRole('textbox', { name: 'Its options' }).fill('base=4, lanes=4, classes=11')
         await app.shot('segment-naming')
         await page.getByRole('button', { name: 'Load the weights' }).click()
@@ -263,9 +275,9 @@ test(
         const { checkpoint } = await drawnNetwork(device)
         await page.evaluate(keepCheckpoint, checkpoint.buffer.toString('base64'))
         await page.reload()
-        await page.getByText('Another network').click()
+        await page.getByText('Another network').click(patient)
         const kept = page.getByRole('combobox', { name: 'Trained here' })
-        await kept.selectOption('mine: frrn-a, 8 classes, step 12')
+        await kept.selectOption('mine: frrn-a, 8 classes, step 12', patient)
         await page.getByText('frrn-a, step 12', { exact: true }).waitFor(patient)
       })
     }),
@@ -274,17 +286,30 @@ test(
 
 const BUFFERS = 'atrous.device.then((device) => device.stats().buffersMade)'
 
-/** A camera whose picture is a drawing that changes. */
+/** A camera whose picture is a drawing that changes. In the page `drawn` has those who wait for its permission, each to be called,
+ * the tracks that were opened, and how many frames were taken. */
 function drawnCamera(): void {
   const canvas = document.createElement('canvas')
   Object.assign(canvas, { width: 64, height: 48 })
   const context = canvas.getContext('2d')!
-  let frame = 0
+  let hue = 0
   setInterval(() => {
-    context.fillStyle = `hsl(${frame++ * 20} 80% 50%)`
+    context.fillStyle = `hsl(${hue++ * 20} 80% 50%)`
     context.fillRect(0, 0, 64, 48)
   }, 50)
-  navigator.mediaDevices.getUserMedia = async () => canvas.captureStream()
+  const drawn = { waiting: [] as (() => void)[], tracks: [] as MediaStreamTrack[], frames: 0 }
+  navigator.mediaDevices.getUserMedia = async () => {
+    await new Promise<void>((resolve) => drawn.waiting.push(resolve))
+    const stream = canvas.captureStream()
+    drawn.tracks.push(...stream.getTracks())
+    return stream
+  }
+  const frameOf = createImageBitmap
+  const counted = (image: ImageBitmapSource) => {
+    drawn.frames++
+    return frameOf(image)
+  }
+  Object.assign(globalThis, { drawn, createImageBitmap: counted })
 }
 
 test('web segment: what was done with a picture is said, and why', async () => {
@@ -347,11 +372,17 @@ test(
 
         await drop(app, PICTURES, named('bad.png', Buffer.from('not a picture')))
         await alert.getByText(/bad.png: /).waitFor(patient)
+        await page.getByText('bad.png was not looked at.').waitFor(patient)
+        await page.getByRole('button', { name: 'Close this message' }).click()
+        await page.getByRole('button', { name: 'Look again' }).click()
+        await alert.getByText(/bad.png: /).waitFor(patient)
 
         const [worker] = page.workers()
         await worker.evaluate('atrous.device.then((device) => device.gpu.destroy())')
         await alert.getByText('The device was lost').waitFor(patient)
         await alert.getByText('It was opened again').waitFor(patient)
+        await page.getByRole('button', { name: 'Draw a street' }).click()
+        await shown(app, 'street-2.png')
         await page.getByRole('button', { name: 'street-1.png' }).click()
         await shown(app, 'street-1.png')
         assert.equal(await areasShown(app), before)
@@ -359,18 +390,37 @@ test(
         await page.getByRole('button', { name: 'Camera' }).click()
         await alert.getByText(/camera/).waitFor(patient)
         await page.evaluate(drawnCamera)
-        await page.getByRole('button', { name: 'Camera' }).click()
+        const camera = page.getByRole('button', { name: 'Camera', exact: true })
+        // Impatience, while the permission is asked for, is one camera and not two.
+        await camera.click()
+        await camera.click()
+        await page.waitForFunction('drawn.waiting.length === 2', undefined, patient)
+        await page.evaluate('drawn.waiting.forEach((allow) => allow())')
         await shown(app, 'camera')
         await page.getByText(/frames a second/).waitFor(patient)
         const made: number[] = []
-        for (let frame = 0; frame < 4; frame++) {
-          const before = await page.getByText(/frames a second/).innerText()
-          await page.getByText(before).waitFor({ state: 'detached', ...patient })
+        for (let round = 0; round < 4; round++) {
+          const taken = await page.evaluate<number>('drawn.frames')
+          // When the second is taken the first has been looked at.
+          await page.waitForFunction(`drawn.frames >= ${taken + 2}`, undefined, patient)
           made.push(await worker.evaluate<number>(BUFFERS))
         }
         assert.is(made[3], made[1], `buffers made after each frame: ${made}`)
         await page.getByRole('button', { name: 'Stop the camera' }).click()
-        await page.getByRole('button', { name: 'Camera', exact: true }).waitFor(patient)
+        await camera.waitFor(patient)
+        const isOff = (count: number) =>
+          page.waitForFunction(
+            `drawn.tracks.length === ${count} && drawn.tracks.every((t) => t.readyState === 'ended')`,
+            ...([undefined, patient] as const),
+          )
+        await isOff(2)
+        // A permission that is given when the page has been left opens nothing.
+        await camera.click()
+        await page.waitForFunction('drawn.waiting.length === 3', undefined, patient)
+        await page.getByRole('link', { name: 'atrous, start' }).click()
+        await camera.waitFor({ state: 'detached', ...patient })
+        await page.evaluate('drawn.waiting.forEach((allow) => allow())')
+        await isOff(3)
       },
       { width: 375, height: 800 },
     ),

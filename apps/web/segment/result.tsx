@@ -10,7 +10,7 @@ import type { Result, Saved, View } from './types.ts'
 import type { Segment } from './use-segment.ts'
 
 export function ResultCard({ segment }: { segment: Segment }) {
-  const { result, problems, say, network, view, setView, canvas } = segment
+  const { result, missed, progress, problems, say, network, view, setView, canvas } = segment
   return (
     <Card
       title={result?.name ?? 'Result'}
@@ -26,6 +26,7 @@ export function ResultCard({ segment }: { segment: Segment }) {
         <ProblemBox problem={problems.picture} onClose={() => say('picture', undefined)} />
       )}
       {!result && <Nothing segment={segment} />}
+      {missed && !progress && <Missed segment={segment} />}
       <Probe segment={segment}>
         <Screen canvas={canvas} result={result} view={view} segment={segment} />
       </Probe>
@@ -49,7 +50,7 @@ export function ResultCard({ segment }: { segment: Segment }) {
 
 /** What there is before there is a result. */
 function Nothing({ segment }: { segment: Segment }) {
-  const { network, pictures, current, progress } = segment
+  const { network, pictures, current, progress, missed } = segment
   const picture = pictures.find(({ key }) => key === current)
   return (
     <div class="empty">
@@ -57,14 +58,30 @@ function Nothing({ segment }: { segment: Segment }) {
       {progress ? (
         <Working segment={segment} />
       ) : (
-        <p>{picture ? 'Choose a network for it.' : wish(network !== undefined)}</p>
+        !missed && <p>{wish(network !== undefined, picture !== undefined)}</p>
       )}
     </div>
   )
 }
 
-const wish = (hasNetwork: boolean): string =>
-  hasNetwork ? 'Drop a picture, paste one, or draw a street.' : 'Choose a network and a picture.'
+/** Of a picture that was stopped, or failed: it can be tried again as it is. */
+function Missed({ segment: { result, pictures, current, lookAgain } }: { segment: Segment }) {
+  const picture = pictures.find(({ key }) => key === current)
+  return (
+    <p class="row">
+      {/* What is shown here may be another picture. */}
+      {result ? picture?.name : 'It'} was not looked at.
+      <Button onPress={lookAgain}>Look again</Button>
+    </p>
+  )
+}
+
+function wish(hasNetwork: boolean, hasPicture: boolean): string {
+  if (hasPicture) return hasNetwork ? 'It is being looked at.' : 'Choose a network for it.'
+  return hasNetwork
+    ? 'Drop a picture, paste one, or draw a street.'
+    : 'Choose a network and a picture.'
+}
 
 const milliseconds = (ms: number): string =>
   ms < 10

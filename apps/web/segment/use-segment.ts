@@ -34,6 +34,10 @@ export function useSegment() {
   const worker = useRef<Remote<Functions, Events>>(undefined)
   const canvas = useRef<HTMLCanvasElement>(null)
   const camera = useRef<Camera>(undefined)
+  /** Counts what was asked of the camera; it films while it is that which was asked last. */
+  const filmTurn = useRef(0)
+  /** Whether a person has asked for a network on this visit. */
+  const asked = useRef(false)
   const [line, setLine] = useState<string>()
   const [problems, setProblems] = useState<Partial<Record<Where, Problem>>>({})
   const [progress, setProgress] = useState<Events['progress']>()
@@ -44,13 +48,15 @@ export function useSegment() {
   const [look, setLook] = useState<Look>(usualLook)
   const [view, setViewState] = useState<View>(firstView)
   const [result, setResult] = useState<Result>()
+  /** Whether the current picture was to be looked at and was not: stopped, or refused. */
+  const [missed, setMissed] = useState(false)
   const [filming, setFilming] = useState(false)
   /** Frames a second. */
   const [rate, setRate] = useState(0)
   /** Grows when all is to be done again, as on a new device. */
   const [again, setAgain] = useState(0)
-  const latest = useRef({ look, view })
-  latest.current = { look, view }
+  const latest = useRef({ look, view, pictures })
+  latest.current = { look, view, pictures }
 
   const say = useCallback((where: Where, error: unknown) => {
     // Of a device that went away the page has been told.
@@ -61,6 +67,7 @@ export function useSegment() {
 
   const load = useCallback(async (chosen: Chosen, isRecalled = false) => {
     say('network', undefined)
+    if (!isRecalled) asked.current = true
     try {
       const loaded = await worker.current!.call.load(chosen.source, chosen.form)
       if (!loaded) return
@@ -75,6 +82,10 @@ export function useSegment() {
         flip: usual.flip ?? false,
         scales: usual.scales ?? [1],
       }))
+      // The class whose probability was shown need not be among the new ones.
+      const view: View = { ...latest.current.view, mode: 'overlay', class: 0 }
+      latest.current.view = view
+      setViewState(view)
       setNetwork(loaded)
       if (!isRecalled) await remember(chosen)
     } catch (error) {
@@ -103,35 +114,49 @@ export function useSegment() {
       ({ line }) => {
         setLine(line)
         recall().then(
-          (chosen) => chosen && load(chosen, true),
+          (chosen) => (chosen && !asked.current ? load(chosen, true) : undefined),
           () => {},
         )
       },
       (error) => say('device', error),
     )
     return () => {
+      filmTurn.current++
       camera.current?.stop()
+      for (const { url } of latest.current.pictures) URL.revokeObjectURL(url)
       mine.close()
     }
   }, [])
 
   const picture = pictures.find(({ key }) => key === current)
   useEffect(() => {
+    setMissed(false)
     if (!network || !picture || filming) return
     let stale = false
     say('picture', undefined)
     worker.current!.call.segment(picture.blob, picture.name, look, latest.current.view).then(
       (found) => {
-        if (!stale && found) setResult(found)
+        if (stale) return
+        if (found) setResult(found)
+        else setMissed(true)
       },
       (error) => {
-        if (!stale) say('picture', error)
+        if (stale) return
+        setMissed(true)
+        say('picture', error)
       },
     )
     return () => {
       stale = true
     }
   }, [network, picture, look, filming, again])
+
+  const stopFilming = useCallback(() => {
+    filmTurn.current++
+    camera.current?.stop()
+    camera.current = undefined
+    setFilming(false)
+  }, [])
 
   const add = useCallback((files: readonly Blob[], names: readonly string[]) => {
     const added = files.map((blob, i) => {
@@ -141,8 +166,7 @@ export function useSegment() {
     if (!added.length) return
     setPictures((all) => [...added, ...all])
     setCurrent(added[0].key)
-    setFilming(false)
-    camera.current?.stop()
+    stopFilming()
   }, [])
 
   const scenes = useRef(0)
@@ -156,14 +180,20 @@ export function useSegment() {
   }, [])
 
   const film = useCallback(async () => {
+    stopFilming()
+    const mine = ++filmTurn.current
+    const isNewest = () => mine === filmTurn.current
     say('camera', undefined)
     try {
       const opened = await openCamera()
+      // A person may think about the permission for long, and be elsewhere when it is given.
+      if (!isNewest()) return opened.stop()
       camera.current = opened
       setFilming(true)
       for (;;) {
         const frame = await opened.frame()
         if (!frame) break
+        if (!isNewest()) return frame.close()
         const { look, view } = latest.current
         const { call } = worker.current!
         const began = performance.now()
@@ -172,10 +202,9 @@ export function useSegment() {
         setRate(1000 / (performance.now() - began))
       }
     } catch (error) {
-      camera.current?.stop()
-      say('camera', error)
+      if (isNewest()) say('camera', error)
     }
-    setFilming(false)
+    if (isNewest()) stopFilming()
   }, [])
 
   const setView = useCallback((change: Partial<View>) => {
@@ -189,9 +218,12 @@ export function useSegment() {
     ...{ worker, canvas, line, problems, say, progress },
     ...{ network, unnamed, load, forgetUnnamed: () => setUnnamed(undefined) },
     ...{ pictures, current, setCurrent, add, addScene },
-    ...{ look, setLook, view, setView, result },
-    ...{ filming, rate, film, stopFilming: () => camera.current?.stop() },
-    stop: () => worker.current!.call.cancel(),
+    ...{ look, setLook, setView, result, missed },
+    // Probabilities that did not fit are not shown.
+    view: result?.hasScores === false ? { ...view, mode: 'overlay' as const } : view,
+    ...{ filming, rate, film, stopFilming, lookAgain: () => setAgain((n) => n + 1) },
+    // Refused only when the page is left, which ends it too.
+    stop: () => worker.current!.call.cancel().catch(() => {}),
   }
 }
 
