@@ -17,17 +17,26 @@ export async function openFolder(folder: string): Promise<FileSystemDirectoryHan
   }
 }
 
-/** Writes `bytes` as `name`, replacing what was there at once and whole. */
+/** Writes `bytes` as `name`, replacing what was there at once and whole; where that fails, what was there stays. */
 export async function writeFile(
   folder: FileSystemDirectoryHandle,
   name: string,
   bytes: BufferSource | Blob,
 ): Promise<void> {
+  const before = await readFile(folder, name)
   const file = await folder.getFileHandle(name, { create: true })
-  // What is written goes to a copy, which takes the file's place at `close`.
-  const stream = await file.createWritable()
-  await stream.write(bytes as FileSystemWriteChunkType)
-  await stream.close()
+  let stream: FileSystemWritableFileStream | undefined
+  try {
+    // What is written goes to a copy, which takes the file's place at `close`.
+    stream = await file.createWritable()
+    await stream.write(bytes as FileSystemWriteChunkType)
+    await stream.close()
+  } catch (error) {
+    await stream?.abort().catch(() => {})
+    // An empty file was made for the handle.
+    if (!before) await removeFile(folder, name).catch(() => {})
+    throw error
+  }
 }
 
 /** The file, or undefined where there is none of that name. */

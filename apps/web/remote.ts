@@ -55,7 +55,7 @@ export interface Remote<F, E> {
   readonly call: Called<F>
   /** Calls `listener` for every event of that name; returns what ends that. */
   on<K extends keyof E & string>(event: K, listener: (value: E[K]) => void): () => void
-  /** Ends the worker; calls that wait are refused. */
+  /** Ends the worker; calls that wait are refused, and later ones too. */
   close(): void
 }
 
@@ -64,11 +64,15 @@ export function connect<F, E = Record<string, never>>(worker: Worker): Remote<F,
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   const listeners = new Map<string, Set<(value: never) => void>>()
   let calls = 0
+  let heard = false
+  /** Why no call can be answered any more. */
+  let ended: Error | undefined
   const refuseAll = (error: Error) => {
     for (const { reject } of waiting.values()) reject(error)
     waiting.clear()
   }
   worker.addEventListener('message', ({ data }: MessageEvent<Message>) => {
+    heard = true
     if ('event' in data) {
       for (const listener of listeners.get(data.event) ?? []) listener(data.value as never)
       return
@@ -80,12 +84,16 @@ export function connect<F, E = Record<string, never>>(worker: Worker): Remote<F,
     else call?.resolve(data.value)
   })
   worker.addEventListener('error', (event) => {
-    refuseAll(new Error(event.message || 'a part of this page could not be loaded'))
+    const error = new Error(event.message || 'a part of this page could not be loaded')
+    // One that never said anything did not start.
+    if (!heard) ended = error
+    refuseAll(error)
   })
   const call = new Proxy({} as Called<F>, {
     get:
       (_, name: string) =>
       (...args: unknown[]) => {
+        if (ended) return Promise.reject(ended)
         const number = ++calls
         return new Promise((resolve, reject) => {
           waiting.set(number, { resolve, reject })
@@ -102,7 +110,8 @@ export function connect<F, E = Record<string, never>>(worker: Worker): Remote<F,
     },
     close() {
       worker.terminate()
-      refuseAll(new Error('ended'))
+      ended = new Error('ended')
+      refuseAll(ended)
     },
   }
 }

@@ -151,7 +151,10 @@ export function DropZone({ onFiles, accept, multiple, folder, label, children }:
   const drop = async (event: TargetedDragEvent<HTMLElement>) => {
     event.preventDefault()
     setOver(false)
-    if (event.dataTransfer) onFiles(await droppedFiles(event.dataTransfer))
+    if (!event.dataTransfer || input.current?.matches(':disabled')) return
+    // A text or a link has none.
+    const files = await droppedFiles(event.dataTransfer).catch(() => [])
+    if (files.length) onFiles(files)
   }
   return (
     <label
@@ -221,10 +224,18 @@ async function filesOf(entry: FileSystemEntry, path: string): Promise<DroppedFil
   }
 }
 
-/** How far something has come; `share` in [0, 1], or undefined where nobody knows. */
-export function Progress({ text, share }: { text: string; share?: number }) {
+export interface ProgressProps {
+  readonly text: string
+  /** In [0, 1]; left out where nobody knows. */
+  readonly share?: number
+  /** Whether screen readers say every text; for texts that change seldom. */
+  readonly announced?: boolean
+}
+
+/** How far something has come. */
+export function Progress({ text, share, announced }: ProgressProps) {
   return (
-    <div class="progress" role="status">
+    <div class="progress" role={announced ? 'status' : undefined}>
       <progress max={1} value={share} aria-label={text} />
       <span>{text}</span>
     </div>
