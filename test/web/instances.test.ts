@@ -19,7 +19,8 @@ import { test } from '../harness.ts'
 import { type App, fitsItsWidth, withApp } from './app.ts'
 import { boxesNet, categoryNet, SCENE } from './two-nets.ts'
 
-const patient = { timeout: 40_000 }
+const patience = 100_000
+const patient = { timeout: patience }
 
 const named = (name: string, buffer: Buffer) => ({ name, mimeType: '', buffer })
 const NETS = 'Drop both checkpoints, or choose them'
@@ -72,7 +73,7 @@ const isMarked = (row: Locator) => row.evaluate((r) => r.classList.contains('mar
 test('web instances: two dropped networks find in a drawn scene and in a photo what Node finds, listed, shown and saved', () =>
   withApp('instances', async (app) => {
     const { page } = app
-    page.setDefaultTimeout(40_000)
+    page.setDefaultTimeout(patience)
     await page.getByText('atrous train localization-small').waitFor()
     await app.shot('instances-start')
     const [category, boxes] = [await categoryNet(), await boxesNet()]
@@ -160,7 +161,7 @@ async function rememberDevice({ page }: App): Promise<Worker> {
 test('web instances: what is broken, or does not belong together, is told; a lost device is opened again', () =>
   withApp('instances', async (app) => {
     const { page } = app
-    page.setDefaultTimeout(40_000)
+    page.setDefaultTimeout(patience)
     const worker = await rememberDevice(app)
     const [category, boxes] = [await categoryNet(), await boxesNet()]
     const told = async (what: RegExp) => {
@@ -204,8 +205,25 @@ test('web instances: what is broken, or does not belong together, is told; a los
     await page.evaluate('scrollTo(0, 0)')
     await app.shot('instances-lost')
     await page.getByRole('button', { name: 'Open it again' }).click()
+    await page.getByRole('alert').waitFor({ state: 'detached' })
+    await page.getByText(/swiftshader/i).waitFor()
     await page.getByRole('heading', { name: 'Objects' }).waitFor()
     assert.is(await rows.count(), before)
+
+    // A picture that fails says so itself, and those after it are looked at.
+    await worker.evaluate(`{
+      const { stringify } = JSON
+      JSON.stringify = (value, ...more) => {
+        if (!value || !Object.hasOwn(value, 'leastCells')) return stringify(value, ...more)
+        JSON.stringify = stringify
+        throw new Error('this one is broken')
+      }
+    }`)
+    await drawScene(app)
+    await told(/^This one is broken/)
+    await drawScene(app)
+    await page.getByRole('img', { name: /^crowd-3.png, \d+ objects/ }).waitFor()
+    await page.getByRole('button', { name: 'crowd-2.png (failed)' }).waitFor()
     assert.is(await page.getByRole('alert').count(), 0)
   }))
 
@@ -214,7 +232,7 @@ test('web instances: at phone width, in the dark, networks that the page keeps',
     'instances',
     async (app) => {
       const { page } = app
-      page.setDefaultTimeout(40_000)
+      page.setDefaultTimeout(patience)
       await page.emulateMedia({ colorScheme: 'dark' })
       const nets = { 'street category': await categoryNet(), 'street boxes': await boxesNet() }
       for (const [name, bytes] of Object.entries(nets))
@@ -233,6 +251,11 @@ test('web instances: at phone width, in the dark, networks that the page keeps',
       await app.shot('instances-phone-dark')
       await page.getByRole('button', { name: 'Remove it' }).click()
       await page.getByText('Drop a picture, or have a scene drawn').waitFor()
+      // While it is looked at, too.
+      await drawScene(app)
+      await page.getByText(/^Looking at crowd-2/).waitFor()
+      await page.getByRole('button', { name: 'Remove it' }).click()
+      await page.getByText(/^Looking at/).waitFor({ state: 'detached' })
     },
     { width: 375, height: 720 },
   ))

@@ -14,6 +14,8 @@ export interface Shown {
   readonly picture: OpenedPicture
   /** Undefined until it was looked at. */
   readonly found?: Found
+  /** In place of what was found. */
+  readonly failed?: Problem
 }
 
 export interface Finder {
@@ -23,6 +25,7 @@ export interface Finder {
   readonly shown: readonly Shown[]
   /** What it is doing now. */
   readonly doing: string | undefined
+  /** Of the networks or the device. */
   readonly problem: Problem | undefined
   readonly add: (pictures: readonly OpenedPicture[]) => void
   readonly clear: () => void
@@ -78,6 +81,7 @@ export function useFinder(
     )
     return () => {
       stale = true
+      setDoing(undefined)
     }
   }, [semantic, localization, tries])
 
@@ -86,29 +90,33 @@ export function useFinder(
     setShown((all) => all.map(({ key, picture }) => ({ key, picture })))
   }, [semantic, localization, settings])
 
-  const next = shown.find(({ found }) => !found)
+  const next = shown.find(({ found, failed }) => !found && !failed)
   useEffect(() => {
     if (!opened || !next || problem) return
     const { key, picture } = next
     let stale = false
     setDoing(`Looking at ${picture.name} …`)
+    const became = (what: Pick<Shown, 'found' | 'failed'>) =>
+      setShown((all) => all.map((one) => (one.key === key ? { ...one, ...what } : one)))
     const { name, data, height, width } = picture
     worker.current!.call.find({ key, name, data, height, width }, settings).then(
       (found) => {
         if (stale) return
         setDoing(undefined)
-        setShown((all) => all.map((one) => (one.key === key ? { ...one, found } : one)))
+        became({ found })
       },
       (error) => {
         if (stale) return
         setDoing(undefined)
-        const lost = (error as Error).name === 'DeviceLostError'
-        if (lost) setOpened(undefined)
-        setProblem(lost ? lostOf((error as Error).message) : problemOf(error))
+        if ((error as Error).name === 'DeviceLostError') {
+          setOpened(undefined)
+          setProblem(lostOf((error as Error).message))
+        } else became({ failed: problemOf(error) })
       },
     )
     return () => {
       stale = true
+      setDoing(undefined)
     }
   }, [opened, next?.key, settings, problem])
 
@@ -118,10 +126,10 @@ export function useFinder(
   }, [])
   const clear = useCallback(() => {
     setShown((all) => {
-      for (const { key } of all) worker.current?.call.forget(key)
+      // A worker that has ended remembers nothing.
+      for (const { key } of all) worker.current?.call.forget(key).catch(() => {})
       return []
     })
-    setProblem(undefined)
   }, [])
   const again = useCallback(() => setTries((n) => n + 1), [])
   const coco = useCallback(

@@ -23,7 +23,7 @@ export function ObjectList({
       <table aria-label="Objects, the most confident first" onMouseLeave={() => onMark(-1)}>
         <thead>
           <tr>
-            {['Object', 'Confidence', 'Left, top', 'Width × height', 'Area'].map((text) => (
+            {['Object', 'Confidence', 'Top, left', 'Height × width', 'Area'].map((text) => (
               <th key={text} scope="col">
                 {text}
               </th>
@@ -52,10 +52,10 @@ export function ObjectList({
                 </td>
                 <td>{percent(object.score)}</td>
                 <td>
-                  {left}, {top}
+                  {top}, {left}
                 </td>
                 <td>
-                  {right - left} × {bottom - top}
+                  {bottom - top} × {right - left}
                 </td>
                 <td>
                   {object.area.toLocaleString('en')} px ({percent(object.area / pixels)})

@@ -49,7 +49,8 @@ export function Result({ finder, one, onShow, chosen, cells }: ResultProps) {
             )}
           </>
         )}
-        {doing && <Progress text={doing} />}
+        {doing && <Progress text={doing} announced />}
+        {one?.failed && <ProblemBox problem={one.failed} />}
         {one ? (
           <ShownPicture
             {...{ picture: one.picture, classes, objects, marked }}
@@ -63,9 +64,10 @@ export function Result({ finder, one, onShow, chosen, cells }: ResultProps) {
         {!chosen && <Guide />}
         {shown.length > 1 && (
           <nav class="row" aria-label="Pictures that are open">
-            {shown.map(({ key, picture }) => (
+            {shown.map(({ key, picture, failed }) => (
               <Button key={key} pressed={key === one?.key} onPress={() => onShow(key)}>
                 {picture.name}
+                {failed && ' (failed)'}
               </Button>
             ))}
           </nav>
@@ -108,7 +110,7 @@ function Timing({ one: { picture, found } }: { one: Shown }) {
   return (
     <Figures
       figures={[
-        ['Picture', `${width} × ${height}${from ? `, of ${from[1]} × ${from[0]}` : ''}`],
+        ['Picture', `${height} × ${width} pixels${from ? `, of ${from.join(' × ')}` : ''}`],
         ['Both networks', networks < 1e-3 ? 'looked before' : time(networks)],
         ['Objects from them', time(objects)],
       ]}
