@@ -8,15 +8,27 @@ let opening: Promise<Device> | undefined
 
 /** The device, opened anew where the last one was lost or closed. */
 export async function pageDevice(): Promise<Device> {
-  opening ??= openDevice()
-  const device = await opening
+  opening ??= open()
+  const mine = opening
+  const device = await mine
   try {
     device.check()
     return device
   } catch {
-    opening = openDevice()
+    // Whoever else waited for the one that is gone shares the next.
+    if (opening === mine) opening = undefined
+    opening ??= open()
     return opening
   }
+}
+
+/** What fails is tried again by the next that asks. */
+function open(): Promise<Device> {
+  const mine = openDevice()
+  mine.catch(() => {
+    if (opening === mine) opening = undefined
+  })
+  return mine
 }
 
 export function useDevice(): { readonly device?: Device; readonly problem?: Problem } {
@@ -24,10 +36,7 @@ export function useDevice(): { readonly device?: Device; readonly problem?: Prob
   useEffect(() => {
     pageDevice().then(
       (device) => setState({ device }),
-      (error) => {
-        opening = undefined
-        setState({ problem: problemOf(error) })
-      },
+      (error) => setState({ problem: problemOf(error) }),
     )
   }, [])
   return state

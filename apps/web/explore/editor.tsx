@@ -19,6 +19,8 @@ export interface EditorProps {
   readonly example: string
   readonly onExample: (name: string) => void
   readonly written: Written
+  /** As it was last traced. */
+  readonly traced: Written
   readonly onWrite: (written: Written) => void
   readonly onTrace: () => void
   readonly recompute: Recompute
@@ -40,7 +42,8 @@ export function Editor(props: EditorProps) {
   const names = Object.entries(examples).map(([value, { title }]) => ({ value, text: title }))
   const known = props.example in examples
   const text = useRef<HTMLTextAreaElement>(null)
-  useEffect(() => selectLine(text.current, props.problem), [props.problem])
+  // Once for each trace: what is chosen elsewhere must not take the focus.
+  useEffect(() => selectLine(text.current, props.problem), [props.traced])
   return (
     <Card
       title="Function"
@@ -92,7 +95,7 @@ export function Editor(props: EditorProps) {
               onKeyDown={(event) => {
                 if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
                 event.preventDefault()
-                props.onTrace()
+                if (!props.busy) props.onTrace()
               }}
             />
           </Field>

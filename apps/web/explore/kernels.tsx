@@ -35,10 +35,11 @@ export function Kernels(props: {
     }),
   )
   const [open, setOpen] = useState(0)
-  const [times, setTimes] = useState<Times>()
+  const [measured, setMeasured] = useState<{ readonly of: Explored; readonly times: Times }>()
   const [problem, setProblem] = useState<Problem>()
   const [busy, setBusy] = useState('')
-  useEffect(() => setTimes(undefined), [explored])
+  // Times of a plan that was chosen before are not of these kernels.
+  const times = measured?.of === explored ? measured.times : undefined
   useEffect(() => {
     const chosen = rows.findIndex((r) => r.node === selected)
     // Of several dispatches of one kernel the one that was opened stays open.
@@ -58,7 +59,8 @@ export function Kernels(props: {
   const measure = async () => {
     setProblem(undefined)
     try {
-      setTimes(await timesOf(await pageDevice(), explored, setBusy))
+      const now = await timesOf(await pageDevice(), explored, setBusy)
+      setMeasured({ of: explored, times: now })
     } catch (error) {
       setProblem(problemOf(error))
     }

@@ -55,9 +55,10 @@ interface Traced {
   readonly problem?: Problem
 }
 
-function Explorer({ example }: { example: string }) {
+function Explorer({ example: asked }: { example: string }) {
   const { device, problem: noDevice } = useDevice()
-  const start = examples[example] ?? examples[firstExample]
+  const example = Object.hasOwn(examples, asked) ? asked : firstExample
+  const start = examples[example]
   const [written, setWritten] = useState<Written>(start)
   const [traced, setTraced] = useState<Written>(start)
   const [recompute, setRecompute] = useState<Recompute>('cheap')
@@ -97,6 +98,7 @@ function Explorer({ example }: { example: string }) {
           location.hash = `#explore/${name}`
         }}
         written={written}
+        traced={traced}
         onWrite={setWritten}
         onTrace={traceIt}
         recompute={recompute}

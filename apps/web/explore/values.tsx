@@ -45,7 +45,7 @@ export function Values(props: {
           Run, and look at this node
         </Button>
       )}
-      {asked && !found && !problem && <Progress text="Running …" />}
+      {asked && !found && !problem && <Progress text="Running …" announced />}
       {problem && (
         <>
           <ProblemBox problem={problem} />
