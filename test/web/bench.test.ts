@@ -82,6 +82,11 @@ test('web bench: at phone width it fits, and a run that is cancelled keeps what 
       const { page } = app
       await page.emulateMedia({ colorScheme: 'dark' })
       await choose(app, 'Two of each family', '1/16 of the papers’ sides')
+      // While the adapter is opened, too.
+      await page.getByRole('button', { name: 'Run' }).click()
+      await page.getByRole('button', { name: 'Cancel' }).click()
+      await page.getByText(/^Cancelled after/).waitFor(done)
+      assert.is(await page.locator('.bench-table').count(), 0)
       await page.getByRole('button', { name: 'Run' }).click()
       await page.locator('.bench-table .f0 ~ tr').first().waitFor(done)
       await page.getByRole('button', { name: 'Cancel' }).click()

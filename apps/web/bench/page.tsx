@@ -39,6 +39,8 @@ export default function Bench() {
   const [schedules, setSchedules] = useState<'shipped' | 'cached'>('shipped')
   const [seconds, setSeconds] = useState(20)
   const [opened, setOpened] = useState<Opened>()
+  /** Whether the worker still holds that device. */
+  const [ready, setReady] = useState(false)
   const [share, setShare] = useState(1)
   const [results, setResults] = useState<readonly BenchEvents['result'][]>([])
   const [tuned, setTuned] = useState<readonly Tuned[]>([])
@@ -82,6 +84,7 @@ export default function Bench() {
       // Whatever is left of the device is of no use.
       remote.current?.close()
       remote.current = undefined
+      setReady(false)
     }
     setBusy(undefined)
   }
@@ -94,6 +97,7 @@ export default function Bench() {
       const { call } = worker()
       const open = await call.open(schedules)
       setOpened(open)
+      setReady(true)
       const chosen = size ?? shareFor(open)
       setSize(chosen)
       setShare(Number(chosen))
@@ -112,14 +116,16 @@ export default function Bench() {
   const save = () => opened && download({ opened, share, results, tuned })
 
   return (
-    <>
+    <div class="stack">
+      <header class="intro">
+        <h1>Bench</h1>
+        <p class="soft">
+          Each kernel is checked against a float64 reference, then timed. Nothing is sent anywhere.
+        </p>
+      </header>
       <div class="split">
         <div class="stack">
-          <Card title="Bench">
-            <p class="soft">
-              Each kernel is checked against a float64 reference, then timed. Nothing is sent
-              anywhere.
-            </p>
+          <Card title="What to measure">
             <Choice
               name="Kernels"
               value={which}
@@ -191,6 +197,7 @@ export default function Bench() {
         <Card
           title="Kernels"
           aside={
+            ready &&
             measured.some(tunable) && (
               <div class="row">
                 <Slider
@@ -214,7 +221,7 @@ export default function Bench() {
             results={results}
             marked={marked}
             onMark={setMarked}
-            onTune={busy ? undefined : (result) => tune([result])}
+            onTune={ready && !busy ? (result) => tune([result]) : undefined}
           />
         </Card>
       )}
@@ -223,7 +230,7 @@ export default function Bench() {
           <TunedTable tuned={tuned} />
         </Card>
       )}
-    </>
+    </div>
   )
 }
 

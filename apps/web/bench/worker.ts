@@ -14,6 +14,7 @@ let cancelled = false
 
 const functions: BenchFunctions = {
   async open(schedules) {
+    cancelled = false
     close()
     const device = await openDevice({ tuning: schedules, say: () => {} })
     const timer = await openTimer(device)
@@ -40,6 +41,7 @@ const functions: BenchFunctions = {
   },
 
   tune(before, seconds) {
+    cancelled = false
     const chosen = before.flatMap((was) => cases.filter(({ name }) => name === was.name))
     return each(chosen, async (c, { device, by, opened }, progress) => {
       const { measured } = await device.tune(c.fn, c.args(), {
@@ -87,17 +89,16 @@ async function each(
   work: (c: Case, open: Open, progress: (text: string) => void) => Promise<void>,
 ): Promise<boolean> {
   if (!at) throw new Error('no device is open')
-  cancelled = false
   for (const [done, c] of list.entries()) {
+    if (cancelled) return false
     const progress = (text: string) =>
       send('progress', { done, of: list.length, text: text ? `${c.name}: ${text}` : c.name })
     progress('')
     await work(c, at, progress)
     // A device that was lost refuses everything: that is no kernel's own failure.
     at.device.check()
-    if (cancelled) return false
   }
-  return true
+  return !cancelled
 }
 
 function close(): void {
