@@ -1,6 +1,6 @@
 // The same few held-out images again and again: what they show, what is true of them, and what the network says of them now.
 
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { type ClassInfo, colourLabels, type Picture } from '../../../train/index.ts'
 import { Table } from '../ui/parts.tsx'
 import { imageDataOf } from '../ui/picture.ts'
@@ -19,20 +19,20 @@ export function Looks({ looks, classes }: Pick<RunState, 'looks' | 'classes'>) {
 }
 
 function OneLook({ look, classes }: { look: Look; classes: readonly ClassInfo[] }) {
-  const { name, height, width, image, truth, answer } = look
-  const coloured = (labels: Uint8Array) => colourLabels(labels, height, width, classes)
-  const right = answer && shareRight(truth, answer)
+  const { name, height, width } = look
+  // Drawn again when they are others, not at every step that is told.
+  const { image, truth, answer, right } = useMemo(() => picturesOf(look, classes), [look, classes])
   return (
     <li>
-      <Drawn picture={{ data: image, height, width }} label={`${name}: the image`}>
+      <Drawn picture={image} label={`${name}: the image`}>
         image
       </Drawn>
-      <Drawn picture={coloured(truth)} label={`${name}: its true classes`}>
+      <Drawn picture={truth} label={`${name}: its true classes`}>
         truth
       </Drawn>
       {answer ? (
         <Drawn
-          picture={coloured(answer)}
+          picture={answer}
           label={`${name}: what the network says, ${percent(right!)} of its pixels right`}
         >
           network, {percent(right!)}
@@ -45,6 +45,16 @@ function OneLook({ look, classes }: { look: Look; classes: readonly ClassInfo[] 
       )}
     </li>
   )
+}
+
+function picturesOf({ height, width, image, truth, answer }: Look, classes: readonly ClassInfo[]) {
+  const coloured = (labels: Uint8Array) => colourLabels(labels, height, width, classes)
+  return {
+    image: { data: image, height, width },
+    truth: coloured(truth),
+    answer: answer && coloured(answer),
+    right: answer && shareRight(truth, answer),
+  }
 }
 
 interface DrawnProps {
