@@ -15,9 +15,14 @@ export function RunStatus({ state }: { state: RunState }) {
   return <Progress text={sentence(state)} share={minutes || of ? (share ?? 0) : undefined} />
 }
 
-function sentence({ status, step, of, validation, last, pace }: RunState): string {
-  const known = pace && pace.steps > 2
-  const left = known && (of ? ((of - step) * pace.ms) / pace.steps / 1000 : last?.eta)
+/** Milliseconds of a step, once there were enough to tell. */
+const msOf = ({ pace }: RunState): number | undefined =>
+  pace && pace.steps > 2 ? pace.ms / pace.steps : undefined
+
+function sentence(state: RunState): string {
+  const { status, step, of, validation, last, kept } = state
+  const ms = msOf(state)
+  const left = ms !== undefined && (of ? ((of - step) * ms) / 1000 : last?.eta)
   const all = of ? ` of ${whole(of)}` : ''
   const good = validation ? `, mean IoU ${percent(validation.score)}` : ''
   switch (status) {
@@ -30,7 +35,7 @@ function sentence({ status, step, of, validation, last, pace }: RunState): strin
     case 'paused':
       return `Paused at step ${whole(step)}${all}`
     case 'stopped':
-      return `Stopped at step ${whole(step)}${all}; its snapshot is kept`
+      return `Stopped at step ${whole(step)}${all}${kept === undefined ? '' : '; its snapshot is kept'}`
     case 'ended':
       return `Done: ${whole(step)} steps${good}`
     default:
@@ -38,24 +43,27 @@ function sentence({ status, step, of, validation, last, pace }: RunState): strin
   }
 }
 
-export function RunFigures({ state: { last, pace, start, validation } }: { state: RunState }) {
-  if (!last || !pace) return null
-  const ms = pace.ms / pace.steps
-  const images = (last.imagesPerSecond * last.ms) / ms
+export function RunFigures({ state }: { state: RunState }) {
+  const { last, start, validation } = state
+  if (!last) return null
+  const ms = msOf(state)
+  const images = ms && (last.imagesPerSecond * last.ms) / ms
   return (
     <Figures
       figures={[
         ['Loss', last.loss.toFixed(3)],
         ['Mean IoU', validation ? percent(validation.score) : '–'],
         ['Learning rate', Number(last.lr.toPrecision(2)).toString()],
-        ['A step', `${ms.toFixed(ms < 10 ? 1 : 0)} ms`],
-        ['Images a second', images < 100 ? images.toPrecision(2) : whole(Math.round(images))],
+        ['A step', ms ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : '–'],
+        ['Images a second', images ? rate(images) : '–'],
         ['Device memory', bytes(last.bytes)],
         ['Parameters', start ? whole(start.parameters) : '–'],
       ]}
     />
   )
 }
+
+const rate = (n: number): string => (n < 100 ? n.toPrecision(2) : whole(Math.round(n)))
 
 const step: Axis = { name: 'step' }
 const shares: Axis = { text: (v) => `${Math.round(100 * v)} %`, range: [0, 1] }
