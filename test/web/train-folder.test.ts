@@ -74,5 +74,5 @@ test(
       await until(app, /Done: 6 steps/)
       await app.shot('train-folder')
     }),
-  { timeout: 600 },
+  { timeout: 1200 },
 )

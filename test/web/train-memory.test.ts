@@ -45,5 +45,5 @@ test(
       const [{ bytes, buffers }] = later
       for (const record of later) assert.equal({ ...record, bytes, buffers }, record)
     }),
-  { timeout: 600 },
+  { timeout: 1200 },
 )

@@ -2,7 +2,7 @@
 
 import * as assert from 'uvu/assert'
 import { grown, noCurves, until } from '../../apps/web/train/curves.ts'
-import { checkedName } from '../../apps/web/train/run-store.ts'
+import { checkedName, freeName } from '../../apps/web/train/run-store.ts'
 import { defaultsFor, goingOn, networks, recipeOf } from '../../apps/web/train/settings.ts'
 import { buildModel } from '../../models/index.ts'
 import { batchLoss } from '../../train/recipe-loss.ts'
@@ -52,4 +52,9 @@ test('train page: a checkpoint has a name that a file can have', () => {
   assert.is(checkedName('  my street 2 '), 'my street 2')
   for (const name of ['', '  ', 'a/b', '.hidden', 'a\\b', 'what?', 'x'.repeat(81)])
     assert.throws(() => checkedName(name), /name|called/)
+})
+
+test('train page: what is kept without a name of its own takes no other’s place', () => {
+  assert.is(freeName('street', []), 'street-1')
+  assert.is(freeName('street', ['street-1', 'street-3', 'my street']), 'street-2')
 })

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { decodeCheckpoint } from '../../train/checkpoint.ts'
 import { test } from '../harness.ts'
 import { type App, fitsItsWidth, withApp } from './app.ts'
-import { below, followTasks, least, long, press, stepsAfter, until } from './train-page.ts'
+import { below, followTasks, least, long, press, stepsAfter, typed, until } from './train-page.ts'
 
 test(
   'train page: the loss halves in a minute, pausing stops the steps, a lost device and a closed page cost what is since the snapshot',
@@ -13,6 +13,18 @@ test(
       const { page } = app
       await page.getByRole('heading', { name: 'What there is to learn' }).waitFor({ timeout: long })
       await app.shot('train-before')
+      // What was chosen is there when one comes back.
+      await typed(app, 'Learning rate', '0.005')
+      await page.evaluate(() => {
+        location.hash = ''
+      })
+      const rate = page.getByRole('spinbutton', { name: /^Learning rate/ })
+      await rate.waitFor({ state: 'detached', timeout: long })
+      await page.evaluate(() => {
+        location.hash = 'train?debug'
+      })
+      await rate.waitFor({ timeout: long })
+      assert.is(await rate.inputValue(), '0.005')
       await least(app)
       const tasks = await followTasks(app)
       await press(app, 'Start')
@@ -53,7 +65,7 @@ test(
       await press(app, /^Go on from step/)
       await stepsAfter(app, at)
       await press(app, 'Stop')
-      await until(app, /Stopped at step \d+ of 400; its snapshot is kept/)
+      await until(app, /Stopped at step \d+ of 999; its snapshot is kept/)
       await page.setViewportSize({ width: 375, height: 720 })
       await page.emulateMedia({ colorScheme: 'dark' })
       await fitsItsWidth(app)
@@ -62,7 +74,7 @@ test(
       await page.getByRole('heading', { name: 'Segment', exact: true }).waitFor({ timeout: long })
       await page.getByText('street-1.safetensors').waitFor({ timeout: long })
     }),
-  { timeout: 600 },
+  { timeout: 1200 },
 )
 
 /** All values of the snapshot that the page keeps, and its step. */
@@ -83,29 +95,78 @@ test(
   () =>
     withApp('train?debug', async (app) => {
       const { page } = app
-      const few = { Steps: '24', 'Look every': '50', 'Snapshot every': '4' }
+      const few = { Steps: '96', 'Look every': '50', 'Snapshot every': '4' }
       await least(app, few)
       await press(app, 'Start')
-      await until(app, /Done: 24 steps/)
+      await until(app, /Done: 96 steps/)
       const plain = await snapshotOf(app)
-      assert.is(plain.step, 24)
+      assert.is(plain.step, 96)
       await page.reload()
       await least(app, few)
       await press(app, 'Start')
-      await until(app, /^Step \d+ of 24/)
+      await until(app, /^Step \d+ of 96/)
       await press(app, 'Pause')
       await until(app, /Paused at step/)
       await press(app, 'Resume')
-      await until(app, /^Step \d+ of 24/)
+      await until(app, /^Step \d+ of 96/)
       await press(app, /Lose the device/)
       await page.getByRole('alert').waitFor({ timeout: long })
-      await until(app, /^Step \d+ of 24/)
+      await until(app, /^Step \d+ of 96/)
       await press(app, 'Pause')
       await until(app, /Paused at step/)
       await page.reload()
       await press(app, /^Go on from step/)
-      await until(app, /Done: 24 steps/)
+      await until(app, /Done: 96 steps/)
       assert.equal(await snapshotOf(app), plain)
     }),
-  { timeout: 600 },
+  { timeout: 1200 },
+)
+
+test(
+  'train page: a run is paused and stopped before its first step too, and another begins',
+  () =>
+    withApp('train', async (app) => {
+      const { page } = app
+      await least(app)
+      const worker = page.workers().find((one) => one.url().includes('train-worker'))!
+      // A run begins once it alone may: that is held up here, for as long as a person needs.
+      await worker.evaluate(() => {
+        const { request } = LockManager.prototype
+        LockManager.prototype.request = async function (this: LockManager, ...args: never) {
+          await new Promise<void>((go) => Object.assign(self, { go }))
+          return request.apply(this, args)
+        } as typeof request
+      })
+      const go = () =>
+        worker.evaluate(async () => {
+          const held = self as unknown as { go?: (() => void) | undefined }
+          while (!held.go) await new Promise((resolve) => setTimeout(resolve, 10))
+          held.go()
+          held.go = undefined
+        })
+      await press(app, 'Start')
+      await press(app, 'Pause')
+      await go()
+      await until(app, /^Paused at step 0 of 999/)
+      await press(app, 'Stop')
+      await until(app, /^Stopped at step 0 of 999$/)
+      await press(app, 'Start')
+      await press(app, 'Stop')
+      await go()
+      await until(app, /^Stopped at step 0 of 999$/)
+      await typed(app, 'Steps', '3')
+      await press(app, 'Start')
+      await go()
+      await until(app, /Done: 3 steps/)
+      // What is kept without a name of its own takes no other's place.
+      await press(app, 'Save')
+      await until(app, /Kept as street-1, at step 3/)
+      await typed(app, 'Steps', '4')
+      await press(app, 'Start')
+      await go()
+      await until(app, /Done: 4 steps/)
+      await press(app, 'Save')
+      await until(app, /Kept as street-2, at step 4/)
+    }),
+  { timeout: 1200 },
 )

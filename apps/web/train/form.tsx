@@ -1,8 +1,9 @@
 // What is learned, by which network, and how: the choices before a run.
 
-import { Choice, DropZone, Field } from '../ui/parts.tsx'
+import { useState } from 'preact/hooks'
+import { Choice, DropZone, Field, Progress } from '../ui/parts.tsx'
 import type { FolderFound } from './messages.ts'
-import { run } from './run.ts'
+import { type RunState, run } from './run.ts'
 import { type DataChoice, depths, networks, type Settings, sizes, widths } from './settings.ts'
 
 const dataChoices: readonly { value: DataChoice; text: string }[] = [
@@ -21,10 +22,11 @@ export interface FormProps {
   readonly settings: Settings
   readonly onChange: (change: Partial<Settings>) => void
   readonly folder: FolderFound | undefined
+  readonly looking: RunState['looking']
   readonly disabled: boolean
 }
 
-export function Form({ settings, onChange, folder, disabled }: FormProps) {
+export function Form({ settings, onChange, folder, looking, disabled }: FormProps) {
   const choose =
     <K extends keyof Settings>(key: K) =>
     (value: Settings[K]) =>
@@ -50,7 +52,7 @@ export function Form({ settings, onChange, folder, disabled }: FormProps) {
           onChange={choose('data')}
           note={notes[settings.data]}
         />
-        {settings.data === 'folder' && <Folder folder={folder} />}
+        {settings.data === 'folder' && <Folder folder={folder} looking={looking} />}
         <Choice
           name="Size"
           value={settings.size}
@@ -137,6 +139,8 @@ interface CountProps {
 }
 
 function Count({ name, value, least = 1, any, note, onChange }: CountProps) {
+  // A number alone would lose what is half typed, as the zeros of 0.005.
+  const [typed, setTyped] = useState<string>()
   return (
     <Field name={name} note={note}>
       <input
@@ -144,8 +148,10 @@ function Count({ name, value, least = 1, any, note, onChange }: CountProps) {
         inputMode="decimal"
         min={any ? 0 : least}
         step={any ? 'any' : 1}
-        value={value}
-        onInput={({ currentTarget: { valueAsNumber } }) => {
+        value={typed ?? String(value)}
+        onBlur={() => setTyped(undefined)}
+        onInput={({ currentTarget: { value, valueAsNumber } }) => {
+          setTyped(value)
           if (Number.isFinite(valueAsNumber)) onChange(valueAsNumber)
         }}
       />
@@ -153,7 +159,7 @@ function Count({ name, value, least = 1, any, note, onChange }: CountProps) {
   )
 }
 
-function Folder({ folder }: { folder: FolderFound | undefined }) {
+function Folder({ folder, looking }: Pick<FormProps, 'folder' | 'looking'>) {
   return (
     <>
       <DropZone folder label="Drop a folder, or choose one" onFiles={(files) => run.look(files)}>
@@ -163,6 +169,7 @@ function Folder({ folder }: { folder: FolderFound | undefined }) {
           <code>classes.txt</code> with a name a line. It stays on this machine.
         </small>
       </DropZone>
+      {looking && <Progress text={`${looking.text} …`} share={looking.share} />}
       {folder && (
         <div class="found" role="status">
           <p>

@@ -8,8 +8,8 @@ import { aboutCheckpoint, CHECKPOINTS } from '../ui/checkpoints.ts'
 import { Button, Card, Field } from '../ui/parts.tsx'
 import { download } from '../ui/picture.ts'
 import { bytes, whole } from './figures.tsx'
-import { forgetKept, keptCurves, type RunState, run } from './run.ts'
-import { SNAPSHOT, TRAINING } from './run-store.ts'
+import { forgetKept, isBusy, keptCurves, type RunState, run } from './run.ts'
+import { freeName, SNAPSHOT, TRAINING } from './run-store.ts'
 import type { Settings } from './settings.ts'
 
 interface Left {
@@ -46,8 +46,10 @@ export function LeftRun({ status, settings }: { status: RunState['status']; sett
         </Button>
         <Button
           onPress={async () => {
-            await forgetKept()
-            setLeft(undefined)
+            await run.attempt(async () => {
+              await forgetKept()
+              setLeft(undefined)
+            })
           }}
         >
           Forget it
@@ -72,13 +74,26 @@ interface KeptCheckpoint {
 export function Checkpoints({ state, settings }: { state: RunState; settings: Settings }) {
   const [list, setList] = useState<readonly KeptCheckpoint[]>([])
   const [own, setName] = useState<string>()
-  const name = own ?? `${settings.data}-1`
   const refresh = useCallback(() => {
     keptCheckpoints().then(setList, () => {})
   }, [])
   useEffect(refresh, [refresh, state.saved])
   const { status, kept, saved } = state
-  const busy = status === 'running' || status === 'pausing' || status === 'looking'
+  const busy = isBusy(status) || state.looking !== undefined
+  // What was just saved stays under its name; what was learned since takes another's place only where a person says so.
+  const name =
+    own ??
+    (saved && saved.step === kept
+      ? saved.name
+      : freeName(
+          settings.data,
+          list.map((one) => one.name),
+        ))
+  const save = async () => {
+    const done = await run.save(name)
+    if (done) setName(undefined)
+    return done
+  }
   return (
     <Card title="Checkpoints">
       {kept !== undefined && (
@@ -86,7 +101,7 @@ export function Checkpoints({ state, settings }: { state: RunState; settings: Se
           class="row save"
           onSubmit={(event) => {
             event.preventDefault()
-            void run.save(name)
+            void save()
           }}
         >
           <Field name="Name">
@@ -99,7 +114,7 @@ export function Checkpoints({ state, settings }: { state: RunState; settings: Se
           <button type="submit">Save</button>
           <Button
             onPress={async () => {
-              if (await run.save(name)) await run.attempt(() => toSegment(name.trim()))
+              if (await save()) await run.attempt(() => toSegment(name.trim()))
             }}
           >
             Use it on Segment
@@ -132,15 +147,20 @@ export function Checkpoints({ state, settings }: { state: RunState; settings: Se
                 >
                   Train on
                 </Button>
-                <Button label={`Download ${one.name}`} onPress={() => downloaded(one.name)}>
+                <Button
+                  label={`Download ${one.name}`}
+                  onPress={() => run.attempt(() => downloaded(one.name))}
+                >
                   Download
                 </Button>
                 <Button
                   label={`Delete ${one.name}`}
-                  onPress={async () => {
-                    await removeFile(await openFolder(CHECKPOINTS), `${one.name}${ENDING}`)
-                    refresh()
-                  }}
+                  onPress={() =>
+                    run.attempt(async () => {
+                      await removeFile(await openFolder(CHECKPOINTS), `${one.name}${ENDING}`)
+                      refresh()
+                    })
+                  }
                 >
                   Delete
                 </Button>

@@ -67,6 +67,8 @@ export interface TrainMessages {
   readonly answers: { readonly step: number; readonly looks: readonly Look[] }
   /** What it is at, where that takes a while. */
   readonly at: { readonly text: string; readonly share?: number }
+  /** How far it is through a dropped folder. */
+  readonly looking: { readonly text: string; readonly share?: number }
   readonly device: string
   readonly lost: {
     readonly what: string

@@ -8,17 +8,17 @@ import { Curves, RunFigures, RunStatus } from './figures.tsx'
 import { Form } from './form.tsx'
 import { Checkpoints, LeftRun } from './kept.tsx'
 import { Classes, Looks } from './looks.tsx'
-import { type RunState, run, useRun } from './run.ts'
-import { defaultsFor, type Settings } from './settings.ts'
+import { isBusy, type RunState, run, useRun } from './run.ts'
+import { defaultsFor } from './settings.ts'
 
 export default function Train() {
   const state = useRun()
   const [support, setSupport] = useState<Support>()
-  const [chosen, setChosen] = useState<Partial<Settings>>({})
+  const [chosen, setChosen] = useState(run.chosen)
   const settings = { ...defaultsFor(support?.state !== 'hardware'), ...chosen }
   const { status } = state
   const able = support?.state === 'hardware' || support?.state === 'software'
-  const busy = status === 'running' || status === 'pausing' || status === 'paused'
+  const busy = isBusy(status) || state.looking !== undefined
   useEffect(() => {
     run.prepare()
     void webgpuSupport().then(setSupport)
@@ -47,8 +47,12 @@ export default function Train() {
         <Card title="What and how">
           <Form
             settings={settings}
-            onChange={(change) => setChosen((before) => ({ ...before, ...change }))}
+            onChange={(change) => {
+              run.chosen = { ...run.chosen, ...change }
+              setChosen(run.chosen)
+            }}
             folder={state.folder}
+            looking={state.looking}
             disabled={busy}
           />
           <Button

@@ -81,3 +81,10 @@ export function checkedName(name: string): string {
     'use letters, digits, spaces and hyphens, 80 at most',
   )
 }
+
+/** `STEM-1`, or with the first number that is not taken. */
+export function freeName(stem: string, taken: readonly string[]): string {
+  let n = 1
+  while (taken.includes(`${stem}-${n}`)) n++
+  return `${stem}-${n}`
+}

@@ -18,7 +18,11 @@ import type { FolderFound, Look, Outcome, TrainFunctions, TrainMessages } from '
 import { CURVES, SNAPSHOT, TRAINING } from './run-store.ts'
 import type { Settings } from './settings.ts'
 
-export type Status = 'idle' | 'looking' | 'running' | 'pausing' | 'paused' | 'ended' | 'stopped'
+export type Status = 'idle' | 'running' | 'pausing' | 'paused' | 'ended' | 'stopped'
+
+/** Whether there is a run that is not over. */
+export const isBusy = (status: Status): boolean =>
+  status === 'running' || status === 'pausing' || status === 'paused'
 
 export interface RunState {
   readonly status: Status
@@ -42,7 +46,9 @@ export interface RunState {
   readonly kept?: number
   readonly lost?: TrainMessages['lost'] | undefined
   readonly notes: readonly string[]
-  readonly folder?: FolderFound
+  readonly folder?: FolderFound | undefined
+  /** How far a dropped folder is looked through, while one is. */
+  readonly looking?: TrainMessages['looking'] | undefined
   readonly problem?: Problem | undefined
   /** Steps that a checkpoint which was just kept holds, and its name. */
   readonly saved?: { readonly name: string; readonly step: number } | undefined
@@ -60,6 +66,10 @@ class Run {
   readonly #listeners = new Set<(state: RunState) => void>()
   #remote: Remote<TrainFunctions, TrainMessages> | undefined
   #due = false
+  #previews = 0
+  #looks = 0
+  /** What a person has chosen, for the next visit of the page. */
+  chosen: Partial<Settings> = {}
 
   /** Calls `listener` when anything has changed, at most once a frame. */
   on(listener: (state: RunState) => void): () => void {
@@ -82,6 +92,9 @@ class Run {
     if (this.#remote) return this.#remote
     const remote = startWorker<TrainFunctions, TrainMessages>('train')
     remote.on('at', (at) => this.#set({ at }))
+    remote.on('looking', (looking) => {
+      if (this.state.looking) this.#set({ looking })
+    })
     remote.on('device', (device) => this.#set({ device }))
     remote.on('run', (run) => this.#begun(run))
     remote.on('event', (event) => this.#happened(event))
@@ -145,35 +158,33 @@ class Run {
 
   /** Forgets what was shown of a run before. */
   clear(curves: Curves = noCurves): void {
-    const { folder } = this.state
-    this.#set({ ...fresh, ...(folder && { folder }), curves })
-    for (const key of [
-      'start',
-      'last',
-      'validation',
-      'looksStep',
-      'kept',
-      'lost',
-      'title',
-    ] as const)
-      this.#set({ [key]: undefined })
+    const { folder, looking } = this.state
+    this.state = fresh
+    this.#set({ folder, looking, curves })
   }
 
   /** Shows what there is to learn. */
   async preview(settings: Settings): Promise<void> {
+    // The newest counts, whichever took longer.
+    const turn = ++this.#previews
     if (settings.data === 'folder' && !this.state.folder) return this.#set({ looks: [] })
-    const found = await this.call.preview(settings).catch(() => undefined)
-    if (found && this.state.status === 'idle' && !this.state.title) this.#set(found)
+    const change = await this.call
+      .preview(settings)
+      .catch((error: unknown) => ({ looks: [], problem: problemOf(error) }))
+    const { status, title } = this.state
+    if (turn === this.#previews && status === 'idle' && !title) this.#set(change)
   }
 
   stop(): void {
     const { status } = this.state
+    if (status !== 'running' && status !== 'paused') return
     void this.call.stop()
     // A run that was paused has nobody who waits for its end.
     this.#set({ status: status === 'paused' ? 'stopped' : 'pausing' })
   }
 
   pause(): void {
+    if (this.state.status !== 'running') return
     this.#set({ status: 'pausing' })
     void this.call.pause()
   }
@@ -190,10 +201,10 @@ class Run {
   }
 
   async look(files: Parameters<TrainFunctions['look']>[0]): Promise<void> {
-    const before = this.state.status
-    this.#set({ status: 'looking', folder: undefined as never })
+    const turn = ++this.#looks
+    this.#set({ looking: { text: 'Looking through the folder' }, folder: undefined })
     const folder = await this.attempt(() => this.call.look(files))
-    this.#set({ status: before, at: undefined, ...(folder && { folder }) })
+    if (turn === this.#looks) this.#set({ looking: undefined, folder })
   }
 
   async save(name: string): Promise<boolean> {

@@ -25,6 +25,7 @@ import { goingOn, recipeOf } from './settings.ts'
 
 /** The folder that was looked through last. */
 let folder: { found: FolderFound; files: Parameters<typeof openDropped>[0] } | undefined
+let looked = 0
 let training: Training | undefined
 let store: RunStore | undefined
 let stop = new AbortController()
@@ -32,8 +33,10 @@ let release: () => void = () => {}
 
 const functions = {
   async look(files) {
-    const found = await lookThrough(files, (text, share) => send('at', { text, share }))
-    folder = { found, files }
+    const turn = ++looked
+    const found = await lookThrough(files, (text, share) => send('looking', { text, share }))
+    // The folder that was dropped last counts, whichever took longer.
+    if (turn === looked) folder = { found, files }
     return found
   },
 
@@ -45,18 +48,22 @@ const functions = {
   },
 
   async start(settings) {
-    const recipe = recipeOf(settings, settings.data === 'folder' ? neededFolder() : undefined)
-    return begin(recipe, undefined, settings.snapshotEvery)
+    return guarded(() => {
+      const recipe = recipeOf(settings, settings.data === 'folder' ? neededFolder() : undefined)
+      return begin(recipe, undefined, settings.snapshotEvery)
+    })
   },
 
   async goOn(from, settings) {
-    const checkpoint = await kept(from)
-    const recipe = goingOn(recipeOfCheckpoint(checkpoint), checkpoint.info.progress, settings)
-    return begin(recipe, checkpoint, settings.snapshotEvery)
+    return guarded(async () => {
+      const checkpoint = await kept(from)
+      const recipe = goingOn(recipeOfCheckpoint(checkpoint), checkpoint.info.progress, settings)
+      return begin(recipe, checkpoint, settings.snapshotEvery)
+    })
   },
 
   async resume() {
-    return play()
+    return guarded(play)
   },
 
   pause() {
@@ -89,69 +96,69 @@ const functions = {
 
 const send = serve<TrainMessages>(functions)
 
-/** Whether no step runs, and whether the run ends at the next pause. */
+/** Whether nothing runs or is about to, and whether what runs ends at the next pause. */
 let idle = true
 let ending = false
+
+/** Does what trains. It can be paused and stopped from its first moment on, long before its first step. */
+async function guarded(work: () => Promise<Outcome>): Promise<Outcome> {
+  if (!idle) throw new OptionError('a training is running here', 'stop it first')
+  idle = false
+  ending = false
+  stop = new AbortController()
+  let outcome: Outcome = 'stopped'
+  try {
+    outcome = await work()
+    if (ending) outcome = 'stopped'
+    return outcome
+  } finally {
+    idle = true
+    store?.ended()
+    if (outcome !== 'paused') end()
+  }
+}
 
 async function begin(
   recipe: Recipe,
   checkpoint: Checkpoint | undefined,
   snapshotEvery: number,
 ): Promise<Outcome> {
-  if (!idle) throw new OptionError('a training is running here', 'stop it first')
   end()
   release = await onlyOne()
-  try {
-    send('at', { text: 'Opening the data' })
-    const [train, val] = await Promise.all([opened(recipe, 'train'), opened(recipe, 'val')])
-    store = new RunStore(
-      (step) => send('kept', step),
-      (text) => send('note', text),
-    )
-    store.step = checkpoint?.info.progress.step ?? 0
-    training = new Training({
-      ...{ recipe, train, val, checkpoint, snapshotEvery, snapshots: store },
-      open: () => openDevice({ say: (text) => send('note', text) }),
-      onCompile: ({ made, total }) =>
-        send('at', { text: `Compiling ${made} of ${total} kernels`, share: made / total }),
-    })
-    const { name } = recipe.model
-    send('run', {
-      title: `${name}, ${train.size.toLocaleString('en')} images of ${recipe.data.height}×${recipe.data.width}`,
-      classes: train.classes,
-      step: store.step,
-      of: recipe.steps,
-      minutes: recipe.minutes,
-    })
-    return await play()
-  } catch (error) {
-    end()
-    throw error
-  }
+  send('at', { text: 'Opening the data' })
+  const [train, val] = await Promise.all([opened(recipe, 'train'), opened(recipe, 'val')])
+  store = new RunStore(
+    (step) => send('kept', step),
+    (text) => send('note', text),
+  )
+  store.step = checkpoint?.info.progress.step ?? 0
+  training = new Training({
+    ...{ recipe, train, val, checkpoint, snapshotEvery, snapshots: store },
+    open: () => openDevice({ say: (text) => send('note', text) }),
+    onCompile: ({ made, total }) =>
+      send('at', { text: `Compiling ${made} of ${total} kernels`, share: made / total }),
+  })
+  const { name } = recipe.model
+  send('run', {
+    title: `${name}, ${train.size.toLocaleString('en')} images of ${recipe.data.height}×${recipe.data.width}`,
+    classes: train.classes,
+    step: store.step,
+    of: recipe.steps,
+    minutes: recipe.minutes,
+  })
+  return play()
 }
 
 /** Runs to the end, to a pause, or to what cannot be helped. */
 async function play(): Promise<Outcome> {
   if (!training) throw new OptionError('there is nothing to go on with', 'start a training')
-  idle = false
-  ending = false
-  stop = new AbortController()
   let outcome: Outcome = 'paused'
-  try {
-    send('at', { text: 'Opening the device' })
-    for await (const event of training.run(stop.signal)) {
-      tell(event)
-      if (event.kind === 'end' && event.reason !== 'stopped') outcome = 'ended'
-    }
-  } catch (error) {
-    idle = true
-    end()
-    throw error
+  if (stop.signal.aborted) return outcome
+  send('at', { text: 'Opening the device' })
+  for await (const event of training.run(stop.signal)) {
+    tell(event)
+    if (event.kind === 'end' && event.reason !== 'stopped') outcome = 'ended'
   }
-  idle = true
-  store?.ended()
-  if (ending) outcome = 'stopped'
-  if (outcome !== 'paused') end()
   return outcome
 }
 
