@@ -192,6 +192,12 @@ test('web explore: what is wrong with a text is said in a sentence with its line
       return value.slice(selectionStart, selectionEnd)
     })
     assert.is(marked, '  add(x, y)')
+    // Another plan is no other mistake.
+    const target = page.getByLabel('Planned for')
+    await target.focus()
+    await target.selectOption('a discrete GPU')
+    await page.evaluate('new Promise((done) => setTimeout(() => requestAnimationFrame(done), 200))')
+    assert.is(await page.evaluate('document.activeElement.tagName'), 'SELECT')
     await app.shot('explore-mistake')
     await refused('const a = 1', 'f32[2]', 'The text returns nothing.')
     await refused('return (x) => x', 'f33[2]', "'f33[2]' is no type of an argument.")
@@ -203,6 +209,9 @@ test('web explore: what is wrong with a text is said in a sentence with its line
     await text.press('Control+Enter')
     await page.getByRole('alert').waitFor({ state: 'detached' })
     await stage(app, 'Trace').filter({ hasText: '4 nodes' }).waitFor()
+
+    await page.evaluate("location.hash = '#explore/unknown'")
+    await page.waitForFunction("document.querySelector('select').value === 'neuron'")
   }))
 
 test(
