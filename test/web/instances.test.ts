@@ -253,7 +253,6 @@ test('web instances: at phone width, in the dark, networks that the page keeps',
       await page.getByText('Drop a picture, or have a scene drawn').waitFor()
       // While it is looked at, too.
       await drawScene(app)
-      await page.getByText(/^Looking at crowd-2/).waitFor()
       await page.getByRole('button', { name: 'Remove it' }).click()
       await page.getByText(/^Looking at/).waitFor({ state: 'detached' })
     },
