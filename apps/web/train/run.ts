@@ -178,7 +178,7 @@ class Run {
   stop(): void {
     const { status } = this.state
     if (status !== 'running' && status !== 'paused') return
-    void this.call.stop()
+    void this.call.stop().catch(() => {})
     // A run that was paused has nobody who waits for its end.
     this.#set({ status: status === 'paused' ? 'stopped' : 'pausing' })
   }
@@ -186,7 +186,7 @@ class Run {
   pause(): void {
     if (this.state.status !== 'running') return
     this.#set({ status: 'pausing' })
-    void this.call.pause()
+    void this.call.pause().catch(() => {})
   }
 
   /** What a person asked for beside training: a problem is shown, and nothing else changes. */
