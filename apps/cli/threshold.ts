@@ -81,7 +81,7 @@ export async function searchAndKeep(
   })
   progress.clear()
   const { best, images, trials } = search
-  if (!best?.ap50)
+  if (!best?.volume)
     throw new DataError(
       name,
       `has nothing in its ${split} split that is found at any threshold; none was kept`,

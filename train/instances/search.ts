@@ -22,7 +22,7 @@ export interface ThresholdTrial extends InstanceFigures {
 export interface ThresholdSearch {
   /** In the order of `thresholds`. */
   readonly trials: readonly ThresholdTrial[]
-  /** The highest mAP^r at 0.5, of equal ones the first; undefined where it was cut short. */
+  /** The highest mAP^r at 0.5, of equal ones the highest volume and then the first; undefined where it was cut short. */
   readonly best: ThresholdTrial | undefined
   readonly images: number
 }
@@ -73,6 +73,8 @@ export async function searchThreshold(
   }))
   const best = signal?.aborted
     ? undefined
-    : trials.reduce((a, b) => (b.ap50 > a.ap50 ? b : a), trials[0])
+    : trials.reduce((a, b) =>
+        b.ap50 > a.ap50 || (b.ap50 === a.ap50 && b.volume > a.volume) ? b : a,
+      )
   return { trials, best, images }
 }
