@@ -5,7 +5,6 @@ import {
   constant,
   type Device,
   grad,
-  hostTensor,
   mean,
   mul,
   openDevice,
@@ -16,10 +15,8 @@ import {
   sum,
   Variable,
 } from '../engine/index.ts'
-import { frrnA } from '../models/index.ts'
-import { bootstrappedCrossEntropy, predict } from '../nn/index.ts'
-import { Adam } from '../train/optimizers.ts'
-import { streetPainter } from '../train/street.ts'
+import { predict } from '../nn/index.ts'
+import { tinyTraining } from './tiny-training.ts'
 
 export interface Tiny {
   readonly line: string
@@ -45,31 +42,15 @@ export async function tiny(): Promise<Tiny> {
 }
 
 async function onDevice(device: Device): Promise<Tiny> {
-  const [h, w] = [32, 48]
-  const paint = streetPainter(h, w)
-  const scenes = [paint(1, 0), paint(1, 1)]
-  const pixels = scenes.flatMap((s) => Array.from(s.image, (v) => v / 255))
-  const image = hostTensor(Float32Array.from(pixels), [2, h, w, 3])
-  const labels = hostTensor(Uint8Array.from(scenes.flatMap((s) => [...s.labels])), [2, h, w])
-
-  const model = frrnA({ classes: 8, base: 4, lanes: 4, seed: 1 })
-  const optimizer = new Adam(model.parameters())
-  const step = device.compile((x, y, lr) => {
-    const { loss } = bootstrappedCrossEntropy(model.apply(x, { train: true }), y, {
-      keep: 300,
-      ignore: 255,
-    })
-    optimizer.minimize(loss, lr)
-    return loss
-  })
+  const { model, image, next, plan } = tinyTraining(device)
   const losses: number[] = []
   let made = 0
   for (let i = 0; i < 6; i++) {
-    losses.push(await (await step.run(image, labels, 3e-3)).value())
+    losses.push(await next())
     if (i === 1) made = device.stats().buffersMade
   }
   const madeLater = device.stats().buffersMade - made
-  const plannedBytes = step.stages(image, labels, { dtype: 'f32', shape: [] }).plan.activationBytes
+  const plannedBytes = plan().activationBytes
 
   const classify = device.compile((x) => predict(model.apply(x, { train: false })))
   const map = await (await classify.run(image)).read()

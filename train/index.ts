@@ -140,6 +140,7 @@ export {
   type TestWindow,
   testTimeNamed,
   testTimes,
+  trainedSize,
   usualTestTime,
 } from './test-time.ts'
 export {

@@ -182,8 +182,20 @@ export function testTimeNamed(name: string): TestTime {
 }
 
 /** How pictures are looked at where nobody says more: as the recipe of a checkpoint tests and, where that leaves it open, at the
- * height of the images that it was trained on. */
-export function usualTestTime({ recipe, size }: Pick<CheckpointInfo, 'recipe' | 'size'>): TestTime {
-  const test = (recipe as { readonly test?: TestTime } | undefined)?.test ?? {}
-  return test.resize || !size ? test : { ...test, resize: { height: size[0] } }
+ * height that images were brought to for its training; at their own where they were not. */
+export function usualTestTime(info: Pick<CheckpointInfo, 'recipe' | 'size'>): TestTime {
+  const { test } = (info.recipe as { readonly test?: TestTime } | undefined) ?? {}
+  const resize = trainedSize(info)
+  return { ...(resize && { resize }), ...test }
+}
+
+/** The height that images were brought to for a training, the width following a picture's shape. Undefined where they kept their
+ * own: then `size` is that of one of them, and says nothing. */
+export function trainedSize({
+  recipe,
+  size,
+}: Pick<CheckpointInfo, 'recipe' | 'size'>): TestSize | undefined {
+  const { data } = (recipe as { readonly data?: { readonly height?: number } } | undefined) ?? {}
+  const height = data ? data.height : size?.[0]
+  return height ? { height } : undefined
 }

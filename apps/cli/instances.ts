@@ -4,10 +4,11 @@ import { basename, extname, join } from 'node:path'
 import { OptionError } from '../../engine/errors.ts'
 import { makeFolder, writeAtomic } from '../../train/files.ts'
 import { readPhoto, writeAnnotated, writeLabelsPng } from '../../train/images.ts'
-import { type FoundInstance, openFinder, usualLook } from '../../train/instances/index.ts'
+import { type FoundInstance, openFinder } from '../../train/instances/index.ts'
 import { instanceLabels, instanceOverlay } from '../../train/instances/overlay.ts'
 import { CocoWriter, cityscapesFiles, cityscapesIdsOf } from '../../train/instances/record.ts'
 import { comfortableScale, enlarge, type Picture } from '../../train/picture.ts'
+import { usualTestTime } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { netOptions, readNets, sayChosen } from './instance-nets.ts'
 import { openSaying } from './open.ts'
@@ -34,8 +35,8 @@ async function run(args: Args): Promise<number> {
   const { semantic, classes, instances } = nets
   const ids = args.has('cityscapes') ? cityscapesIdsOf(classes) : undefined
   const full = args.has('full')
-  const { resize, ...asIs } = usualLook(semantic)
-  const test = await testTimeOf(args, full ? asIs : usualLook(semantic))
+  const { resize, ...asIs } = usualTestTime(semantic.info)
+  const test = await testTimeOf(args, full ? asIs : usualTestTime(semantic.info))
   const progress = new TerminalProgress()
   // All are decoded before anything is written: a damaged one must not leave half of the files.
   for (const { file } of files) await readPhoto(file)

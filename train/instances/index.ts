@@ -19,8 +19,6 @@ export {
   instanceNets,
   type OpenFinderOptions,
   openFinder,
-  trainedSize,
-  usualLook,
 } from './nets.ts'
 export { type InstanceOptions, type InstanceSettings, instanceSettings } from './options.ts'
 export { exactBoxes, trueProbabilities } from './oracle.ts'

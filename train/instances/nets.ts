@@ -12,7 +12,7 @@ import {
 import type { ClassInfo } from '../dataset.ts'
 import { checkModels } from '../predict/scorer.ts'
 import type { Recipe } from '../recipe.ts'
-import type { TestSize, TestTime } from '../test-time.ts'
+import { type TestSize, type TestTime, trainedSize, usualTestTime } from '../test-time.ts'
 import { checkPair, InstanceFinder } from './finder.ts'
 import type { InstanceOptions } from './options.ts'
 
@@ -69,23 +69,9 @@ export function finderOf(
   { semantic, localization, models }: InstanceNets<ListedCheckpoint>,
   options: OpenFinderOptions = {},
 ): InstanceFinder {
-  const { instances, test = usualLook(semantic) } = options
-  const resize = 'resize' in options ? options.resize : trainedSize(localization)
+  const { instances, test = usualTestTime(semantic.info) } = options
+  const resize = 'resize' in options ? options.resize : trainedSize(localization.info)
   checkModels([models[0]], test)
   const { loss } = (localization.info.recipe as Partial<Recipe> | undefined) ?? {}
   return new InstanceFinder(device, ...models, { instances, test, resize, loss })
-}
-
-/** The procedure of a category net's recipe, pictures brought to the scale of its training. */
-export function usualLook(semantic: ListedCheckpoint): TestTime {
-  const { test } = (semantic.info.recipe as Partial<Recipe> | undefined) ?? {}
-  const resize = trainedSize(semantic)
-  return { ...(resize && { resize }), ...test }
-}
-
-/** The scale that a network was trained at: the height that its images were brought to, the width following a picture's shape.
- * Undefined where they kept their own. */
-export function trainedSize({ info }: ListedCheckpoint): TestSize | undefined {
-  const { height } = (info.recipe as Partial<Recipe> | undefined)?.data ?? {}
-  return height ? { height } : undefined
 }
