@@ -1,80 +1,108 @@
-// The test runner: every `*.test.js` beside it, one after another since they share one GPU.
-//   node dist/test/run.js [part of a file's name …] [--slow]
+// The test runner: every `*.test.js` beside it, in a few processes with a device each, since a test mostly waits: for
+// the device, a child or a browser.
+//   node dist/test/run.js [part of a file's name …] [--slow] [--jobs N]
 // The last line is `N passed, N failed, N skipped`; the exit code is 1 where anything failed.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { fork } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { fileURLToPath } from 'node:url'
 import type { FileResult } from './harness.ts'
+import { MARK } from './run-files.ts'
 
-// uvu reads this when it is first imported, hence the import of the harness further down.
-Object.assign(globalThis, { UVU_DEFER: 1 })
+const usage = `usage: npm test -- [PART OF A FILE NAME …] [--slow] [--jobs N]
+       npm test -- web/   the web pages in a browser
 
-if (process.argv.includes('--help')) {
-  console.log(
-    'usage: npm test -- [PART OF A FILE NAME …] [--slow]\n       npm test -- web/   the web pages in a browser',
-  )
-  process.exit()
-}
+  --slow      also what takes minutes
+  --jobs N    processes; default: 2, and 1 for the web pages, whose steps are timed`
 
 /** The web pages as a person uses them take minutes: `npm test -- web/` runs them. */
 const pages = /^web[\\/](?!shell)/
 
-const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+const here = dirname(fileURLToPath(import.meta.url))
 const started = performance.now()
-const files = await testFiles(filters)
 const total = { passed: 0, failed: 0, skipped: 0 }
 const failures: string[] = []
 
-let current = ''
+const { filters, flags, jobs } = readArguments(process.argv.slice(2))
+if (flags.includes('--help')) console.log(usage)
+else await runAll(await testFiles())
 
-// What a test starts and does not wait for can still fail; that is a failure of its file.
-process.on('uncaughtException', (error) => {
-  total.failed++
-  failures.push(`${current}\n  outside any test: ${error.stack ?? error}\n`)
-})
-
-// On lavapipe every bind group is a memory mapping, of which a process has 65,530, and its place is used again only when
-// its handle is collected. The collector sees a small handle and waits; the driver crashes where the next would be.
-setFlagsFromString('--expose-gc')
-setInterval(runInNewContext('gc') as () => void, 1000).unref()
-
-for (current of files) {
-  count(current, await runFile(current))
-  if (mappings() > 15000) await (await import('./device.ts')).renewDevice()
-}
-finish()
-
-/** Memory mappings of this process, where the system tells. */
-function mappings(): number {
-  const file = '/proc/self/maps'
-  return existsSync(file) ? readFileSync(file, 'latin1').split('\n').length : 0
-}
-
-async function testFiles(parts: readonly string[]): Promise<string[]> {
-  const all = await readdir(here(), { recursive: true })
-  const tests = all.filter((name) => name.endsWith('.test.js')).sort()
-  if (parts.length === 0) return tests.filter((name) => !pages.test(name))
-  return tests.filter((name) => parts.some((part) => name.includes(part)))
-}
-
-async function runFile(file: string): Promise<FileResult> {
-  const { runRegistered } = await import('./harness.ts')
-  const begun = performance.now()
-  process.stdout.write(`${file.replace(/\.test\.js$/, '')} `)
-  try {
-    await import(pathToFileURL(join(here(), file)).href)
-  } catch (error) {
-    process.stdout.write('could not be loaded\n')
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    return { passed: 0, failed: 1, skipped: [], errors: `  could not be loaded: ${text}\n` }
+function readArguments(args: string[]) {
+  const at = args.indexOf('--jobs')
+  const jobs = at < 0 ? undefined : Number(args.splice(at, 2)[1])
+  if (jobs !== undefined && !(Number.isInteger(jobs) && jobs > 0)) {
+    console.error('error: --jobs needs a number of processes, such as --jobs 1')
+    process.exit(2)
   }
-  const result = await runRegistered()
-  process.stdout.write(`  ${seconds(begun)}\n`)
-  return result
+  const isFlag = (argument: string) => argument.startsWith('--')
+  return { jobs, flags: args.filter(isFlag), filters: args.filter((a) => !isFlag(a)) }
+}
+
+async function testFiles(): Promise<string[]> {
+  const all = await readdir(here, { recursive: true })
+  const tests = all.filter((name) => name.endsWith('.test.js')).sort()
+  if (filters.length === 0) return tests.filter((name) => !pages.test(name))
+  return tests.filter((name) => filters.some((part) => name.includes(part)))
+}
+
+async function runAll(files: readonly string[]): Promise<void> {
+  const usual = files.some((file) => pages.test(file)) ? 1 : Math.min(2, availableParallelism())
+  const left = [...files]
+  const workers = Math.min(jobs ?? usual, files.length)
+  await Promise.all(Array.from({ length: workers }, () => work(left)))
+  if (files.length === 0) {
+    total.failed++
+    failures.push(`no test file has a name with ${filters.join(' or ')}\n`)
+  }
+  if (failures.length) console.log(`\n${failures.join('\n')}`)
+  console.log(`\n${files.length} file${files.length === 1 ? '' : 's'} in ${seconds(started)}`)
+  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+  process.exitCode = failures.length ? 1 : 0
+}
+
+/** Runs files until none is left, in a process that is replaced where it dies. */
+async function work(left: string[]): Promise<void> {
+  while (left.length) await serve(left)
+}
+
+function serve(left: string[]): Promise<void> {
+  const script = join(here, 'run-files.js')
+  const child = fork(script, flags, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  let file: string | undefined
+  let begun = 0
+  let printed = ''
+
+  const next = () => {
+    file = left.shift()
+    begun = performance.now()
+    if (file) child.send(file)
+    else child.disconnect()
+  }
+  const show = (result: FileResult, text: string) => {
+    console.log(`${file!.replace(/\.test\.js$/, '')} ${text.trim()}\n  ${seconds(begun)}`)
+    count(file!, result)
+  }
+
+  return new Promise((resolve) => {
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      printed += text
+      const at = printed.indexOf(MARK)
+      const end = printed.indexOf('\n', at)
+      if (at < 0 || end < 0) return
+      show(JSON.parse(printed.slice(at + MARK.length, end)), printed.slice(0, at))
+      printed = printed.slice(end + 1)
+      next()
+    })
+    child.on('close', (code, signal) => {
+      const errors = `  the process of the tests ended with ${signal ?? `code ${code}`}\n`
+      if (file) show({ passed: 0, failed: 1, skipped: [], errors }, printed)
+      resolve()
+    })
+    process.on('exit', () => child.kill())
+    next()
+  })
 }
 
 function count(file: string, result: FileResult): void {
@@ -85,23 +113,6 @@ function count(file: string, result: FileResult): void {
   if (result.errors) failures.push(`${file}\n${result.errors}`)
 }
 
-function finish(): void {
-  if (files.length === 0) {
-    total.failed++
-    failures.push(`no test file has a name with ${filters.join(' or ')}\n`)
-  }
-  if (failures.length) console.log(`\n${failures.join('\n')}`)
-  console.log(`\n${files.length} file${files.length === 1 ? '' : 's'} in ${seconds(started)}`)
-  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
-  process.exitCode = failures.length ? 1 : 0
-  // A test that leaves something running must not hold up whoever waits for the exit code.
-  setTimeout(() => process.exit(), 5000).unref()
-}
-
 function seconds(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`
-}
-
-function here(): string {
-  return dirname(fileURLToPath(import.meta.url))
 }
