@@ -2,9 +2,9 @@
 // coarse grid gives them, right for the most part, blurred at the edges, unsure everywhere.
 
 import { VOID } from '../train/dataset.ts'
-import type { Picture } from '../train/picture.ts'
+import type { Picture } from '../train/pictures/picture.ts'
 import { Random } from '../train/random.ts'
-import { streetPainter } from '../train/street.ts'
+import { streetPainter } from '../train/scenes/street.ts'
 
 /** Pixels of the image to one of the grid. */
 const STRIDE = 8

@@ -10,10 +10,10 @@
 import { parseArgs } from 'node:util'
 import { hostTensor, log, neg, openDevice, reshape, type Tensor } from '../engine/node.ts'
 import type { AdapterChoice } from '../engine/platform.ts'
+import { exactCrf } from '../train/crf/exact.ts'
 import { Crf, type CrfOptions, type CrfPublished, crfPublished } from '../train/crf/index.ts'
 import { buildLattice } from '../train/crf/lattice.ts'
-import { exactCrf } from '../train/exact-crf.ts'
-import { readImage } from '../train/images.ts'
+import { readImage } from '../train/pictures/images.ts'
 import { crfScene, difference } from './crf-scene.ts'
 
 const { values } = parseArgs({

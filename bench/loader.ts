@@ -14,13 +14,19 @@ import { parseArgs } from 'node:util'
 import sharp from 'sharp'
 import { augment } from '../train/augment/index.ts'
 import { isThere } from '../train/files.ts'
-import { readImage, readLabels, resizeImage, writeLabelsPng, writePng } from '../train/images.ts'
 import { toBatch } from '../train/loader/batch.ts'
 import { openLoader } from '../train/loader/open.ts'
-import type { DataSource } from '../train/recipe.ts'
-import { resizeLabels } from '../train/resize-labels.ts'
+import {
+  readImage,
+  readLabels,
+  resizeImage,
+  writeLabelsPng,
+  writePng,
+} from '../train/pictures/images.ts'
+import { resizeLabels } from '../train/pictures/resize-labels.ts'
+import type { DataSource } from '../train/recipes/recipe.ts'
+import { STREET_CLASSES, streetPainter } from '../train/scenes/street.ts'
 import { openSplit } from '../train/sources.ts'
-import { STREET_CLASSES, streetPainter } from '../train/street.ts'
 import { openDataset } from './repeated.ts'
 
 const { values } = parseArgs({

@@ -1,7 +1,7 @@
 // A data set's train split again and again, as long as a whole one: few files stand for many.
 
 import type { Dataset } from '../train/dataset.ts'
-import type { DataSource } from '../train/recipe.ts'
+import type { DataSource } from '../train/recipes/recipe.ts'
 import { openSplit } from '../train/sources.ts'
 
 const SIZE = 2975

@@ -11,7 +11,7 @@ import { frrnA } from '../models/index.ts'
 import { crossEntropy } from '../nn/index.ts'
 import { DataLoader } from '../train/loader/loader.ts'
 import { Adam } from '../train/optimizers.ts'
-import { STREET_CLASSES, streetScenes } from '../train/street.ts'
+import { STREET_CLASSES, streetScenes } from '../train/scenes/street.ts'
 
 const { values } = parseArgs({
   options: {

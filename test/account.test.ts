@@ -26,7 +26,7 @@ import {
 import { stages } from '../engine/stages.ts'
 import { buildModel, frrnA, usualForm } from '../models/index.ts'
 import { crossEntropy } from '../nn/index.ts'
-import { tallest } from '../train/memory-chart.ts'
+import { tallest } from '../train/charts/memory.ts'
 import { Adam, type Optimizer, Sgd } from '../train/optimizers.ts'
 import { f32 } from './agree.ts'
 import { withDevice } from './checks.ts'

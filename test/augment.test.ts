@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { DataError, OptionError } from '../engine/errors.ts'
 import { type AugmentStep, augment, checkSteps, gammaExponent } from '../train/augment/index.ts'
-import { reflect } from '../train/pad.ts'
+import { reflect } from '../train/pictures/pad.ts'
 import { chiSquared, drawnExample, drawnNumbers, meanOver } from './augment.ts'
 import { test } from './harness.ts'
 

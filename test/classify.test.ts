@@ -7,27 +7,27 @@ import { train as trainCommand } from '../apps/cli/train.ts'
 import { OptionError } from '../engine/errors.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import { buildModel } from '../models/registry.ts'
-import {
-  type ClassifiedImage,
-  Classifier,
-  classificationText,
-  imagenetTest,
-} from '../train/classify.ts'
 import { openImagenet } from '../train/data/imagenet.ts'
 import { type Dataset, VOID } from '../train/dataset.ts'
 import { DataLoader } from '../train/loader/loader.ts'
 import { openLoader } from '../train/loader/open.ts'
 import { train } from '../train/loop.ts'
 import { Random } from '../train/random.ts'
+import { atSize, recipeNamed, scaled } from '../train/recipes/index.ts'
+import { batchLoss } from '../train/recipes/loss.ts'
 import {
   checkRecipe,
   checkTask,
   recipeBatches,
   recipeOptimizer,
   recipeRate,
-} from '../train/recipe.ts'
-import { batchLoss } from '../train/recipe-loss.ts'
-import { atSize, recipeNamed, scaled } from '../train/recipes/index.ts'
+} from '../train/recipes/recipe.ts'
+import {
+  type ClassifiedImage,
+  Classifier,
+  classificationText,
+  imagenetTest,
+} from '../train/scoring/classify.ts'
 import { testDevice } from './device.ts'
 import { needShared, test } from './harness.ts'
 

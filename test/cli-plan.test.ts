@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readImage } from '../train/images.ts'
+import { readImage } from '../train/pictures/images.ts'
 import { ran, refused, scratch } from './cli.ts'
 import { test } from './harness.ts'
 

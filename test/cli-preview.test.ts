@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { readImage } from '../train/images.ts'
-import { previewSheet } from '../train/preview.ts'
+import { readImage } from '../train/pictures/images.ts'
+import { previewSheet } from '../train/pictures/preview.ts'
 import { drawnExample } from './augment.ts'
 import { ran, refused, scratch } from './cli.ts'
 import { needShared, test } from './harness.ts'

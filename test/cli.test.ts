@@ -11,8 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { writePng } from '../train/images.ts'
-import { writeSafetensors } from '../train/safetensors.ts'
+import { writePng } from '../train/pictures/images.ts'
+import { writeSafetensors } from '../train/weights/safetensors.ts'
 import { atrous, type Ended, ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'

@@ -13,7 +13,7 @@ import {
   crfRanges,
   searchCrf,
 } from '../train/crf/search.ts'
-import { STREET_CLASSES, streetPainter } from '../train/street.ts'
+import { STREET_CLASSES, streetPainter } from '../train/scenes/street.ts'
 import { refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'

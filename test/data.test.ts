@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import type { Dataset, Example } from '../train/dataset.ts'
 import { evalBatches } from '../train/loader/eval.ts'
 import { DataLoader } from '../train/loader/loader.ts'
-import { crop, fillBeyond, reflect } from '../train/pad.ts'
+import { crop, fillBeyond, reflect } from '../train/pictures/pad.ts'
+import { resizeLabels } from '../train/pictures/resize-labels.ts'
 import { hashKeys, permutation, Random } from '../train/random.ts'
-import { resizeLabels } from '../train/resize-labels.ts'
-import { STREET_CLASSES, streetPainter, streetScenes } from '../train/street.ts'
+import { STREET_CLASSES, streetPainter, streetScenes } from '../train/scenes/street.ts'
 import { test } from './harness.ts'
 
 test('random: a stream is fixed by its keys and their order', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readLabels } from '../train/images.ts'
+import { readLabels } from '../train/pictures/images.ts'
 import { ran, refused, scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { needShared, test } from './harness.ts'

@@ -1,7 +1,7 @@
 // A process whose files may not grow beyond a limit that its shell has set, as on a disk that is full: writes what a run writes
 // until that fails, and says how.
 
-import { openRun } from '../train/runs.ts'
+import { openRun } from '../train/runs/folder.ts'
 
 const run = await openRun(process.argv[2])
 const said: Record<string, string> = {}

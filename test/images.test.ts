@@ -6,9 +6,15 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { DataError } from '../engine/errors.ts'
 import { CAMVID_CLASSES, openCamvid } from '../train/data/camvid.ts'
-import { decodeImage, readImage, readLabels, writeLabelsPng, writePng } from '../train/images.ts'
-import { readPngLabels } from '../train/png-labels.ts'
-import { readPngPicture } from '../train/png-picture.ts'
+import {
+  decodeImage,
+  readImage,
+  readLabels,
+  writeLabelsPng,
+  writePng,
+} from '../train/pictures/images.ts'
+import { readPngLabels } from '../train/pictures/png-labels.ts'
+import { readPngPicture } from '../train/pictures/png-picture.ts'
 import { Random } from '../train/random.ts'
 import { scratch } from './cli.ts'
 import { needShared, test } from './harness.ts'

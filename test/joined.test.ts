@@ -8,7 +8,7 @@ import { Args } from '../apps/cli/command.ts'
 import { findData, newRecipe } from '../apps/cli/settings.ts'
 import { train } from '../apps/cli/train.ts'
 import { OptionError } from '../engine/errors.ts'
-import { writeLabelsPng, writePng } from '../train/images.ts'
+import { writeLabelsPng, writePng } from '../train/pictures/images.ts'
 import { openSplit, openSplits } from '../train/sources.ts'
 import { needShared, test } from './harness.ts'
 

@@ -13,7 +13,7 @@ import {
   localizationTargets,
 } from '../nn/index.ts'
 import { Predictor } from '../train/predict.ts'
-import { batchLoss } from '../train/recipe-loss.ts'
+import { batchLoss } from '../train/recipes/loss.ts'
 import { close } from './checks.ts'
 import { testDevice } from './device.ts'
 import { checkSlope, drawnImage, drawnState, place, valuesOf } from './drawn.ts'

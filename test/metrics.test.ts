@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { legendSvg, lossCurveSvg, smooth } from '../train/chart.ts'
-import { ConfusionMatrix, formatScores } from '../train/metrics.ts'
-import { beside, blend, colourLabels, enlarge, errorMap, panel } from '../train/picture.ts'
-import { readSafetensors } from '../train/safetensors.ts'
-import { STREET_CLASSES } from '../train/street.ts'
+import { legendSvg, lossCurveSvg, smooth } from '../train/charts/chart.ts'
+import { beside, blend, colourLabels, enlarge, errorMap, panel } from '../train/pictures/picture.ts'
+import { STREET_CLASSES } from '../train/scenes/street.ts'
+import { ConfusionMatrix, formatScores } from '../train/scoring/metrics.ts'
+import { readSafetensors } from '../train/weights/safetensors.ts'
 import { needShared, test } from './harness.ts'
 
 const named = (count: number) =>

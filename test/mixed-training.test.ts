@@ -12,14 +12,14 @@ import {
   encodeCheckpoint,
   loadModel,
   loadOptimizer,
-} from '../train/checkpoint.ts'
+} from '../train/checkpoint/checkpoint.ts'
 import { evaluate } from '../train/evaluate.ts'
 import { Batch } from '../train/loader/batch.ts'
 import { DataLoader } from '../train/loader/loader.ts'
+import type { Progress } from '../train/loop/progress.ts'
 import { Adam, type Optimizer } from '../train/optimizers.ts'
 import { Predictor } from '../train/predict.ts'
-import type { Progress } from '../train/progress.ts'
-import { streetScenes } from '../train/street.ts'
+import { streetScenes } from '../train/scenes/street.ts'
 import { ran } from './cli.ts'
 import { testDevice } from './device.ts'
 import { skip, test } from './harness.ts'

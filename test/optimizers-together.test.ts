@@ -7,7 +7,7 @@ import { sum } from '../engine/ops/reduce.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import { randomFrom } from '../engine/reference/index.ts'
 import { type Tensor, Variable } from '../engine/tensor.ts'
-import { accumulated } from '../train/accumulate.ts'
+import { accumulated } from '../train/loop/accumulate.ts'
 import {
   Adam,
   type AdamOptions,

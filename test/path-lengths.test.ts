@@ -19,7 +19,7 @@ import {
   type PathBatch,
   pathGradient,
   pathLengths,
-} from '../train/path-lengths.ts'
+} from '../train/analysis/path-lengths.ts'
 import { Random } from '../train/random.ts'
 import { close } from './checks.ts'
 import { testDevice } from './device.ts'

@@ -19,7 +19,7 @@ import { fillPolygon, maskOfRuns, packCounts, runLengths, unpackCounts } from '.
 import { openSbd, openVocAugmented, readSbdCategories } from '../train/data/sbd.ts'
 import { openVoc, VOC_CLASSES } from '../train/data/voc.ts'
 import type { Dataset } from '../train/dataset.ts'
-import { readLabels, writeLabelsPng, writePng } from '../train/images.ts'
+import { readLabels, writeLabelsPng, writePng } from '../train/pictures/images.ts'
 import { Random } from '../train/random.ts'
 import { needShared, test } from './harness.ts'
 import { type MatNode, matFile } from './mat-file.ts'

@@ -10,11 +10,15 @@ import type { Tensor } from '../engine/tensor.ts'
 import { buildModel, type ModelConfig, Network } from '../models/index.ts'
 import { Conv2d } from '../nn/conv.ts'
 import { nameVariables } from '../nn/module.ts'
-import { framed, heatMap } from '../train/heat-map.ts'
-import { readImage, writeChart, writePng } from '../train/images.ts'
-import { decades, pathLengthsSvg } from '../train/path-chart.ts'
+import {
+  type FieldShare,
+  type ValidField,
+  validReceptiveField,
+} from '../train/analysis/receptive-field.ts'
+import { decades, pathLengthsSvg } from '../train/charts/paths.ts'
+import { framed, heatMap } from '../train/pictures/heat-map.ts'
+import { readImage, writeChart, writePng } from '../train/pictures/images.ts'
 import { Random } from '../train/random.ts'
-import { type FieldShare, type ValidField, validReceptiveField } from '../train/receptive-field.ts'
 import { close } from './checks.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'

@@ -9,14 +9,6 @@ import { cast, explain } from '../engine/index.ts'
 import { fcrn } from '../models/index.ts'
 import { buildModel, models } from '../models/registry.ts'
 import {
-  checkRecipe,
-  type Recipe,
-  recipeOptimizer,
-  recipeRate,
-  recipeSteps,
-} from '../train/recipe.ts'
-import { batchLoss, checkLoss, type LossConfig } from '../train/recipe-loss.ts'
-import {
   atSize,
   type RecipeFile,
   recipeNamed,
@@ -25,6 +17,14 @@ import {
   withAssignment,
   withValue,
 } from '../train/recipes/index.ts'
+import { batchLoss, checkLoss, type LossConfig } from '../train/recipes/loss.ts'
+import {
+  checkRecipe,
+  type Recipe,
+  recipeOptimizer,
+  recipeRate,
+  recipeSteps,
+} from '../train/recipes/recipe.ts'
 import { testDevice } from './device.ts'
 import { slowWanted, test } from './harness.ts'
 import { eventsOf, lossesOf, smallRun } from './small-runs.ts'

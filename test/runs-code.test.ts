@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { codeVersion } from '../train/code-version.ts'
+import { codeVersion } from '../train/runs/code-version.ts'
 import { test } from './harness.ts'
 
 test('runs: their code is the commit of the clone it is in, and never a path', async () => {

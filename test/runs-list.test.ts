@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runInfo } from '../train/run-info.ts'
-import { differences, listRuns, sortedRuns } from '../train/run-list.ts'
-import { createRun } from '../train/runs.ts'
+import { createRun } from '../train/runs/folder.ts'
+import { runInfo } from '../train/runs/info.ts'
+import { differences, listRuns, sortedRuns } from '../train/runs/list.ts'
 import { ran, refused, scratch } from './cli.ts'
 import { test } from './harness.ts'
 

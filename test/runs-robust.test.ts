@@ -15,11 +15,11 @@ import {
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { CheckpointInfo } from '../train/checkpoint.ts'
-import { keptCheckpoints, readCheckpoint, writeCheckpoint } from '../train/checkpoint-files.ts'
-import { holderOf, holdRun } from '../train/run-lock.ts'
-import { createRun, type RunFolder } from '../train/runs.ts'
-import { writeSafetensors } from '../train/safetensors.ts'
+import type { CheckpointInfo } from '../train/checkpoint/checkpoint.ts'
+import { keptCheckpoints, readCheckpoint, writeCheckpoint } from '../train/checkpoint/files.ts'
+import { createRun, type RunFolder } from '../train/runs/folder.ts'
+import { holderOf, holdRun } from '../train/runs/lock.ts'
+import { writeSafetensors } from '../train/weights/safetensors.ts'
 import { skip, test } from './harness.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -74,7 +74,7 @@ test('runs: one process at a time; it is named, and what it leaves when killed i
   assert.ok(!existsSync(run.path('lock')))
 
   const other = `
-    import { holdRun } from ${JSON.stringify(new URL('../train/run-lock.js', import.meta.url).href)}
+    import { holdRun } from ${JSON.stringify(new URL('../train/runs/lock.js', import.meta.url).href)}
     holdRun(${JSON.stringify(run.folder)})
     console.log('held')
     setInterval(() => {}, 1000)`

@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TrainEvent } from '../train/events.ts'
-import { readImage } from '../train/images.ts'
-import { RunWriter } from '../train/run-writer.ts'
-import { createRun } from '../train/runs.ts'
+import { readImage } from '../train/pictures/images.ts'
+import { createRun } from '../train/runs/folder.ts'
+import { RunWriter } from '../train/runs/writer.ts'
 import { test } from './harness.ts'
 
 const losses = (from: number, to: number) =>

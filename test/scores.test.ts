@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { OptionError } from '../engine/errors.ts'
-import { averagePrecision, precisionRecall } from '../train/average-precision.ts'
-import { labelBoundaries, NO_BOUNDARY, squaredDistances } from '../train/boundaries.ts'
 import type { ClassInfo } from '../train/dataset.ts'
-import { DistanceScores } from '../train/distance-scores.ts'
-import { InstanceScorer, type MatchingRule, maskIou } from '../train/instance-scores.ts'
-import { ConfusionMatrix } from '../train/metrics.ts'
-import { iouOfEdges, nonMaximumSuppression } from '../train/nms.ts'
+import { iouOfEdges, nonMaximumSuppression } from '../train/instances/nms.ts'
 import { Random } from '../train/random.ts'
+import { averagePrecision, precisionRecall } from '../train/scoring/average-precision.ts'
+import { labelBoundaries, NO_BOUNDARY, squaredDistances } from '../train/scoring/boundaries.ts'
+import { DistanceScores } from '../train/scoring/distance-scores.ts'
+import { InstanceScorer, type MatchingRule, maskIou } from '../train/scoring/instance-scores.ts'
+import { ConfusionMatrix } from '../train/scoring/metrics.ts'
 import { test } from './harness.ts'
 
 const classes = (n: number): ClassInfo[] =>

@@ -12,8 +12,8 @@ import type { TrainEvent } from '../train/events.ts'
 import { DataLoader } from '../train/loader/loader.ts'
 import { type TrainOptions, train } from '../train/loop.ts'
 import { Adam } from '../train/optimizers.ts'
-import { batchLoss } from '../train/recipe-loss.ts'
-import { STREET_CLASSES, streetScenes } from '../train/street.ts'
+import { batchLoss } from '../train/recipes/loss.ts'
+import { STREET_CLASSES, streetScenes } from '../train/scenes/street.ts'
 
 /** Two convolutions with batch norm between them, for images of which both sides are multiples of 4. */
 export class Thumb extends Network {

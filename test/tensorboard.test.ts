@@ -9,7 +9,7 @@ import {
   scalarFrame,
   startFrame,
   versionFrame,
-} from '../train/tensorboard.ts'
+} from '../train/runs/tensorboard.ts'
 import { test } from './harness.ts'
 
 test('tensorboard: CRC-32C of the vectors of RFC 3720, and masked', () => {

@@ -5,7 +5,7 @@ import { type Device, hostTensor } from '../engine/index.ts'
 import { frrnA } from '../models/index.ts'
 import { bootstrappedCrossEntropy } from '../nn/index.ts'
 import { Adam } from '../train/optimizers.ts'
-import { streetPainter } from '../train/street.ts'
+import { streetPainter } from '../train/scenes/street.ts'
 
 export function tinyTraining(device: Device) {
   const [h, w] = [32, 48]

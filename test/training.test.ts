@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { openDevice } from '../engine/node.ts'
-import { decodeCheckpoint } from '../train/checkpoint.ts'
-import type { Recipe } from '../train/recipe.ts'
+import { decodeCheckpoint } from '../train/checkpoint/checkpoint.ts'
 import { recipeNamed } from '../train/recipes/index.ts'
-import { streetScenes } from '../train/street.ts'
+import type { Recipe } from '../train/recipes/recipe.ts'
+import { streetScenes } from '../train/scenes/street.ts'
 import { type Snapshots, Training, type TrainingEvent } from '../train/training.ts'
 import { test } from './harness.ts'
 

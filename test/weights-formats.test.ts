@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict'
 import { DataError } from '../engine/errors.ts'
-import { writeSafetensors } from '../train/safetensors.ts'
 import { decodeWeights } from '../train/weights/decode.ts'
 import {
   bfloatToNumber,
@@ -10,6 +9,7 @@ import {
   numberToBfloat,
   numberToHalf,
 } from '../train/weights/floats.ts'
+import { writeSafetensors } from '../train/weights/safetensors.ts'
 import { test } from './harness.ts'
 import { contents } from './weights/contents.ts'
 import { dict, int, pickle } from './weights/pickles.ts'

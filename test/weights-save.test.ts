@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { buildModel } from '../models/index.ts'
 import type { AnyModule } from '../nn/module.ts'
-import { encodeCheckpoint } from '../train/checkpoint.ts'
+import { encodeCheckpoint } from '../train/checkpoint/checkpoint.ts'
 import { Sgd } from '../train/optimizers.ts'
 import { decodeWeights } from '../train/weights/decode.ts'
 import { loadWeights } from '../train/weights/load.ts'

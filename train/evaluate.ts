@@ -2,10 +2,9 @@
 
 import { DataError, OptionError } from '../engine/errors.ts'
 import type { Network } from '../models/network.ts'
-import type { DistanceNorm } from './boundaries.ts'
 import type { Dataset, Example } from './dataset.ts'
-import { type AbsentRule, ConfusionMatrix, type Scores } from './metrics.ts'
 import type { Predictor } from './predict.ts'
+import type { DistanceNorm } from './scoring/boundaries.ts'
 import {
   BOUNDARY,
   boundaryOf,
@@ -19,6 +18,7 @@ import {
 } from './scoring/figures.ts'
 import { InstanceIou, type Objects } from './scoring/instance-iou.ts'
 import { type Looked, looks, objectsOf, shown } from './scoring/looks.ts'
+import { type AbsentRule, ConfusionMatrix, type Scores } from './scoring/metrics.ts'
 import { scoreRules } from './scoring/rules.ts'
 import { type ImageCounts, Scorer } from './scoring/scorer.ts'
 

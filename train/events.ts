@@ -1,7 +1,7 @@
 // What a training run tells: one stream of plain records. A terminal bar, a file of metrics and a web page are
 // listeners; the library itself prints nothing.
 
-import type { Point } from './chart.ts'
+import type { Point } from './charts/chart.ts'
 
 /** The first step has run: everything is compiled and in place. */
 export interface StartEvent {

@@ -7,9 +7,11 @@ export {
   readCheckpoint,
   type Which,
   writeCheckpoint,
-} from './checkpoint-files.ts'
-export { codeVersion } from './code-version.ts'
+} from './checkpoint/files.ts'
 export * from './data/index.ts'
+export * from './index.ts'
+export { defaultWorkers, type OpenLoaderOptions, openLoader } from './loader/open.ts'
+export type { DatasetSpec } from './loader/pool.ts'
 export {
   decodeImage,
   imageSize,
@@ -19,13 +21,12 @@ export {
   resizeImage,
   writeLabelsPng,
   writePng,
-} from './images.ts'
-export * from './index.ts'
-export { defaultWorkers, type OpenLoaderOptions, openLoader } from './loader/open.ts'
-export type { DatasetSpec } from './loader/pool.ts'
+} from './pictures/images.ts'
 export { type FromRunOptions, reportData, writeReport } from './report/from-run.ts'
 export * from './report/index.ts'
-export { type RunConfig, type RunInfo, runInfo, seriesOf, validationsOf } from './run-info.ts'
+export { codeVersion } from './runs/code-version.ts'
+export { createRun, type MetricsRecord, openRun, RunFolder, type RunState } from './runs/folder.ts'
+export { type RunConfig, type RunInfo, runInfo, seriesOf, validationsOf } from './runs/info.ts'
 export {
   type Difference,
   differences,
@@ -33,15 +34,14 @@ export {
   type RunList,
   type SortKey,
   sortedRuns,
-} from './run-list.ts'
-export { type Holder, holderOf } from './run-lock.ts'
-export { RunWriter, type RunWriterOptions } from './run-writer.ts'
-export { createRun, type MetricsRecord, openRun, RunFolder, type RunState } from './runs.ts'
+} from './runs/list.ts'
+export { type Holder, holderOf } from './runs/lock.ts'
+export { type Watched, type WatchOptions, watchRun } from './runs/watch-server.ts'
+export { RunWriter, type RunWriterOptions } from './runs/writer.ts'
 export {
   type OpenSplitOptions,
   openSplit,
   openSplits,
   type Splits,
 } from './sources.ts'
-export { type Watched, type WatchOptions, watchRun } from './watch-server.ts'
 export { readWeights, writeWeights } from './weights/files.ts'

@@ -1,14 +1,14 @@
 // Opening the data set of a recipe (Node).
 
-import { crowdScenes } from './crowd.ts'
 import { openCityscapes } from './data/cityscapes.ts'
 import { openFiles } from './data/formats.ts'
 import { joinedDatasets } from './data/joined.ts'
 import type { FileDataset } from './data/pairs.ts'
 import { openVocAugmented } from './data/sbd.ts'
 import { type Dataset, SPLITS, type Split } from './dataset.ts'
-import type { DataSource } from './recipe.ts'
-import { streetScenes } from './street.ts'
+import type { DataSource } from './recipes/recipe.ts'
+import { crowdScenes } from './scenes/crowd.ts'
+import { streetScenes } from './scenes/street.ts'
 
 export type Splits = Readonly<Record<Split, Dataset>>
 

@@ -7,7 +7,7 @@ import { isPlain } from '../engine/ops/options.ts'
 import { shown } from '../engine/ops/refuse.ts'
 import { type Check, flag, oneOf } from '../models/options.ts'
 import { suggest } from '../nn/near.ts'
-import type { CheckpointInfo } from './checkpoint.ts'
+import type { CheckpointInfo } from './checkpoint/checkpoint.ts'
 import { type CrfOptions, type CrfPublished, crfSettings } from './crf/options.ts'
 
 /** The size that a picture is brought to before anything else. Where one length is given the other follows from the picture's

@@ -14,14 +14,15 @@ import {
   encodeCheckpoint,
   loadModel,
   loadOptimizer,
-} from './checkpoint.ts'
+} from './checkpoint/checkpoint.ts'
 import type { Dataset, Example } from './dataset.ts'
 import { evaluate, validationOf } from './evaluate.ts'
 import type { TrainEvent, ValidationEvent } from './events.ts'
+import type { Progress } from './loop/progress.ts'
 import { train } from './loop.ts'
 import type { Optimizer } from './optimizers.ts'
 import { Predictor } from './predict.ts'
-import type { Progress } from './progress.ts'
+import { batchLoss } from './recipes/loss.ts'
 import {
   checkRecipe,
   type Recipe,
@@ -29,8 +30,7 @@ import {
   recipeOptimizer,
   recipeRate,
   recipeSteps,
-} from './recipe.ts'
-import { batchLoss } from './recipe-loss.ts'
+} from './recipes/recipe.ts'
 
 export interface TrainingOptions {
   /** Of a network that scores pixels. */

@@ -3,8 +3,8 @@
 import { OptionError } from '../../engine/errors.ts'
 import type { Device } from '../../engine/node.ts'
 import type { Network } from '../../models/network.ts'
-import { checkpointModel, loadModel } from '../../train/checkpoint.ts'
-import { readCheckpoint } from '../../train/checkpoint-files.ts'
+import { checkpointModel, loadModel } from '../../train/checkpoint/checkpoint.ts'
+import { readCheckpoint } from '../../train/checkpoint/files.ts'
 import type { CrfParameters } from '../../train/crf/index.ts'
 import {
   type CrfExamples,
@@ -13,8 +13,8 @@ import {
   searchCrf,
 } from '../../train/crf/search.ts'
 import { type Dataset, SPLITS } from '../../train/dataset.ts'
-import { percent } from '../../train/metrics.ts'
 import { Predictor } from '../../train/predict.ts'
+import { percent } from '../../train/scoring/metrics.ts'
 import { scoreRules } from '../../train/scoring/rules.ts'
 import { openSplit } from '../../train/sources.ts'
 import type { TestTime } from '../../train/test-time.ts'

@@ -2,10 +2,10 @@
 
 import { OptionError } from '../../engine/errors.ts'
 import type { Network } from '../../models/network.ts'
-import { BoxJudge } from '../../train/boxes-eval.ts'
-import { type Checkpoint, loadModel } from '../../train/checkpoint.ts'
+import { type Checkpoint, loadModel } from '../../train/checkpoint/checkpoint.ts'
 import { SPLITS } from '../../train/dataset.ts'
-import type { Recipe } from '../../train/recipe.ts'
+import { BoxJudge } from '../../train/instances/boxes-eval.ts'
+import type { Recipe } from '../../train/recipes/recipe.ts'
 import { openSplit } from '../../train/sources.ts'
 import { type Args, typed } from './command.ts'
 import { sameClasses, sourceOf } from './eval-data.ts'

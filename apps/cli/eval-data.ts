@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path'
 import { DataError, OptionError } from '../../engine/errors.ts'
-import type { Checkpoint } from '../../train/checkpoint.ts'
+import type { Checkpoint } from '../../train/checkpoint/checkpoint.ts'
 import { formatOf } from '../../train/data/formats.ts'
 import type { Dataset } from '../../train/dataset.ts'
-import type { DataSource, Recipe } from '../../train/recipe.ts'
+import type { DataSource, Recipe } from '../../train/recipes/recipe.ts'
 import type { TestTime } from '../../train/test-time.ts'
 
 /** Images are brought to the size of training, and classes back to their own. */

@@ -1,8 +1,8 @@
 // What `eval` prints below the table of classes: the data set's own figures, and the papers' rows beside ours.
 
 import type { Evaluation } from '../../train/evaluate.ts'
-import { percent } from '../../train/metrics.ts'
 import { type Beside, type Comparison, PRINTED } from '../../train/results/beside.ts'
+import { percent } from '../../train/scoring/metrics.ts'
 import { table } from './table.ts'
 
 const NAMES: Readonly<Record<string, string>> = {

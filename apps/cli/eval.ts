@@ -3,9 +3,8 @@
 import { OptionError } from '../../engine/errors.ts'
 import type { Device } from '../../engine/node.ts'
 import type { Network } from '../../models/network.ts'
-import { type Checkpoint, checkpointModel, loadModel } from '../../train/checkpoint.ts'
-import { readCheckpoint } from '../../train/checkpoint-files.ts'
-import { Classifier, classificationText } from '../../train/classify.ts'
+import { type Checkpoint, checkpointModel, loadModel } from '../../train/checkpoint/checkpoint.ts'
+import { readCheckpoint } from '../../train/checkpoint/files.ts'
 import { type Dataset, type Example, SPLITS } from '../../train/dataset.ts'
 import {
   checkEvaluation,
@@ -13,10 +12,11 @@ import {
   type Evaluation,
   evaluate,
 } from '../../train/evaluate.ts'
-import { writeChart } from '../../train/images.ts'
+import { writeChart } from '../../train/pictures/images.ts'
 import { Predictor } from '../../train/predict.ts'
-import type { DataSource, Recipe } from '../../train/recipe.ts'
+import type { DataSource, Recipe } from '../../train/recipes/recipe.ts'
 import { besidePapers } from '../../train/results/beside.ts'
+import { Classifier, classificationText } from '../../train/scoring/classify.ts'
 import { predictSplit } from '../../train/scoring/looks.ts'
 import { trimapSvg } from '../../train/scoring/trimap-chart.ts'
 import { openSplit } from '../../train/sources.ts'

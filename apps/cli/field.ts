@@ -2,15 +2,15 @@
 
 import { OptionError } from '../../engine/errors.ts'
 import { type Measurement, measure } from '../../models/measure.ts'
-import { framed, heatMap } from '../../train/heat-map.ts'
-import { writePng } from '../../train/images.ts'
-import { toBatch } from '../../train/loader/batch.ts'
-import { comfortableScale, enlarge, type Picture } from '../../train/picture.ts'
 import {
   type FieldOptions,
   type ValidField,
   validReceptiveField,
-} from '../../train/receptive-field.ts'
+} from '../../train/analysis/receptive-field.ts'
+import { toBatch } from '../../train/loader/batch.ts'
+import { framed, heatMap } from '../../train/pictures/heat-map.ts'
+import { writePng } from '../../train/pictures/images.ts'
+import { comfortableScale, enlarge, type Picture } from '../../train/pictures/picture.ts'
 import { type Args, aligned, type Command, helpOption, jsonOption } from './command.ts'
 import { modelUsage } from './model.ts'
 import { openSaying } from './open.ts'

@@ -1,6 +1,6 @@
 // Where a command writes its chart.
 
-import { writeChart } from '../../train/images.ts'
+import { writeChart } from '../../train/pictures/images.ts'
 import type { Args } from './command.ts'
 import { outFile } from './subject.ts'
 

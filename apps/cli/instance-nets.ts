@@ -2,7 +2,7 @@
 // `eval-instances` share them.
 
 import { OptionError } from '../../engine/errors.ts'
-import { readCheckpoint } from '../../train/checkpoint-files.ts'
+import { readCheckpoint } from '../../train/checkpoint/files.ts'
 import {
   type InstanceNets,
   type InstanceOptions,

@@ -2,14 +2,14 @@
 
 import type { Device } from '../../engine/node.ts'
 import type { Network } from '../../models/index.ts'
-import { BoxJudge, boxValidation } from '../../train/boxes-eval.ts'
-import { Classifier, classifyValidation } from '../../train/classify.ts'
 import type { Dataset } from '../../train/dataset.ts'
 import { evaluate, validationOf } from '../../train/evaluate.ts'
 import type { Validation } from '../../train/events.ts'
+import { BoxJudge, boxValidation } from '../../train/instances/boxes-eval.ts'
 import { Predictor } from '../../train/predict.ts'
-import type { Recipe } from '../../train/recipe.ts'
-import { type SamplePictures, Samples } from '../../train/samples.ts'
+import type { Recipe } from '../../train/recipes/recipe.ts'
+import { type SamplePictures, Samples } from '../../train/runs/samples.ts'
+import { Classifier, classifyValidation } from '../../train/scoring/classify.ts'
 import { type Task, taskOf } from './task.ts'
 
 /** How a network is looked at while it learns. */

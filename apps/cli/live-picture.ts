@@ -1,7 +1,7 @@
 // Live bytes over a step, drawn with characters.
 
 import type { Account } from '../../engine/account.ts'
-import { tallest } from '../../train/memory-chart.ts'
+import { tallest } from '../../train/charts/memory.ts'
 import { short } from './table.ts'
 
 const COLUMNS = 72

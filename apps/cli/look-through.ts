@@ -6,7 +6,7 @@ import { heldOutWarnings } from '../../train/data/held-out.ts'
 import type { Preflight } from '../../train/data/preflight.ts'
 import { preflightFor, refuseProblems } from '../../train/data/preflight-cache.ts'
 import { rareClassWeights } from '../../train/loader/sampling.ts'
-import type { Recipe } from '../../train/recipe.ts'
+import type { Recipe } from '../../train/recipes/recipe.ts'
 import type { TerminalProgress } from './progress.ts'
 
 /** Files that cannot be used are refused before anything is made of the others; what looks wrong is said. */

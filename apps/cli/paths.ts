@@ -1,9 +1,9 @@
 // `paths`: on paths of which length a residual network learns.
 
-import { writeChart } from '../../train/images.ts'
+import { type PathLengths, pathLengths, residualUnits } from '../../train/analysis/path-lengths.ts'
+import { decades, pathLengthsSvg } from '../../train/charts/paths.ts'
 import { toBatch } from '../../train/loader/batch.ts'
-import { decades, pathLengthsSvg } from '../../train/path-chart.ts'
-import { type PathLengths, pathLengths, residualUnits } from '../../train/path-lengths.ts'
+import { writeChart } from '../../train/pictures/images.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { modelUsage } from './model.ts'
 import { openSaying } from './open.ts'

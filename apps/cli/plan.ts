@@ -6,7 +6,7 @@ import { type DeviceProfile, deviceProfiles } from '../../engine/device-profile.
 import { OptionError } from '../../engine/errors.ts'
 import { type Precision, stages } from '../../engine/stages.ts'
 import { buildModel, type ImageSize } from '../../models/index.ts'
-import { memorySvg, stackedSvg, tradeSvg } from '../../train/memory-chart.ts'
+import { memorySvg, stackedSvg, tradeSvg } from '../../train/charts/memory.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { livePicture } from './live-picture.ts'
 import {

@@ -5,12 +5,12 @@ import { DataError, OptionError } from '../../engine/errors.ts'
 import type { Variable } from '../../engine/tensor.ts'
 import { checkFieldOfView } from '../../models/field-of-view.ts'
 import { buildModel, type Network } from '../../models/index.ts'
-import { type Checkpoint, checkpointModel } from '../../train/checkpoint.ts'
-import { readCheckpoint } from '../../train/checkpoint-files.ts'
+import { type Checkpoint, checkpointModel } from '../../train/checkpoint/checkpoint.ts'
+import { readCheckpoint } from '../../train/checkpoint/files.ts'
 import { DataLoader } from '../../train/loader/loader.ts'
 import { openLoader } from '../../train/loader/open.ts'
+import type { Progress } from '../../train/loop/progress.ts'
 import type { Optimizer } from '../../train/optimizers.ts'
-import type { Progress } from '../../train/progress.ts'
 import {
   checkRecipe,
   loaderOptions,
@@ -18,8 +18,8 @@ import {
   type Recipe,
   recipeOptimizer,
   recipeSteps,
-} from '../../train/recipe.ts'
-import { createRun, openRun, type RunFolder } from '../../train/runs.ts'
+} from '../../train/recipes/recipe.ts'
+import { createRun, openRun, type RunFolder } from '../../train/runs/folder.ts'
 import { openSplits, type Splits } from '../../train/sources.ts'
 import { readWeights } from '../../train/weights/files.ts'
 import { matchWeights } from '../../train/weights/load.ts'

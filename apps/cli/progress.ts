@@ -9,7 +9,7 @@ import type {
   TrainEvent,
   ValidationEvent,
 } from '../../train/events.ts'
-import { percent } from '../../train/metrics.ts'
+import { percent } from '../../train/scoring/metrics.ts'
 
 const SECONDS_BETWEEN_LINES = 10
 const BAR = 12

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { OptionError } from '../../engine/errors.ts'
 import { listed } from '../../nn/near.ts'
 import { type Experiment, type ExperimentRow, isRun } from '../../train/experiments/index.ts'
-import { openRun } from '../../train/runs.ts'
+import { openRun } from '../../train/runs/folder.ts'
 
 export interface Job {
   readonly seed: number

@@ -1,7 +1,7 @@
 // How the boxes of a localization net fit the instances of a split.
 
-import { type BoxFit, BoxJudge } from '../../train/boxes-eval.ts'
-import { percent } from '../../train/metrics.ts'
+import { type BoxFit, BoxJudge } from '../../train/instances/boxes-eval.ts'
+import { percent } from '../../train/scoring/metrics.ts'
 import { aligned, typed } from './command.ts'
 import type { Best, Scored } from './finish.ts'
 import { scoredTitle } from './score-text.ts'

@@ -1,7 +1,7 @@
 // How often a network names the class of an image as a whole.
 
-import { Classifier, classificationText } from '../../train/classify.ts'
 import type { ClassifiedFile } from '../../train/report/from-run.ts'
+import { Classifier, classificationText } from '../../train/scoring/classify.ts'
 import { typed } from './command.ts'
 import type { Best, Scored } from './finish.ts'
 import { scoredTitle } from './score-text.ts'

@@ -1,13 +1,13 @@
 // How well a network names the class of every pixel of a split, and pictures of some of its images.
 
-import { legendSvg } from '../../train/chart.ts'
+import { legendSvg } from '../../train/charts/chart.ts'
 import type { Dataset, Example } from '../../train/dataset.ts'
 import { type Evaluation, evaluate } from '../../train/evaluate.ts'
-import { writePng } from '../../train/images.ts'
-import { type Picture, panel, stacked } from '../../train/picture.ts'
+import { writePng } from '../../train/pictures/images.ts'
+import { type Picture, panel, stacked } from '../../train/pictures/picture.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { ScoredExample, ScoresFile } from '../../train/report/from-run.ts'
-import type { RunFolder } from '../../train/runs.ts'
+import type { RunFolder } from '../../train/runs/folder.ts'
 import { typed } from './command.ts'
 import type { Best, Scored } from './finish.ts'
 import { scoredTitle, scoresText } from './score-text.ts'

@@ -2,7 +2,7 @@
 
 import type { Dataset } from '../../train/dataset.ts'
 import type { Evaluation } from '../../train/evaluate.ts'
-import { formatScores, percent } from '../../train/metrics.ts'
+import { formatScores, percent } from '../../train/scoring/metrics.ts'
 import type { TestTime } from '../../train/test-time.ts'
 
 /** What was scored, and how it was looked at, in a line. */

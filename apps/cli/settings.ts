@@ -4,10 +4,7 @@ import { resolve } from 'node:path'
 import { OptionError } from '../../engine/errors.ts'
 import { findModel } from '../../models/catalog.ts'
 import { buildModel, type ModelConfig, models } from '../../models/index.ts'
-import { CROWD_CLASSES } from '../../train/crowd.ts'
 import { type FormatName, formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
-import { type AlsoSource, checkRecipe, type DataSource, type Recipe } from '../../train/recipe.ts'
-import { batchLoss } from '../../train/recipe-loss.ts'
 import {
   atSize,
   type RecipeFile,
@@ -15,7 +12,15 @@ import {
   scaled,
   withAssignment,
 } from '../../train/recipes/index.ts'
-import { STREET_CLASSES } from '../../train/street.ts'
+import { batchLoss } from '../../train/recipes/loss.ts'
+import {
+  type AlsoSource,
+  checkRecipe,
+  type DataSource,
+  type Recipe,
+} from '../../train/recipes/recipe.ts'
+import { CROWD_CLASSES } from '../../train/scenes/crowd.ts'
+import { STREET_CLASSES } from '../../train/scenes/street.ts'
 import type { Args } from './command.ts'
 import { batchOf, givenOptions, precisionOf } from './model.ts'
 import { falls, resumable } from './train-options.ts'

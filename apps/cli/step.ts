@@ -11,7 +11,7 @@ import { labelsOnGrid } from '../../nn/grid.ts'
 import { localizationLoss } from '../../nn/localization-loss.ts'
 import { localizationTargets } from '../../nn/localization-targets.ts'
 import { crossEntropy } from '../../nn/losses.ts'
-import { accumulated, microBatch } from '../../train/accumulate.ts'
+import { accumulated, microBatch } from '../../train/loop/accumulate.ts'
 import { Adam, Sgd } from '../../train/optimizers.ts'
 
 /** Default limits, but no end to memory: what a network needs is the question here. */

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DataError, OptionError } from '../../engine/errors.ts'
 import type { Device } from '../../engine/node.ts'
-import type { Checkpoint } from '../../train/checkpoint.ts'
+import type { Checkpoint } from '../../train/checkpoint/checkpoint.ts'
 import type { Dataset } from '../../train/dataset.ts'
 import { errorCode, fileError, writeAtomic } from '../../train/files.ts'
 import {
@@ -13,7 +13,7 @@ import {
   searchThreshold,
   type ThresholdSearch,
 } from '../../train/instances/index.ts'
-import { percent } from '../../train/metrics.ts'
+import { percent } from '../../train/scoring/metrics.ts'
 import type { Args } from './command.ts'
 import type { TerminalProgress } from './progress.ts'
 

@@ -1,8 +1,8 @@
 // `watch`: a run's report in a browser while it trains.
 
 import { once } from 'node:events'
-import { openRun } from '../../train/runs.ts'
-import { watchRun } from '../../train/watch-server.ts'
+import { openRun } from '../../train/runs/folder.ts'
+import { watchRun } from '../../train/runs/watch-server.ts'
 import { type Args, type Command, helpOption } from './command.ts'
 
 async function run(args: Args): Promise<number> {

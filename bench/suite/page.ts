@@ -1,6 +1,6 @@
 // A run as one page that needs nothing else: the roofline with a point for each case, and the table.
 
-import { INK, svg, text } from '../../train/svg.ts'
+import { INK, svg, text } from '../../train/charts/svg.ts'
 import { isMeasured, type Measured } from './measure.ts'
 import { ceilingLine, milliseconds, percent, type Run, rate } from './report.ts'
 import { type Place, rooflineOf } from './roofline.ts'

@@ -1,7 +1,7 @@
 // The fully connected CRF, all messages from every pixel to every other.
 
 import { argmax, concat, expandDims } from '../../engine/index.ts'
-import { exactCrf } from '../../train/exact-crf.ts'
+import { exactCrf } from '../../train/crf/exact.ts'
 import type { Operator } from './trial.ts'
 
 export const crf: Record<string, Operator> = {

@@ -4,7 +4,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type SafeTensor, writeSafetensors } from '../../train/safetensors.ts'
+import { type SafeTensor, writeSafetensors } from '../../train/weights/safetensors.ts'
 import type { GoldenCase } from './format.ts'
 
 /** A case that can still be changed: its line of the index, and what will be in its file. */

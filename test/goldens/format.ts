@@ -7,7 +7,7 @@ import type { HostArray, Shape } from '../../engine/dtype.ts'
 import { DataError } from '../../engine/errors.ts'
 import { hostTensor } from '../../engine/ops/source.ts'
 import type { HostTensor } from '../../engine/tensor.ts'
-import { readSafetensors, type SafeTensor } from '../../train/safetensors.ts'
+import { readSafetensors, type SafeTensor } from '../../train/weights/safetensors.ts'
 import { type Comparison, compareFloats, compareIntegers, type Rule } from './check.ts'
 import { type GoldenNetwork, readNetwork } from './parameters.ts'
 

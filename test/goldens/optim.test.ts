@@ -2,7 +2,7 @@
 // minimum. (Those beside the repository start at it, so that most of their gradients are zero.)
 
 import assert from 'node:assert/strict'
-import type { SafeTensor } from '../../train/safetensors.ts'
+import type { SafeTensor } from '../../train/weights/safetensors.ts'
 import { testDevice } from '../device.ts'
 import { test } from '../harness.ts'
 import { type Draft, writeFolder } from './drafts.ts'

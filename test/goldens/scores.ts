@@ -1,13 +1,13 @@
 // Scores of segmentations and of instances, and non-maximum suppression: what runs on the host.
 
 import { hostTensor } from '../../engine/ops/source.ts'
-import { averagePrecision } from '../../train/average-precision.ts'
-import { labelBoundaries, squaredDistances } from '../../train/boundaries.ts'
 import type { ClassInfo } from '../../train/dataset.ts'
-import { DistanceScores } from '../../train/distance-scores.ts'
-import { InstanceScorer, maskIou } from '../../train/instance-scores.ts'
-import { ConfusionMatrix } from '../../train/metrics.ts'
-import { nonMaximumSuppression } from '../../train/nms.ts'
+import { nonMaximumSuppression } from '../../train/instances/nms.ts'
+import { averagePrecision } from '../../train/scoring/average-precision.ts'
+import { labelBoundaries, squaredDistances } from '../../train/scoring/boundaries.ts'
+import { DistanceScores } from '../../train/scoring/distance-scores.ts'
+import { InstanceScorer, maskIou } from '../../train/scoring/instance-scores.ts'
+import { ConfusionMatrix } from '../../train/scoring/metrics.ts'
 import type { Operator, Trial } from './trial.ts'
 
 const classInfos = (n: number): ClassInfo[] =>

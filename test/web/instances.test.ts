@@ -3,9 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Locator, Worker } from 'playwright-core'
 import * as assert from 'uvu/assert'
-import { decodeCheckpoint } from '../../train/checkpoint.ts'
-import { CROWD_CLASSES, crowdScenes } from '../../train/crowd.ts'
-import { decodeImage, encodePng } from '../../train/images.ts'
+import { decodeCheckpoint } from '../../train/checkpoint/checkpoint.ts'
 import {
   type CocoFile,
   CocoWriter,
@@ -13,7 +11,9 @@ import {
   instanceNets,
   openFinder,
 } from '../../train/instances/index.ts'
-import type { Picture } from '../../train/picture.ts'
+import { decodeImage, encodePng } from '../../train/pictures/images.ts'
+import type { Picture } from '../../train/pictures/picture.ts'
+import { CROWD_CLASSES, crowdScenes } from '../../train/scenes/crowd.ts'
 import { testDevice } from '../device.ts'
 import { test } from '../harness.ts'
 import { type App, fitsItsWidth, withApp } from './app.ts'

@@ -5,7 +5,7 @@ import { grown, noCurves, until } from '../../apps/web/train/curves.ts'
 import { checkedName, freeName } from '../../apps/web/train/run-store.ts'
 import { defaultsFor, goingOn, networks, recipeOf } from '../../apps/web/train/settings.ts'
 import { buildModel } from '../../models/index.ts'
-import { batchLoss } from '../../train/recipe-loss.ts'
+import { batchLoss } from '../../train/recipes/loss.ts'
 import { test } from '../harness.ts'
 
 test('train page: every network that can be chosen is built, narrow and with classes of its data', () => {

@@ -1,7 +1,7 @@
 // The Train page as a person uses it: learn the street, pause, save, lose the device, come back.
 
 import * as assert from 'uvu/assert'
-import { decodeCheckpoint } from '../../train/checkpoint.ts'
+import { decodeCheckpoint } from '../../train/checkpoint/checkpoint.ts'
 import { test } from '../harness.ts'
 import { type App, fitsItsWidth, withApp } from './app.ts'
 import { below, followTasks, least, long, press, stepsAfter, typed, until } from './train-page.ts'

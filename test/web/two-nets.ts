@@ -2,9 +2,9 @@
 // each pixel is the middle of a box. What is found is then the work of the pipeline alone, and the same on every adapter.
 
 import { buildModel, type ModelConfig } from '../../models/index.ts'
-import { encodeCheckpoint } from '../../train/checkpoint.ts'
-import { CROWD_CLASSES } from '../../train/crowd.ts'
+import { encodeCheckpoint } from '../../train/checkpoint/checkpoint.ts'
 import type { ClassInfo } from '../../train/dataset.ts'
+import { CROWD_CLASSES } from '../../train/scenes/crowd.ts'
 import { testDevice } from '../device.ts'
 
 export const SCENE = [32, 48] as const

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { DataError } from '../../engine/errors.ts'
 import { Random } from '../../train/random.ts'
-import { writeSafetensors } from '../../train/safetensors.ts'
 import { decodeWeights } from '../../train/weights/decode.ts'
+import { writeSafetensors } from '../../train/weights/safetensors.ts'
 import { test } from '../harness.ts'
 import {
   archive,

@@ -1,7 +1,7 @@
 // Steps that only move pixels: whole runs of a row are copied, so they cost what memory costs.
 
 import { VOID } from '../dataset.ts'
-import { reflect } from '../pad.ts'
+import { reflect } from '../pictures/pad.ts'
 import { alike, type Frame, looked, type Region, type Rgb, shares } from './frame.ts'
 
 /** The frame moved down by dy and to the right by dx; what comes in is mirrored, its labels are void. */

@@ -1,7 +1,7 @@
 // Another size. Labels are never averaged: they are those under the centres of the target's pixels. A crop that follows says which
 // part of the image is needed, and only that is computed: of a street of 2048 columns the quarter that is trained on.
 
-import { nearestWindow } from '../resize-labels.ts'
+import { nearestWindow } from '../pictures/resize-labels.ts'
 import type { Frame, Region } from './frame.ts'
 import { windowed } from './place.ts'
 import { cubic, lanczos3, resampled } from './resample.ts'

@@ -5,7 +5,7 @@
 // weights are those of ±½, ±1½, ±2½, ±3½, the same everywhere; for odd f it is a pixel, and the others weigh nothing. Beyond the
 // edge the last pixel is repeated.
 
-import { cellMajority, nearestOfCells } from '../resize-labels.ts'
+import { cellMajority, nearestOfCells } from '../pictures/resize-labels.ts'
 import { type Frame, numbersOf } from './frame.ts'
 
 const sinc = (x: number): number => Math.sin(Math.PI * x) / (Math.PI * x)

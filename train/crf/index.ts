@@ -14,7 +14,7 @@ import {
   showType,
   type Tensor,
 } from '../../engine/index.ts'
-import type { Picture } from '../picture.ts'
+import type { Picture } from '../pictures/picture.ts'
 import { buildLattice } from './lattice.ts'
 import { latticeLists } from './lattice-lists.ts'
 import { meanField, scoresOf } from './mean-field.ts'

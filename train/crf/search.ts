@@ -4,9 +4,9 @@
 import type { Device } from '../../engine/device.ts'
 import { argmax, cast, type HostTensor, OptionError, type Tensor } from '../../engine/index.ts'
 import type { ClassInfo } from '../dataset.ts'
-import { ConfusionMatrix, type ScoreOptions } from '../metrics.ts'
-import type { Picture } from '../picture.ts'
+import type { Picture } from '../pictures/picture.ts'
 import { Random } from '../random.ts'
+import { ConfusionMatrix, type ScoreOptions } from '../scoring/metrics.ts'
 import { Crf } from './index.ts'
 import { type CrfOptions, type CrfParameters, crfPublished } from './options.ts'
 

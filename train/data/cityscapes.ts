@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
 import { type Split, VOID } from '../dataset.ts'
 import { isFolder } from '../files.ts'
-import { readLabels, writeLabelsPng } from '../images.ts'
-import type { LabelImage } from '../png-label-values.ts'
+import { readLabels, writeLabelsPng } from '../pictures/images.ts'
+import type { LabelImage } from '../pictures/png-label-values.ts'
 import { CITYSCAPES_CLASSES } from './cityscapes-classes.ts'
 import {
   type ExampleOptions,

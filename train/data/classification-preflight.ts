@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import sharp from 'sharp'
 import { AtrousError } from '../../engine/errors.ts'
-import { decodeImage } from '../images.ts'
+import { decodeImage } from '../pictures/images.ts'
 import type { ImagenetDataset } from './imagenet.ts'
 import { type ImageScan, scanExample } from './scan.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
 import { type Split, VOID } from '../dataset.ts'
 import { readBytes } from '../files.ts'
-import type { LabelImage } from '../png-label-values.ts'
+import type { LabelImage } from '../pictures/png-label-values.ts'
 import {
   type ExampleOptions,
   type FileDataset,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DataError } from '../../engine/errors.ts'
 import { type Split, VOID } from '../dataset.ts'
 import { isFolder, isThere, readBytes } from '../files.ts'
-import type { LabelImage } from '../png-label-values.ts'
+import type { LabelImage } from '../pictures/png-label-values.ts'
 import { matImage, readMat } from './mat.ts'
 import {
   type ExampleOptions,

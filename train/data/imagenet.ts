@@ -7,10 +7,10 @@
 
 import { join } from 'node:path'
 import { DataError, OptionError } from '../../engine/errors.ts'
-import { centreCrop } from '../classify-crop.ts'
 import { type ClassInfo, type Example, type Split, VOID } from '../dataset.ts'
 import { isFolder, isThere, readBytes } from '../files.ts'
-import { decodeImage } from '../images.ts'
+import { decodeImage } from '../pictures/images.ts'
+import { centreCrop } from '../pictures/middle.ts'
 import { foldersIn, Names, type Shelf, shelvesOfFolder, shelvesOfTar } from './class-files.ts'
 import { CATEGORY_LISTS, readCategories, readClassNames, stemOf } from './class-lists.ts'
 import { OpenFiles } from './open-files.ts'

@@ -1,7 +1,7 @@
 // The classes of data sets whose networks are about, for files of weights that name none. No Node module is reachable from here.
 
 import type { ClassInfo } from '../dataset.ts'
-import { STREET_CLASSES } from '../street.ts'
+import { STREET_CLASSES } from '../scenes/street.ts'
 import { CITYSCAPES_CLASSES } from './cityscapes-classes.ts'
 import { colouredClasses } from './palette.ts'
 

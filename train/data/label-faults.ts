@@ -2,8 +2,8 @@
 
 import { type AtrousError, DataError } from '../../engine/errors.ts'
 import type { ClassInfo } from '../dataset.ts'
-import type { Picture } from '../picture.ts'
-import type { LabelImage } from '../png-label-values.ts'
+import type { Picture } from '../pictures/picture.ts'
+import type { LabelImage } from '../pictures/png-label-values.ts'
 
 /** A label file, and ways to look into it, which may fail. */
 export interface LabelFile {

@@ -3,9 +3,9 @@
 
 import { DataError } from '../../engine/errors.ts'
 import { type Dataset, type Example, VOID } from '../dataset.ts'
-import type { Picture } from '../picture.ts'
-import type { LabelImage } from '../png-label-values.ts'
-import { resizeLabels, resizeNearest } from '../resize-labels.ts'
+import type { Picture } from '../pictures/picture.ts'
+import type { LabelImage } from '../pictures/png-label-values.ts'
+import { resizeLabels, resizeNearest } from '../pictures/resize-labels.ts'
 
 export interface Pair {
   /** What the example is called; unique in its split. */

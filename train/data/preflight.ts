@@ -4,7 +4,7 @@
 import { AtrousError } from '../../engine/errors.ts'
 import type { Dataset } from '../dataset.ts'
 import type { ImageClasses } from '../loader/sampling.ts'
-import { percent } from '../metrics.ts'
+import { percent } from '../scoring/metrics.ts'
 import { type ImageScan, scanExample } from './scan.ts'
 import { fileOf, warningsOf } from './warnings.ts'
 

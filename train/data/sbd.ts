@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { DataError, OptionError } from '../../engine/errors.ts'
 import type { Split } from '../dataset.ts'
 import { isThere, readBytes } from '../files.ts'
-import { readLabels } from '../images.ts'
-import type { LabelImage } from '../png-label-values.ts'
+import { readLabels } from '../pictures/images.ts'
+import type { LabelImage } from '../pictures/png-label-values.ts'
 import { type MatValue, matImage, readMat } from './mat.ts'
 import {
   type ExampleOptions,

@@ -1,7 +1,7 @@
 // What can be read and yet looks wrong: signs in the counts of labels that say one thing and mean another.
 
 import type { Dataset } from '../dataset.ts'
-import { percent } from '../metrics.ts'
+import { percent } from '../scoring/metrics.ts'
 import type { ClassPresence } from './preflight.ts'
 import type { ImageScan } from './scan.ts'
 

@@ -1,7 +1,7 @@
 // What went wrong with each instance of the truth and each hypothesis, at one threshold: a kind for each, so that the kinds add up.
 
 import type { ClassInfo } from '../dataset.ts'
-import type { Hypothesis, InstanceMask } from '../instance-scores.ts'
+import type { Hypothesis, InstanceMask } from '../scoring/instance-scores.ts'
 
 /** Of the instances that nobody found:
  *

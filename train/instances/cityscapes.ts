@@ -5,7 +5,7 @@
 
 import { CITYSCAPES_CLASSES } from '../data/cityscapes-classes.ts'
 import { type ClassInfo, type Example, VOID } from '../dataset.ts'
-import type { Hypothesis } from '../instance-scores.ts'
+import type { Hypothesis } from '../scoring/instance-scores.ts'
 import type { TrueInstance } from './truth.ts'
 
 export interface CityscapesScores {

@@ -1,7 +1,7 @@
 // What instances are without boxes: the connected pieces of the likeliest classes' masks, the baseline that the localization net has
 // to beat.
 
-import type { Hypothesis } from '../instance-scores.ts'
+import type { Hypothesis } from '../scoring/instance-scores.ts'
 
 /** The pieces, connected across edges, of the pixels whose likeliest class is the same and not background: of probabilities
  * [height, width, classes], pieces of fewer than `least` pixels left out. The score is the mean probability of the class. */

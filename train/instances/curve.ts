@@ -1,8 +1,8 @@
 // Precision against recall as SVG text, a line for each class that has instances.
 
-import { type PrecisionRecall, precisionRecall } from '../average-precision.ts'
-import type { InstanceScorer } from '../instance-scores.ts'
-import { INK, svg, text } from '../svg.ts'
+import { INK, svg, text } from '../charts/svg.ts'
+import { type PrecisionRecall, precisionRecall } from '../scoring/average-precision.ts'
+import type { InstanceScorer } from '../scoring/instance-scores.ts'
 import { instanceColour } from './overlay.ts'
 
 const SIZE = 420

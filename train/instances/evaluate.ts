@@ -3,13 +3,13 @@
 import { DataError, OptionError } from '../../engine/errors.ts'
 import { type HostTensor, hostTensor } from '../../engine/index.ts'
 import type { Dataset, Example } from '../dataset.ts'
+import type { Picture } from '../pictures/picture.ts'
 import {
   type Hypothesis,
   InstanceScorer,
   type InstanceScores,
   type MatchingRule,
-} from '../instance-scores.ts'
-import type { Picture } from '../picture.ts'
+} from '../scoring/instance-scores.ts'
 import { ErrorBreakdown } from './breakdown.ts'
 import { CityscapesAp, type CityscapesScores } from './cityscapes.ts'
 import { connectedInstances } from './components.ts'

@@ -1,6 +1,6 @@
 // An instance that was found in a picture: its class, how sure that is, its box and its mask, which is drawn when it is asked for.
 
-import type { Hypothesis } from '../instance-scores.ts'
+import type { Hypothesis } from '../scoring/instance-scores.ts'
 import type { Region } from './regions.ts'
 
 export class FoundInstance implements Hypothesis {

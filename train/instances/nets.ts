@@ -8,10 +8,10 @@ import {
   checkpointModel,
   type ListedCheckpoint,
   loadModel,
-} from '../checkpoint.ts'
+} from '../checkpoint/checkpoint.ts'
 import type { ClassInfo } from '../dataset.ts'
 import { checkModels } from '../predict/scorer.ts'
-import type { Recipe } from '../recipe.ts'
+import type { Recipe } from '../recipes/recipe.ts'
 import { type TestSize, type TestTime, trainedSize, usualTestTime } from '../test-time.ts'
 import { checkPair, InstanceFinder } from './finder.ts'
 import type { InstanceOptions } from './options.ts'

@@ -1,8 +1,8 @@
 // A picture with its instances over it, each in a colour of its own inside an outline, and what they are in words.
 
+import { text } from '../charts/svg.ts'
 import type { ClassInfo, Colour } from '../dataset.ts'
-import type { Picture } from '../picture.ts'
-import { text } from '../svg.ts'
+import type { Picture } from '../pictures/picture.ts'
 import type { FoundInstance } from './found.ts'
 
 /** Colours far apart: hues at the golden angle. */

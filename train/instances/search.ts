@@ -4,7 +4,7 @@
 
 import type { Device } from '../../engine/device.ts'
 import type { Dataset } from '../dataset.ts'
-import { InstanceScorer } from '../instance-scores.ts'
+import { InstanceScorer } from '../scoring/instance-scores.ts'
 import { checkEvaluated, type InstanceFigures, instanceFigures } from './evaluate.ts'
 import type { InstanceFinder } from './finder.ts'
 import { InstancePipeline } from './pipeline.ts'

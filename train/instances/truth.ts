@@ -2,7 +2,7 @@
 
 import { DataError } from '../../engine/errors.ts'
 import { type Example, VOID } from '../dataset.ts'
-import type { InstanceMask } from '../instance-scores.ts'
+import type { InstanceMask } from '../scoring/instance-scores.ts'
 
 export interface TrueInstance extends InstanceMask {
   /** The number that the data set gives it. */

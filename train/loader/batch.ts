@@ -3,7 +3,7 @@
 import { DataError, NonFiniteError, OptionError } from '../../engine/errors.ts'
 import type { ImagePadding } from '../../models/input.ts'
 import { type Example, VOID } from '../dataset.ts'
-import { fillBeyond, reflect, roundUp } from '../pad.ts'
+import { fillBeyond, reflect, roundUp } from '../pictures/pad.ts'
 
 /** What is learned from examples: classes of pixels u8 [n, h, w], 255 where void; objects i32 [n, h, w], 0 for none; the
  * class of an image as a whole i32 [n]. */

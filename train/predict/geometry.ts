@@ -3,7 +3,7 @@
 
 import { ShapeError } from '../../engine/errors.ts'
 import type { Pair } from '../../engine/ops/options.ts'
-import { reflect, roundUp } from '../pad.ts'
+import { reflect, roundUp } from '../pictures/pad.ts'
 import type { TestSize, TestTime, TestWindow } from '../test-time.ts'
 
 /** What a network gets to see at once: a part of the resized picture. */

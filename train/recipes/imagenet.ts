@@ -1,7 +1,7 @@
 // Wu, Shen, van den Hengel 2019: classifying ImageNet, with which their segmentation networks begin. Wide networks and, trained in the
 // same way, the ResNet that they are compared with.
 
-import { imagenetTest } from '../classify.ts'
+import { imagenetTest } from '../scoring/classify.ts'
 import type { RecipeFile } from './recipe-file.ts'
 
 const paper = {

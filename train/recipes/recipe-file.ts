@@ -1,7 +1,7 @@
 // What a recipe is before it knows its data: how a paper trains a network, on which data set and at what size.
 
 import type { FormatName } from '../data/formats.ts'
-import type { Recipe } from '../recipe.ts'
+import type { Recipe } from './recipe.ts'
 
 /** A recipe of a paper. Comments beside its values say where they come from: [P] the paper, [C] its released code, [O] ours where
  * neither says. */

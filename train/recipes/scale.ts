@@ -2,8 +2,8 @@
 
 import { OptionError } from '../../engine/errors.ts'
 import type { AugmentStep } from '../augment/index.ts'
-import type { LossConfig } from '../recipe-loss.ts'
 import type { TestTime } from '../test-time.ts'
+import type { LossConfig } from './loss.ts'
 import type { RecipeFile } from './recipe-file.ts'
 
 /** The recipe with images of another size: translations move by the same share of the width, and a number of kept pixels is the

@@ -3,7 +3,7 @@
 import { OptionError } from '../../engine/errors.ts'
 import { isPlain } from '../../engine/ops/options.ts'
 import { suggest } from '../../nn/near.ts'
-import { type Recipe, recipeKeys } from '../recipe.ts'
+import { type Recipe, recipeKeys } from './recipe.ts'
 
 /** The recipe with another value at a path of names and places, parts that are on its way being copied. A part that a recipe may
  * have and this one has not is made; whether the whole means something is for `checkRecipe` to say. Throws OptionError for a path

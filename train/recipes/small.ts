@@ -1,7 +1,7 @@
 // What `atrous train` does where no recipe is named: a narrow FRRN A that learns in minutes on two cores. Its numbers are ours,
 // found by trying on drawn scenes and on CamVid.
 
-import { imagenetTest } from '../classify.ts'
+import { imagenetTest } from '../scoring/classify.ts'
 import type { RecipeFile } from './recipe-file.ts'
 
 /** Whatever the network, it starts narrow unless its weights come from a file. */

@@ -1,8 +1,8 @@
 // Curves of a report: lines that stretch with the page, and labels that do not, so that both are legible on a phone. What a
 // pointer shows comes from the points that the figure carries.
 
-import { type Point, smooth, thin } from '../chart.ts'
-import { ticks } from '../svg.ts'
+import { type Point, smooth, thin } from '../charts/chart.ts'
+import { ticks } from '../charts/svg.ts'
 import { escaped, figureText, percentText, wholeText } from './markup.ts'
 
 export interface CurveChart {

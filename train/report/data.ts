@@ -1,8 +1,8 @@
 // What a report shows, as plain data: a run folder gives it (from-run.ts), and so can a page that trains in the browser.
 
-import type { Point } from '../chart.ts'
-import type { CodeVersion } from '../code-version.ts'
+import type { Point } from '../charts/chart.ts'
 import type { Colour } from '../dataset.ts'
+import type { CodeVersion } from '../runs/code-version.ts'
 import type { TestTime } from '../test-time.ts'
 
 export interface ReportData {

@@ -2,19 +2,19 @@
 
 import { readdir } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
-import type { Classification } from '../classify.ts'
 import type { ClassInfo } from '../dataset.ts'
-import { dataUri, readImage } from '../images.ts'
-import type { Scores } from '../metrics.ts'
-import { cutOut, type Picture } from '../picture.ts'
+import { dataUri, readImage } from '../pictures/images.ts'
+import { cutOut, type Picture } from '../pictures/picture.ts'
+import type { MetricsRecord, RunFolder } from '../runs/folder.ts'
 import {
   bestValidation,
   runInfo,
   seriesOf,
   type ValidationRecord,
   validationsOf,
-} from '../run-info.ts'
-import type { MetricsRecord, RunFolder } from '../runs.ts'
+} from '../runs/info.ts'
+import type { Classification } from '../scoring/classify.ts'
+import type { Scores } from '../scoring/metrics.ts'
 import type { TestTime } from '../test-time.ts'
 import type { ReportData, ReportExample, ReportResult, ReportSample } from './data.ts'
 import { reportHtml } from './html.ts'

@@ -1,6 +1,6 @@
 // The sections of a report, each a function of the data to HTML; empty where there is nothing to show.
 
-import { lastStepOf, type Point } from '../chart.ts'
+import { lastStepOf, type Point } from '../charts/chart.ts'
 import { confusionSvg, largestConfusions } from './confusion.ts'
 import { curveHtml } from './curves.ts'
 import type { ReportClass, ReportData, ReportExample } from './data.ts'

@@ -2,8 +2,8 @@
 
 import { buildModel } from '../../models/index.ts'
 import type { ModelConfig } from '../../models/network.ts'
-import type { Recipe } from '../recipe.ts'
 import { recipes } from '../recipes/index.ts'
+import type { Recipe } from '../recipes/recipe.ts'
 import type { TestTime } from '../test-time.ts'
 import type { ConfigValue } from './table.ts'
 

@@ -1,11 +1,11 @@
-// Distances from the boundaries of label images, on the device: the op, and its twin in train/boundaries.ts.
+// Distances from the boundaries of label images, on the device: the op, and its twin in train/scoring/boundaries.ts.
 
 import { sizeOf } from '../../engine/dtype.ts'
 import { OptionError } from '../../engine/errors.ts'
 import { apply, none, type StructuredOp } from '../../engine/op.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { distances as distancesRecipe } from '../../shaders/distances.ts'
-import { type DistanceNorm, labelBoundaries, squaredDistances } from '../boundaries.ts'
+import { type DistanceNorm, labelBoundaries, squaredDistances } from './boundaries.ts'
 
 type DistanceAttrs = {
   readonly limit: number
@@ -19,7 +19,7 @@ const FARTHEST = 4096
 export const distancesOp: StructuredOp<DistanceAttrs> = {
   name: 'labelDistances',
   error: 'exact',
-  source: 'train/boundaries.ts, up to a limit',
+  source: 'train/scoring/boundaries.ts, up to a limit',
   kind: 'structured',
   tail: false,
   prologue: false,

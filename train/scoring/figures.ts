@@ -1,8 +1,8 @@
 // From what was counted over a set to the figures that papers print.
 
-import type { DistanceNorm } from '../boundaries.ts'
-import type { AbsentRule, ConfusionMatrix, Grouping, Scores } from '../metrics.ts'
+import type { DistanceNorm } from './boundaries.ts'
 import type { InstanceIous } from './instance-iou.ts'
+import type { AbsentRule, ConfusionMatrix, Grouping, Scores } from './metrics.ts'
 import type { RingCounts } from './ring-counts.ts'
 import type { ScoreRules } from './rules.ts'
 

@@ -4,7 +4,7 @@
 //
 //   iIoU = Σ_o w_o TP_o / (Σ_o w_o TP_o + FP + Σ_o w_o FN_o),    w_o = average size of the class / size of o
 
-import { type ConfusionMatrix, type Grouping, mean } from '../metrics.ts'
+import { type ConfusionMatrix, type Grouping, mean } from './metrics.ts'
 
 export interface InstanceIouRules extends Grouping {
   /** Average size of the objects of each class, in pixels; undefined for classes that have none. */

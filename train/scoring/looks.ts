@@ -6,7 +6,7 @@ import { DataError } from '../../engine/errors.ts'
 import type { Dataset, Example } from '../dataset.ts'
 import type { TargetName } from '../loader/batch.ts'
 import { evalBatches } from '../loader/eval.ts'
-import { crop } from '../pad.ts'
+import { crop } from '../pictures/pad.ts'
 import type { Predictor } from '../predict.ts'
 import { type InstanceIouRules, numberObjects, type Objects } from './instance-iou.ts'
 

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../engine/errors.ts'
 import type { ClassInfo } from '../dataset.ts'
-import { type Marginals, type ScoreOptions, type Scores, scoresOf } from '../metrics.ts'
+import { type Marginals, type ScoreOptions, type Scores, scoresOf } from './metrics.ts'
 
 /** Counts of one ring after the other, [rings, classes] each; there is one ring more than radii, of what is beyond all. */
 export class RingCounts {

@@ -6,8 +6,8 @@ import {
   CITYSCAPES_OBJECT_SIZES,
 } from '../data/cityscapes-classes.ts'
 import type { ClassInfo, Dataset } from '../dataset.ts'
-import type { AbsentRule, Grouping } from '../metrics.ts'
 import type { InstanceIouRules } from './instance-iou.ts'
+import type { AbsentRule, Grouping } from './metrics.ts'
 
 export interface ScoreRules {
   readonly absent: AbsentRule

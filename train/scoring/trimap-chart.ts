@@ -1,6 +1,6 @@
 // Mean IoU against the distance from boundaries as SVG text, as in figure 5 of Pohlen et al. 2017: classes solid, categories dashed.
 
-import { INK, svg, text, ticks } from '../svg.ts'
+import { INK, svg, text, ticks } from '../charts/svg.ts'
 import type { Trimap } from './figures.ts'
 
 const WIDTH = 760

@@ -11,7 +11,7 @@ import { vocColour } from '../data/palette.ts'
 import { VOC_CLASSES } from '../data/voc.ts'
 import type { ClassInfo, Dataset } from '../dataset.ts'
 import { errorCode, fileError, makeFolder, writeAtomic } from '../files.ts'
-import { writeLabelsPng } from '../images.ts'
+import { writeLabelsPng } from '../pictures/images.ts'
 import { palettePng } from './palette-png.ts'
 
 export { openUnlabelled } from './unlabelled.ts'

@@ -13,7 +13,7 @@ import {
 import { vocFolder, vocNames } from '../data/voc.ts'
 import { type ClassInfo, VOID } from '../dataset.ts'
 import { isFolder } from '../files.ts'
-import { imageSize } from '../images.ts'
+import { imageSize } from '../pictures/images.ts'
 
 /** Opens the images of the test split of VOC, Cityscapes or ADE20K, in the folder of the data set; labels are void throughout, and
  * `classes` what is predicted. Throws DataError for a folder without them, and for other data sets. */

@@ -2,11 +2,11 @@
 // weight file, or one that is not read here, is refused with a sentence that says what it looks like.
 
 import { DataError } from '../../engine/errors.ts'
-import { readEntries } from '../safetensors.ts'
 import { decodeCaffe, isCaffe } from './caffe.ts'
 import { decodeMxnet, isMxnet } from './mxnet.ts'
 import { decodeNpz, isNpz } from './npz.ts'
 import { shown } from './reader.ts'
+import { readEntries } from './safetensors.ts'
 import { bytesPerElement, countOf, type WeightDtype, type Weights, weightTensor } from './tensor.ts'
 import { decodeTorch, isTorch } from './torch.ts'
 import { decodeLegacy, isLegacy, isTarred } from './torch-legacy.ts'

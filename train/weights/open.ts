@@ -2,12 +2,12 @@
 
 import type { Device } from '../../engine/device.ts'
 import type { AnyModule } from '../../nn/module.ts'
-import { readBlobEntries, type SafeEntry } from '../safetensors.ts'
 import { blobName, readPart } from './blob.ts'
 import { decodeWeights, isSafetensors } from './decode.ts'
 import { Feed, type FeedOptions } from './feed.ts'
 import { type LoadOptions, matchNames, type Wanted } from './load.ts'
 import { checkReport, type LoadReport } from './report.ts'
+import { readBlobEntries, type SafeEntry } from './safetensors.ts'
 import {
   bytesPerElement,
   countOf,

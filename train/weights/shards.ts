@@ -3,10 +3,10 @@
 // (Form: huggingface.co/docs/transformers/big_models#sharded-checkpoints.)
 
 import { DataError, NonFiniteError, OptionError } from '../../engine/errors.ts'
-import { type SafeTensor, writeSafetensors } from '../safetensors.ts'
 import { numberToBfloat, numberToHalf } from './floats.ts'
 import { parseJson } from './json.ts'
 import { shown } from './reader.ts'
+import { type SafeTensor, writeSafetensors } from './safetensors.ts'
 import { bytesPerElement, countOf, type Weights, type WeightTensor } from './tensor.ts'
 
 export const INDEX_ENDING = '.index.json'

@@ -4,7 +4,7 @@ import { type DType, hostArray, isDType, sizeOf, type TensorType } from '../../.
 import { OptionError } from '../../../engine/errors.ts'
 import type { HostTensor } from '../../../engine/tensor.ts'
 import { Random } from '../../../train/random.ts'
-import { streetPainter } from '../../../train/street.ts'
+import { streetPainter } from '../../../train/scenes/street.ts'
 import { CodeError } from './evaluate.ts'
 
 /** An argument: its type, and for whole numbers how many different ones are drawn. */

@@ -4,7 +4,7 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Account, Live } from '../../../engine/account.ts'
 import { showBytes } from '../../../engine/print.ts'
-import { totalOf } from '../../../train/memory-chart.ts'
+import { totalOf } from '../../../train/charts/memory.ts'
 
 const uses = [
   ['activations', 'wait for the backward pass', (l: Live) => l.activationBytes],
