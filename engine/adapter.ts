@@ -27,6 +27,8 @@ export interface Caps {
   readonly maxStorageBuffers: number
   readonly maxBindingBytes: number
   readonly maxBufferBytes: number
+  /** Pixels of a texture or a canvas, on either side. */
+  readonly maxTextureSide: number
   /** Every offset of a storage binding is a multiple of this many bytes. */
   readonly alignment: number
   /** Choices of kernels that were measured; without them everything has its default. */
@@ -42,6 +44,8 @@ export interface AdapterOptions {
   readonly alignment?: number
   /** Bind no more than this many bytes at once, to try here what a device with smaller bindings does. */
   readonly bindingBytes?: number
+  /** Take textures of no more than this many pixels on a side, to try here what a device with smaller ones does. */
+  readonly textureSide?: number
   /** Receives WebGPU errors that no error scope caught. Without it they go where they went before. */
   readonly onError?: (problem: Problem) => void
   /** Receives one sentence before something slow, such as a download, and once when results of programs were dropped
@@ -79,8 +83,13 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenAda
     device.onuncapturederror = ({ error }) => onError(problemOf(error))
   }
   const all = readCaps(adapter, device)
-  const most = Math.min(all.maxBindingBytes, options.bindingBytes ?? Number.POSITIVE_INFINITY)
-  const caps = { ...all, maxBindingBytes: most }
+  const { bindingBytes = Number.POSITIVE_INFINITY, textureSide = Number.POSITIVE_INFINITY } =
+    options
+  const caps = {
+    ...all,
+    maxBindingBytes: Math.min(all.maxBindingBytes, bindingBytes),
+    maxTextureSide: Math.min(all.maxTextureSide, textureSide),
+  }
   return { adapter, device, caps, line: describe(caps), warnings }
 }
 
@@ -95,7 +104,7 @@ const problemOf = (error: GPUError): Problem => ({
   outOfMemory: Object.prototype.toString.call(error) === '[object GPUOutOfMemoryError]',
 })
 
-function checkOptions({ adapter, alignment, bindingBytes }: AdapterOptions): void {
+function checkOptions({ adapter, alignment, bindingBytes, textureSide }: AdapterOptions): void {
   if (adapter !== undefined && !adapterChoices.includes(adapter)) {
     throw new OptionError(
       `adapter: '${adapter}' is not a choice`,
@@ -104,6 +113,8 @@ function checkOptions({ adapter, alignment, bindingBytes }: AdapterOptions): voi
   }
   if (bindingBytes !== undefined && !(Number.isInteger(bindingBytes) && bindingBytes >= 256))
     throw new OptionError(`bindingBytes: ${bindingBytes} is not a whole number from 256`)
+  if (textureSide !== undefined && !(Number.isInteger(textureSide) && textureSide >= 1))
+    throw new OptionError(`textureSide: ${textureSide} is not a whole number from 1`)
   if (alignment === undefined) return
   const powerOfTwo =
     Number.isInteger(alignment) && 2 ** Math.round(Math.log2(alignment)) === alignment
@@ -157,6 +168,7 @@ function readCaps(adapter: GPUAdapter, { limits, features }: GPUDevice): Caps {
     maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
     maxBindingBytes: limits.maxStorageBufferBindingSize,
     maxBufferBytes: limits.maxBufferSize,
+    maxTextureSide: limits.maxTextureDimension2D,
     alignment: limits.minStorageBufferOffsetAlignment,
   }
 }

@@ -49,6 +49,7 @@ export const defaultCaps: Caps = {
   maxStorageBuffers: 8,
   maxBindingBytes: 128 * 2 ** 20,
   maxBufferBytes: 256 * 2 ** 20,
+  maxTextureSide: 8192,
   alignment: 256,
 }
 

@@ -131,8 +131,8 @@ function refuseForeign(error: unknown): void {
   )
 }
 
-/** Throws ShapeError where a crop is not inside of an image, or larger than a texture may be. */
-export function checkCrop(crop: Crop, [height, width]: Pair, most: number): void {
+/** Throws ShapeError where a crop is not inside of an image. */
+export function checkCrop(crop: Crop, [height, width]: Pair): void {
   const [top, left, h, w] = crop
   const isWhole = crop.length === 4 && crop.every((n) => Number.isInteger(n) && n >= 0)
   if (!isWhole || h < 1 || w < 1 || top + h > height || left + w > width)
@@ -141,13 +141,5 @@ export function checkCrop(crop: Crop, [height, width]: Pair, most: number): void
       'the crop is not inside of the image',
       [`[top, left, height, width] = [${crop}]`, `image ${height}×${width}`],
       '',
-    )
-  if (h > most || w > most)
-    throw new ShapeError(
-      'imageTensor',
-      `the image is larger than the ${most}×${most} pixels that this device takes at once`,
-      [`${h}×${w}`],
-      '',
-      'take it in tiles, by the option crop, or make it smaller first',
     )
 }

@@ -1,13 +1,15 @@
 // Images of a page as tensors on the device: the browser copies the pixels into a texture, on the GPU where it can, and a small
-// kernel lays them out as networks want them. What a camera needs for its frames is kept from one to the next.
+// kernel lays them out as networks want them; those of large ones come part by part through the same texture. What a camera needs for
+// its frames is kept from one to the next.
 
-import { imageGrid, imageKernel } from '../shaders/image.ts'
+import { IMAGE_PARAMS, imageGrid, imageKernel, imageWords } from '../shaders/image.ts'
 import { type Buffer, usage } from './buffers.ts'
 import type { Program } from './compile.ts'
 import type { Device } from './device.ts'
 import { DeviceTensor } from './device-tensor.ts'
 import { isShape, storageBytes, type TensorType } from './dtype.ts'
 import { OptionError, OutOfMemoryError } from './errors.ts'
+import { imageParts, type Part } from './image-parts.ts'
 import {
   type Crop,
   checkCrop,
@@ -37,8 +39,8 @@ export interface ImageOptions {
 
 /** An image as a tensor [1, h, w, 3], RGB in sRGB, which programs take as an argument; dispose it. Alpha is dropped: a colour
  * that is half transparent is itself, not darker. Opaque pictures give the very bytes of `getImageData`. Files are turned as they
- * say the camera was held. Throws DataError for what is no image, or none yet, ShapeError for a crop outside of the image and an
- * image above the device's largest texture, OutOfMemoryError, OptionError. */
+ * say the camera was held. It may be larger than the device's largest texture. Throws DataError for what is no image, or none yet,
+ * ShapeError for a crop outside of the image, OutOfMemoryError, also where no buffer of the device holds it, and OptionError. */
 export async function imageTensor(
   device: Device,
   image: ImageInput,
@@ -55,7 +57,7 @@ export async function imageTensor(
   try {
     const [h, w] = imageSize(source)
     const crop = options.crop ?? [0, 0, h, w]
-    checkCrop(crop, [h, w], device.gpu.limits.maxTextureDimension2D)
+    checkCrop(crop, [h, w])
     if (!size || (size[0] === crop[2] && size[1] === crop[3]))
       return await uploads.tensor(source, crop, dtype)
     using whole = await uploads.tensor(source, crop, 'u8')
@@ -101,29 +103,34 @@ class ImageUploads {
     const [, , height, width] = crop
     const type: TensorType = { dtype, shape: [1, height, width, 3] }
     const bytes = storageBytes(type)
-    if (bytes > device.caps.maxBindingBytes)
+    const { caps } = device
+    const large = () => ({
+      figures: `an image of ${height}×${width} needs ${showBytes(bytes)} as ${dtype}`,
+      hint: `take it in tiles, by the option crop${dtype === 'u8' ? '' : ", or as dtype 'u8'"}`,
+    })
+    if (bytes > caps.maxBufferBytes)
       throw new OutOfMemoryError(
-        `an image of ${height}×${width} takes ${showBytes(bytes)} as ${dtype}, and ${device.caps.name} binds at most ${showBytes(device.caps.maxBindingBytes)} at once`,
-        "take it in tiles, by the option crop, or as dtype 'u8'",
+        `${large().figures}, and ${caps.name} has buffers of at most ${showBytes(caps.maxBufferBytes)}`,
+        large().hint,
       )
+    const parts = imageParts(crop, {
+      ...{ side: caps.maxTextureSide, bindingBytes: caps.maxBindingBytes },
+      pixelBytes: dtype === 'u8' ? 3 : 12,
+    })
     const pipeline = await this.#pipeline(dtype)
     // In one go from here on: a frame of a video is gone afterwards, and the texture may become another image's.
     device.check()
     const kept = this.#spare.findIndex((b) => b.bytes === bytes)
-    const isAllThere = kept >= 0 && this.#fits(crop)
+    const isAllThere = kept >= 0 && this.#fits(parts[0])
     let buffer = kept >= 0 ? this.#spare.splice(kept, 1)[0] : undefined
     const fill = () => {
       buffer ??= device.buffers.make(bytes, 'image')
-      this.#fill(image, crop, pipeline, buffer, bytes)
+      for (const part of parts) this.#fill(image, part, pipeline, buffer)
     }
     try {
       // Only what makes a texture or a buffer can be refused for want of memory: to ask costs a round trip.
       if (isAllThere) fill()
-      else
-        await device.guarded(fill, () => ({
-          figures: `an image of ${height}×${width} needs ${showBytes(bytes + 4 * height * width)}`,
-          hint: 'take it in tiles, by the option crop',
-        }))
+      else await device.guarded(fill, large)
     } catch (error) {
       if (buffer) device.buffers.free(buffer)
       this.#forget()
@@ -142,7 +149,7 @@ class ImageUploads {
     while (this.#spare.length > MOST_SPARE) this.#device.buffers.free(this.#spare.shift()!)
   }
 
-  #fits([, , height, width]: Crop): boolean {
+  #fits({ size: [width, height] }: Part): boolean {
     return this.#texture?.height === height && this.#texture.width === width
   }
 
@@ -152,41 +159,38 @@ class ImageUploads {
     this.#texture = undefined
   }
 
-  #fill(
-    image: ImageSource,
-    crop: Crop,
-    pipeline: GPUComputePipeline,
-    to: Buffer,
-    bytes: number,
-  ): void {
+  /** The first of an image's parts makes the texture, which is large enough for the others. */
+  #fill(image: ImageSource, part: Part, pipeline: GPUComputePipeline, to: Buffer): void {
     const { gpu, buffers } = this.#device
-    const [, , height, width] = crop
-    if (!this.#fits(crop)) {
+    const isFirst = part.corner.every((n) => n === 0)
+    if (isFirst && !this.#fits(part)) {
       this.#texture?.destroy()
       this.#texture = gpu.createTexture({
         label: 'image',
-        size: [width, height],
+        size: [...part.size],
         format: 'rgba8unorm',
         usage: textureUsage.copyDst | textureUsage.textureBinding | textureUsage.renderAttachment,
       })
     }
     const texture = this.#texture!
-    this.#params ??= buffers.make(16, 'image sizes', usage.uniform | usage.copyDst)
-    writeImage(gpu, image, texture, crop)
-    gpu.queue.writeBuffer(this.#params.gpu, 0, new Uint32Array([width, width * height]))
+    this.#params ??= buffers.make(IMAGE_PARAMS, 'image part', usage.uniform | usage.copyDst)
+    writeImage(gpu, image, texture, part.crop)
+    gpu.queue.writeBuffer(this.#params.gpu, 0, imageWords(part) as Uint32Array<ArrayBuffer>)
+    const { offset, bytes } = part
+    const size = Math.min(bytes, to.bytes - offset)
     const group = gpu.createBindGroup({
       layout: pipeline.getBindGroupLayout(0),
       entries: [
         { binding: 0, resource: { buffer: this.#params.gpu } },
         { binding: 1, resource: texture.createView() },
-        { binding: 2, resource: { buffer: to.gpu, offset: to.offset, size: bytes } },
+        { binding: 2, resource: { buffer: to.gpu, offset: to.offset + offset, size } },
       ],
     })
     const encoder = gpu.createCommandEncoder()
     const pass = encoder.beginComputePass()
     pass.setPipeline(pipeline)
     pass.setBindGroup(0, group)
-    pass.dispatchWorkgroups(...imageGrid(width * height))
+    pass.dispatchWorkgroups(...imageGrid(part.end - part.first))
     pass.end()
     gpu.queue.submit([encoder.finish()])
   }

@@ -1,9 +1,11 @@
 import * as assert from 'uvu/assert'
+import { imageParts } from '../engine/image-parts.ts'
 import type { Crop } from '../engine/image-source.ts'
 import { imageTensor } from '../engine/image-tensor.ts'
 import { IMAGE_LANES, imageGrid } from '../shaders/image.ts'
 import { testDevice } from './device.ts'
 import { test } from './harness.ts'
+import { withDevice } from './own-device.ts'
 
 /** What a browser gives for the pixels of a canvas; Node has no class of that name. */
 const imageData = (height: number, width: number) => ({
@@ -43,6 +45,86 @@ test('images: a part is that part', async () => {
     colours(image.data.subarray(4 * (11 * y + 3), 4 * (11 * y + 8))),
   )
   assert.equal([...(await part.read())], expected)
+})
+
+test('images: larger than a texture may be they come in parts, byte for byte what comes at once', async () => {
+  const image = imageData(23, 41) as ImageData
+  const crop: Crop = [3, 2, 17, 37]
+  for (const side of [5, 8, 40])
+    await withDevice(
+      async (small) => {
+        const gpu = small.gpu
+        const make = gpu.createTexture.bind(gpu)
+        const made: number[] = []
+        gpu.createTexture = (texture) => {
+          made.push(...(texture.size as number[]))
+          return make(texture)
+        }
+        // What was in the tensor's memory before is not taken for a part of it.
+        for (const dtype of ['u8', 'f32'] as const)
+          for (const options of [{ dtype }, { dtype, crop }, { dtype, size: [9, 20] as const }]) {
+            using whole = await imageTensor(await testDevice(), image, options)
+            using parts = await imageTensor(small, image, options)
+            assert.equal(
+              await parts.read(),
+              await whole.read(),
+              `${side} ${JSON.stringify(options)}`,
+            )
+            using again = await imageTensor(small, image, options)
+            assert.equal(await again.read(), await whole.read(), 'once more')
+          }
+        assert.ok(made.length && Math.max(...made) <= side, `textures of ${made}`)
+      },
+      { textureSide: side },
+    )()
+})
+
+test(
+  'images: larger than one binding they are bound a few rows at a time',
+  withDevice(
+    async (small) => {
+      const image = imageData(90, 101) as ImageData
+      for (const dtype of ['u8', 'f32'] as const) {
+        using whole = await imageTensor(await testDevice(), image, { dtype })
+        using parts = await imageTensor(small, image, { dtype })
+        assert.equal(await parts.read(), await whole.read(), dtype)
+      }
+    },
+    { bindingBytes: 16384, alignment: 256 },
+  ),
+)
+
+test('images: parts are all of a crop, each pixel once, within every limit, and the first is the largest', () => {
+  for (const [h, w] of [
+    [1, 1],
+    [7, 300],
+    [300, 7],
+    [65, 129],
+    [20000, 9000],
+  ])
+    for (const side of [64, 8192])
+      for (const pixelBytes of [3, 12]) {
+        const bindingBytes = side === 64 ? 300 * 12 + 260 * 12 : 2 ** 27
+        if (h * w > 2 ** 20 && side === 64) continue
+        const parts = imageParts([5, 6, h, w], { side, bindingBytes, pixelBytes })
+        const seen = h * w > 2 ** 20 ? undefined : new Uint8Array(h * w)
+        let pixels = 0
+        for (const { crop, corner, size, first, end, offset, bytes } of parts) {
+          assert.equal(crop, [5 + corner[1], 6 + corner[0], size[1], size[0]])
+          assert.ok(size[0] <= Math.min(side, parts[0].size[0]), `${size}`)
+          assert.ok(size[1] <= Math.min(side, parts[0].size[1]), `${size}`)
+          assert.ok(size[0] * size[1] <= 2 ** 24 && bytes <= bindingBytes, `${size} ${bytes}`)
+          assert.is(offset % 256, 0)
+          assert.is(offset, first * pixelBytes)
+          assert.ok(first <= corner[1] * w && end === (corner[1] + size[1]) * w)
+          pixels += size[0] * size[1]
+          if (!seen) continue
+          for (let y = 0; y < size[1]; y++)
+            for (let x = 0; x < size[0]; x++) seen[(corner[1] + y) * w + corner[0] + x]++
+        }
+        assert.is(pixels, h * w)
+        assert.ok(!seen || seen.every((n) => n === 1), `${h}×${w} in ${side}`)
+      }
 })
 
 test('images: the grid holds all pixels, in rows that every device takes', () => {

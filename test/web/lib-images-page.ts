@@ -180,17 +180,43 @@ export async function video() {
   }
 }
 
+/** A picture that is wider, and one that is higher, than a texture may be, in each form that browsers allow. */
+export async function beyondTextures() {
+  const side = (await device()).caps.maxTextureSide
+  const seen: Record<string, string> = {}
+  for (const [h, w] of [
+    [3, side + 21],
+    [side + 21, 3],
+  ]) {
+    const canvas = new OffscreenCanvas(w, h)
+    const context = canvas.getContext('2d', { willReadFrequently: true })!
+    const drawn = new ImageData(w, h)
+    for (let i = 0; i < w * h; i++)
+      drawn.data.set([i % 256, (i >> 8) % 256, (i * 7) % 251, 255], 4 * i)
+    context.putImageData(drawn, 0, 0)
+    const png = await canvas.convertToBlob({ type: 'image/png' })
+    const sources = {
+      ...{ ImageData: drawn, OffscreenCanvas: canvas, 'a PNG file': png },
+      ImageBitmap: await createImageBitmap(png),
+    }
+    for (const [name, source] of Object.entries(sources)) {
+      const { shape, data } = await read(source, { dtype: 'u8' })
+      seen[`${name} ${h > w ? 'high' : 'wide'}`] = `${shape[1] - h} ${shape[2] - w} ${against(
+        rgbOf(drawn),
+        { data },
+      )}`
+    }
+  }
+  return seen
+}
+
 /** What each thing that cannot be taken says. */
 export async function refusals() {
   const canvas = draw()
   const closed = await createImageBitmap(canvas)
   closed.close()
-  const wide = new OffscreenCanvas((await device()).gpu.limits.maxTextureDimension2D + 1, 1)
-  wide.getContext('2d')
   const said = (image: ImageInput, options?: ImageOptions) => read(image, options).catch(String)
   return {
-    wide: await said(wide),
-    tile: (await read(wide, { crop: [0, 100, 1, 8], dtype: 'u8' })).shape,
     text: await said(new File(['no picture'], 'notes.png', { type: 'image/png' })),
     closed: await said(closed),
     crop: await said(canvas, { crop: [30, 0, 8, 8] }),
