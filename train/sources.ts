@@ -3,7 +3,7 @@
 import { openCityscapes } from './data/cityscapes.ts'
 import { openFiles } from './data/formats.ts'
 import { joinedDatasets } from './data/joined.ts'
-import type { FileDataset } from './data/pairs.ts'
+import { type OpenedSplit, overfitted } from './data/overfit.ts'
 import { openVocAugmented } from './data/sbd.ts'
 import { type Dataset, SPLITS, type Split } from './dataset.ts'
 import type { DataSource } from './recipes/recipe.ts'
@@ -22,12 +22,23 @@ export interface OpenSplitOptions {
   readonly cacheBytes?: number | undefined
 }
 
-/** One split; val is test too where a data set has no test split with labels. Lists files, and opens none. Throws DataError. */
+/** One split; val is test too where a data set has no test split with labels, and all three are the same images where a source names
+ * some to overfit to. Lists files, and opens none. Throws DataError. */
 export async function openSplit(
   source: DataSource,
   split: Split,
-  { objects = false, cacheBytes }: OpenSplitOptions = {},
-): Promise<Dataset & Partial<Pick<FileDataset, 'check'>>> {
+  options: OpenSplitOptions = {},
+): Promise<OpenedSplit> {
+  const { overfit } = source
+  if (overfit === undefined) return openWhole(source, split, options)
+  return overfitted(await openWhole(source, 'train', options), overfit)
+}
+
+async function openWhole(
+  source: DataSource,
+  split: Split,
+  { objects = false, cacheBytes }: OpenSplitOptions,
+): Promise<OpenedSplit> {
   if (source.kind === 'street') {
     const { seed, height, width, scenes } = source
     const size = split === 'train' ? undefined : (source[split] ?? STREET_SIZE[split])

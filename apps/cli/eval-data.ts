@@ -32,8 +32,10 @@ export async function sourceOf(
   const sides = size && { height: size[0], width: size[1] }
   if (data !== undefined && data !== 'street')
     return { kind: await formatOf(data), folder: resolve(data), ...sides }
-  if (trained && trained.kind !== 'street' && data === undefined)
-    return { kind: trained.kind, folder: trained.folder, ...sides }
+  if (trained && trained.kind !== 'street' && data === undefined) {
+    const { kind, folder, overfit } = trained
+    return { kind, folder, ...(overfit !== undefined && { overfit }), ...sides }
+  }
   if (trained?.kind === 'street') return { ...trained, ...sides }
   const [height, width] = size ?? info.size ?? [48, 64]
   return { kind: 'street', seed: 1, height, width }

@@ -5,6 +5,7 @@ import { OptionError } from '../../engine/errors.ts'
 import { findModel } from '../../models/catalog.ts'
 import { buildModel, type ModelConfig, models } from '../../models/index.ts'
 import { type FormatName, formatNames, formatOf, openFiles } from '../../train/data/formats.ts'
+import type { Overfit } from '../../train/data/overfit.ts'
 import {
   atSize,
   type RecipeFile,
@@ -91,10 +92,11 @@ function fileOf(
   if (name !== undefined && !args.has('data') && name !== 'street')
     throw new OptionError(
       `${name} needs images and labels`,
-      `name a folder (${file.data.formats.join(', ')}, or your own) with --data, or --data street`,
+      `name a folder (${[...file.data.formats, 'or your own'].join(', ')}) with --data, or --data street`,
     )
-  if (name !== undefined && found && !file.data.formats.includes(found.kind))
-    note(`note: ${name} is for ${file.data.formats.join(', ')}; this is ${found.kind}`)
+  const { formats } = file.data
+  if (name !== undefined && found && formats.length && !formats.includes(found.kind))
+    note(`note: ${name} is for ${formats.join(', ')}; this is ${found.kind}`)
   const own = { ...file, model: modelNamed(args, file.model) }
   const scale = args.positive('scale')
   const small =
@@ -116,15 +118,30 @@ function dataOf(
   size: readonly [height: number, width: number] | undefined,
   seed: number,
 ): DataSource {
+  const overfit = overfitOf(args)
   if (!found) {
+    if (overfit !== undefined && typeof overfit !== 'number')
+      throw new OptionError('drawn scenes have no names', 'give their number: --overfit 8')
+    const few = overfit !== undefined && { overfit }
     const scenes = isCrowd(args) && { scenes: 'crowd' as const }
     // Recipes of images that have one class each name no size of theirs.
     const [h, w] = size ?? args.size('size') ?? [48, 64]
-    return { kind: 'street', ...scenes, seed, height: h, width: w }
+    return { kind: 'street', ...scenes, seed, height: h, width: w, ...few }
   }
   const { kind, folder, also = [] } = found
   const [height, width] = size ?? []
-  return { kind, folder, ...(size && { height, width }), ...(also.length > 0 && { also }) }
+  return {
+    ...{ kind, folder, ...(size && { height, width }) },
+    ...(also.length > 0 && { also }),
+    ...(overfit !== undefined && { overfit }),
+  }
+}
+
+/** A number without leading zeros counts, as names of images have them. */
+function overfitOf(args: Args): Overfit | undefined {
+  const text = args.text('overfit')
+  if (text === undefined) return undefined
+  return /^[1-9]\d*$/.test(text) ? Number(text) : text.split(',')
 }
 
 /** What single options change in a recipe. */

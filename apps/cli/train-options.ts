@@ -17,6 +17,10 @@ export const trainOptions: Options = {
     many: true,
     help: "train on these images too: SBD beside VOC, COCO, 'coarse' for the coarse labels of Cityscapes",
   },
+  overfit: {
+    value: 'N|NAMES',
+    help: 'learn a few images by heart and be scored on them: how many of the first ones of training, or their names with commas between',
+  },
   format: {
     value: 'NAME',
     help: `layout of the folder, if not told by its files: ${formatNames.join(', ')}`,

@@ -24,6 +24,7 @@ function checkData(data: Recipe['data']): void {
   if (drawn || height !== undefined || width !== undefined)
     for (const [key, value] of Object.entries({ height, width })) checkWhole(key, value, 1)
   if (drawn) checkWhole('seed', data.seed, 0)
+  checkOverfit(data.overfit)
   if (data.kind === 'street') return
   checkText('data.folder', data.folder)
   const { also = [] } = data
@@ -33,6 +34,14 @@ function checkData(data: Recipe['data']): void {
     checkText(`data.also.${i}.kind`, other.kind)
     checkText(`data.also.${i}.folder`, other.folder)
   })
+}
+
+function checkOverfit(overfit: unknown): void {
+  if (overfit === undefined) return
+  if (!Array.isArray(overfit)) checkWhole('overfit', overfit, 1)
+  else if (!overfit.length || new Set(overfit).size < overfit.length)
+    refuse('data.overfit', overfit, 'a list of names of images, each once')
+  else for (const name of overfit) checkText('data.overfit', name)
 }
 
 function refuse(key: string, value: unknown, what: string): never {

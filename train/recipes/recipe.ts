@@ -9,6 +9,7 @@ import { needPixelScores } from '../../models/network.ts'
 import { suggest } from '../../nn/near.ts'
 import { type AugmentStep, checkSteps } from '../augment/index.ts'
 import type { FormatName } from '../data/formats.ts'
+import type { Overfit } from '../data/overfit.ts'
 import type { Dataset } from '../dataset.ts'
 import type { TargetName } from '../loader/batch.ts'
 import { DataLoader, type LoaderOptions } from '../loader/loader.ts'
@@ -37,6 +38,7 @@ export type DataSource =
       /** How many are validated on, and tested on; default 32 and 64. */
       readonly val?: number
       readonly test?: number
+      readonly overfit?: number
     }
   | {
       readonly kind: FormatName
@@ -46,6 +48,8 @@ export type DataSource =
       readonly width?: number | undefined
       /** Data sets of the same classes whose training images are added. */
       readonly also?: readonly AlsoSource[]
+      /** These images of training alone, by how many or by name: train, val and test are the same. */
+      readonly overfit?: Overfit
     }
 
 /** What is added to the training split of a data set. SBD beside VOC is the images that VOC's val does not hold. */
