@@ -1,7 +1,14 @@
 // Results on a canvas, without a way over the host: the tensors stay where they are, and a small shader paints them. What is
 // painted how may change with each drawing, as a slider does; the network does not run again.
 
-import { NO_CLASS, type ViewStructure, viewKey, viewShader, viewWords } from '../shaders/view.ts'
+import {
+  NO_CLASS,
+  type ViewParams,
+  type ViewStructure,
+  viewKey,
+  viewShader,
+  viewWords,
+} from '../shaders/view.ts'
 import { type Buffer, usage, writePadded } from './buffers.ts'
 import type { Device } from './device.ts'
 import type { DeviceTensor } from './device-tensor.ts'
@@ -9,6 +16,7 @@ import { DeviceError, OptionError } from './errors.ts'
 import type { Pair } from './ops/options.ts'
 import { hostTensor } from './ops/source.ts'
 import { heatRamp, rampColour } from './ramp.ts'
+import { type Bound, canvasSize, type Painted, viewBands } from './view-bands.ts'
 import { checkOptions, checkShown, type Mode, type ViewOptions } from './view-options.ts'
 
 export type { ViewOptions } from './view-options.ts'
@@ -17,8 +25,9 @@ export type { ViewOptions } from './view-options.ts'
 const RAMP = 256
 
 /** Paints tensors of one device onto a canvas of the same thread. Tensors stay their owners': keep those that are shown until others
- * are, then dispose them. The canvas gets as many pixels as the image has, or else the classes or scores; how large it is on the page
- * is up to CSS. For a canvas in a page and a device in a worker, give the worker `canvas.transferControlToOffscreen()`. */
+ * are, then dispose them. The canvas gets as many pixels as the image has, or else the classes or scores; where the device has no canvas
+ * of that size, or it had more than 2²⁶ pixels, fewer in the same proportion, each the nearest of the picture's. How large it is on the
+ * page is up to CSS. For a canvas in a page and a device in a worker, give the worker `canvas.transferControlToOffscreen()`. */
 export class CanvasView {
   /** RGB, f32 [1, h, w, 3] in [0, 1] or u8. */
   image: DeviceTensor | undefined
@@ -126,12 +135,13 @@ export class CanvasView {
     const { canvas, device } = this
     // Asked again: a tensor may have been disposed or changed for another meanwhile.
     const { mode, structure, image, map, channels, size } = this.#wanted(options)
-    const [height, width] = size
+    const { maxTextureSide, maxBindingBytes } = device.caps
+    const [height, width] = canvasSize(size, maxTextureSide)
     if (canvas.width !== width) canvas.width = width
     if (canvas.height !== height) canvas.height = height
     const colours = this.#writeColours(mode, options)
     const { range = [0, 1] } = options
-    const words = viewWords({
+    const words: Omit<ViewParams, 'first'> = {
       canvas: [width, height],
       image: image ? toWidth(image) : [1, 1],
       map: map ? toWidth(map) : [1, 1],
@@ -143,37 +153,37 @@ export class CanvasView {
       share: mode === 'classes' ? 1 : (options.blend ?? (mode === 'scores' ? 1 : 0.5)),
       least: range[0],
       most: range[1],
-    })
-    device.gpu.queue.writeBuffer(this.#params.gpu, 0, words)
-    const bound: readonly [number, Buffer | undefined][] = [
-      [0, this.#params],
-      [1, structure.mode === 'image' ? undefined : this.#colours],
-      [2, image?.buffer],
-      [3, map?.buffer],
-    ]
-    const group = device.gpu.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: bound.flatMap(([binding, buffer]) =>
-        buffer
-          ? [
-              {
-                binding,
-                resource: { buffer: buffer.gpu, offset: buffer.offset, size: buffer.bytes },
-              },
-            ]
-          : [],
-      ),
-    })
-    const encoder = device.gpu.createCommandEncoder()
-    const view = this.#context.getCurrentTexture().createView()
-    const pass = encoder.beginRenderPass({
-      colorAttachments: [{ view, loadOp: 'clear', storeOp: 'store' }],
-    })
-    pass.setPipeline(pipeline)
-    pass.setBindGroup(0, group)
-    pass.draw(3)
-    pass.end()
-    device.gpu.queue.submit([encoder.finish()])
+    }
+    const shown = [image, map].filter((t) => t !== undefined)
+    const painted = shown.map((t) => paintedOf(t, t === image ? 3 : channels))
+    const texture = this.#context.getCurrentTexture().createView()
+    for (const { rows, bound } of viewBands([height, width], painted, maxBindingBytes)) {
+      const ofImage = image && bound[0]
+      const ofMap = map && bound[shown.length - 1]
+      const first = [ofImage?.first ?? 0, ofMap?.first ?? 0] as const
+      // What is written is there for the commands that are submitted next, and for no later ones.
+      device.gpu.queue.writeBuffer(this.#params.gpu, 0, viewWords({ ...words, first }))
+      const group = device.gpu.createBindGroup({
+        layout: pipeline.getBindGroupLayout(0),
+        entries: [
+          entry(0, this.#params),
+          ...(structure.mode === 'image' ? [] : [entry(1, this.#colours)]),
+          ...(image ? [entry(2, image.buffer, ofImage)] : []),
+          ...(map ? [entry(3, map.buffer, ofMap)] : []),
+        ],
+      })
+      const encoder = device.gpu.createCommandEncoder()
+      const loadOp = rows[0] ? ('load' as const) : ('clear' as const)
+      const pass = encoder.beginRenderPass({
+        colorAttachments: [{ view: texture, loadOp, storeOp: 'store' }],
+      })
+      pass.setScissorRect(0, rows[0], width, rows[1] - rows[0])
+      pass.setPipeline(pipeline)
+      pass.setBindGroup(0, group)
+      pass.draw(3)
+      pass.end()
+      device.gpu.queue.submit([encoder.finish()])
+    }
   }
 
   /** How many there are. */
@@ -212,6 +222,16 @@ export class CanvasView {
 
 const sizeOf = ({ shape: [, h, w] }: DeviceTensor): Pair => [h, w]
 const toWidth = ({ shape: [, h, w] }: DeviceTensor): Pair => [w, h]
+
+const paintedOf = (t: DeviceTensor, elements: number): Painted => ({
+  ...{ size: sizeOf(t), elements, elementBytes: t.dtype === 'u8' ? 1 : 4 },
+  bytes: t.buffer.bytes,
+})
+
+const entry = (binding: number, { gpu, offset, bytes }: Buffer, bound?: Bound) => ({
+  binding,
+  resource: { buffer: gpu, offset: offset + (bound?.offset ?? 0), size: bound?.bytes ?? bytes },
+})
 
 function contextOf(canvas: HTMLCanvasElement | OffscreenCanvas): GPUCanvasContext {
   let context: GPUCanvasContext | null = null

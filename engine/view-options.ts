@@ -66,9 +66,6 @@ export function checkShown(
     throw new ShapeError('CanvasView', problem, [showType(tensor)], '', hint)
   }
   if (!dtypes.includes(dtype) || !fits(shape) || shape.includes(0)) refuse(`${name} is ${text}`)
-  const most = device.gpu.limits.maxTextureDimension2D
-  if (shape[1] > most || shape[2] > most)
-    refuse(`a canvas of this device has at most ${most}×${most} pixels`, 'show it in parts')
 }
 
 /** Throws OptionError for what means nothing. */

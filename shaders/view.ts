@@ -31,6 +31,8 @@ export interface ViewParams {
   readonly share: number
   readonly least: number
   readonly most: number
+  /** The elements that the bindings of the image and of the map begin with. */
+  readonly first: readonly [image: number, map: number]
 }
 
 export const NO_CLASS = 0xffffffff
@@ -43,6 +45,7 @@ export function viewWords(p: ViewParams): ArrayBuffer {
   words.set([...p.canvas, ...p.image, ...p.map, p.channels, p.channel])
   words.set([p.colours, p.chosen, p.outline ? 1 : 0], 8)
   new Float32Array(words.buffer).set([p.share, p.least, p.most], 11)
+  words.set(p.first, 14)
   return words.buffer
 }
 
@@ -52,6 +55,7 @@ export const viewShader = ({ mode, image, classes }: ViewStructure): string => /
 struct Params {
   canvas: vec2u, image: vec2u, map: vec2u, channels: u32, channel: u32,
   colours: u32, chosen: u32, outline: u32, share: f32, least: f32, most: f32,
+  first: vec2u,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 ${mode === 'image' ? '' : tensor(1, 'colour', 'u32')}
@@ -63,13 +67,16 @@ fn corners(@builtin(vertex_index) i: u32) -> @builtin(position) vec4f {
   return vec4f(select(-1.0, 3.0, i == 1u), select(-1.0, 3.0, i == 2u), 0.0, 1.0);
 }
 
+// With size = whole·canvas + rest no product is beyond 2³², however long a side is.
 fn place(at: vec2u, size: vec2u) -> u32 {
-  let q = (2u * at + 1u) * size / (2u * p.canvas);
+  let odd = 2u * at + 1u;
+  let halves = odd * (size / p.canvas);
+  let q = halves / 2u + (halves % 2u * p.canvas + odd * (size % p.canvas)) / (2u * p.canvas);
   return q.y * size.x + q.x;
 }
 
 fn base(at: vec2u) -> vec3f {
-${image ? `  let i = 3u * place(at, p.image);\n  return vec3f(${[0, 1, 2].map((c) => channel(image, c)).join(', ')});` : '  return vec3f(0.0);'}
+${image ? `  let i = 3u * place(at, p.image) - p.first.x;\n  return vec3f(${[0, 1, 2].map((c) => channel(image, c)).join(', ')});` : '  return vec3f(0.0);'}
 }
 
 @fragment
@@ -93,7 +100,7 @@ fn shown(at: vec2u) -> vec3f { return base(at); }`
 const SHOW_SCORES = /* wgsl */ `
 fn shown(at: vec2u) -> vec3f {
   let below = base(at);
-  let score = map[place(at, p.map) * p.channels + p.channel];
+  let score = map[place(at, p.map) * p.channels + p.channel - p.first.y];
   if ((bitcast<u32>(score) & 0x7fffffffu) > 0x7f800000u) { return below; }
   let strength = clamp((score - p.least) / (p.most - p.least), 0.0, 1.0);
   let i = min(u32(strength * f32(p.colours - 1u) + 0.5), p.colours - 1u);
@@ -105,7 +112,7 @@ fn shown(at: vec2u) -> vec3f {
 const showClasses = (elem: 'u8' | 'i32' | 'u32'): string => /* wgsl */ `
 fn class_at(x: i32, y: i32) -> u32 {
   let at = vec2u(clamp(vec2i(x, y), vec2i(0), vec2i(p.canvas) - 1));
-  return u32(${loadScalar('map', elem, 'place(at, p.map)')});
+  return u32(${loadScalar('map', elem, 'place(at, p.map) - p.first.y')});
 }
 
 fn is_edge(at: vec2i, k: u32) -> bool {

@@ -13,6 +13,7 @@ import { Predictor } from '../train/predict.ts'
 import { Random } from '../train/random.ts'
 import { predictSplit } from '../train/scoring/looks.ts'
 import { openSubmission, openUnlabelled } from '../train/submission/index.ts'
+import { colourPng } from '../train/submission/palette-png.ts'
 import { scratch } from './cli.ts'
 import { testDevice } from './device.ts'
 import { RedNetwork } from './eval-network.ts'
@@ -165,4 +166,23 @@ test('submission: a test split without labels is predicted whole', async () => {
   await assert.rejects(openUnlabelled('camvid', root, kinds(11)), /has no test split without/)
   const elsewhere = openUnlabelled('cityscapes', out, CITYSCAPES_CLASSES)
   await assert.rejects(elsewhere, /has no folder leftImg8bit/)
+})
+
+test('submission: a mask in colours is read back as colours, at sizes of one row and of many', async () => {
+  const colours = [0, 1, 2].map((k) => vocColour(k + 3))
+  for (const [h, w] of [
+    [1, 1],
+    [5, 7],
+    [900, 130],
+  ]) {
+    const values = drawn(h, 3, h, w)
+    values[0] = 255
+    const { data, info } = await sharp(await colourPng(values, h, w, colours))
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    assert.deepEqual([info.height, info.width, info.channels], [h, w, 3])
+    const expected = [...values].flatMap((k) => colours[k] ?? [0, 0, 0])
+    assert.ok(data.equals(Uint8Array.from(expected)), `${h}×${w}`)
+  }
+  await assert.rejects(colourPng(new Uint8Array(3), 2, 2, colours), /3 indices are not 2×2/)
 })

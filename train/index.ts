@@ -60,6 +60,7 @@ export type * from './events.ts'
 export { type BoxesOptions, type BoxFit, BoxJudge, boxValidation } from './instances/boxes-eval.ts'
 export * from './instances/index.ts'
 export { type NmsOptions, type NmsResult, nonMaximumSuppression } from './instances/nms.ts'
+export { type AheadOptions, readAhead } from './loader/ahead.ts'
 export * from './loader/batch.ts'
 export * from './loader/eval.ts'
 export { DataLoader, type LoaderOptions, type Maker } from './loader/loader.ts'
@@ -141,7 +142,7 @@ export { type DistanceOptions, DistanceScores } from './scoring/distance-scores.
 export * from './scoring/index.ts'
 export * from './scoring/instance-scores.ts'
 export * from './scoring/metrics.ts'
-export { palettePng } from './submission/palette-png.ts'
+export { colourPng, palettePng } from './submission/palette-png.ts'
 export {
   checkTestTime,
   type TestSize,

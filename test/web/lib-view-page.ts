@@ -4,6 +4,7 @@ import {
   add,
   CanvasView,
   type Device,
+  type DeviceOptions,
   type DeviceTensor,
   type HostArray,
   heatRamp,
@@ -171,6 +172,61 @@ export async function sizes() {
   v.image = undefined
   await v.show({ palette })
   return { off: apart(stretched, expected), size: [v.canvas.height, v.canvas.width] }
+}
+
+/** Pictures above what a canvas or a binding of the device holds, against those of a device that has room: how many pixels differ in
+ * each mode, and the canvas of the small one. */
+export async function beyondCanvas() {
+  const [h, w, channels] = [61, 43, 3]
+  const data = {
+    image: Uint8Array.from({ length: 3 * h * w }, (_, i) => (i * 29) % 256),
+    classes: Uint8Array.from(
+      { length: h * w },
+      (_, i) => (Math.floor(i / 300) + (i % w > 20 ? 1 : 0)) % 3,
+    ),
+    scores: Float32Array.from({ length: channels * h * w }, (_, i) => (i % 97) / 97),
+  }
+  const on = async (options: DeviceOptions) => {
+    const opened = await openDevice(options)
+    const program = opened.compile((x) => add(x, 0))
+    const v = new CanvasView(opened, new OffscreenCanvas(1, 1))
+    v.image = await program.run(hostTensor(data.image, [1, h, w, 3]))
+    v.classes = await program.run(hostTensor(data.classes, [1, h, w]))
+    v.scores = await program.run(hostTensor(data.scores, [1, h, w, channels]))
+    return v
+  }
+  const roomy = await on({})
+  const bands = await on({ bindingBytes: 2048 })
+  const scaled = await on({ textureSide: 20, bindingBytes: 2048 })
+  const out: Record<string, number> = {}
+  const modes: Record<string, ViewOptions> = {
+    image: { mode: 'image' },
+    overlay: { palette, blend: 0.4 },
+    outline: { palette, outline: true },
+    chosen: { palette, outline: true, class: 1 },
+    classes: { mode: 'classes', palette },
+    scores: { mode: 'scores', class: 2, blend: 0.7 },
+  }
+  const size: number[] = []
+  for (const [name, options] of Object.entries(modes)) {
+    for (const v of [roomy, bands, scaled]) await v.show(options)
+    const whole = seen(roomy.canvas, h, w)
+    out[name] = apart(seen(bands.canvas, h, w), whole)
+    size.splice(0, 2, scaled.canvas.height, scaled.canvas.width)
+    // A line between classes is a pixel of the canvas wide.
+    if (options.outline) continue
+    const [rows, columns] = size
+    const at = (i: number, n: number, of: number) => Math.floor(((2 * i + 1) * of) / (2 * n))
+    const nearest = Array.from(
+      { length: rows * columns },
+      (_, i) => at(Math.floor(i / columns), rows, h) * w + at(i % columns, columns, w),
+    )
+    out[`${name}, smaller`] = apart(
+      seen(scaled.canvas, rows, columns),
+      nearest.map((i) => whole[i]),
+    )
+  }
+  return { out, size }
 }
 
 /** A hundred blends of one result: nothing is read back, no buffer is made; and the last of calls at once is what stays. */

@@ -21,6 +21,13 @@ test('view: a line runs inside of a class, and once between classes', () =>
 test('view: classes are stretched to the image, and the canvas has the size of what is shown', () =>
   inPage('sizes', (seen) => assert.equal(seen, { off: 0, size: [2, 2] })))
 
+test('view: what no canvas can have in full is shown smaller, and what no binding holds is painted in bands', () =>
+  inPage('beyondCanvas', ({ out, size }) => {
+    assert.equal(size, [20, 14])
+    assert.is(Object.keys(out).length, 10)
+    for (const [name, off] of Object.entries(out)) assert.is(off, 0, name)
+  }))
+
 test('view: another blend reads nothing back and makes no buffer; the last call is what stays', () =>
   inPage('withoutReadBack', (seen) => assert.equal(seen, { mapped: 0, made: 0, last: 0 })))
 

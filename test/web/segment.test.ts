@@ -187,6 +187,41 @@ test(
   { timeout: 300 },
 )
 
+test(
+  'web segment: a picture that is larger than a texture may be is looked at in full; it is shown smaller, and saved as it is',
+  () =>
+    withSwiftshader(async (device) => {
+      const { model, checkpoint } = await drawnNetwork(device)
+      const side = device.caps.maxTextureSide
+      const picture = scene(16, side + 40)
+      const window = { height: 128, width: 128 }
+      const expected = await predicted(device, model, picture, { window })
+      await withApp('segment', async (app) => {
+        const { page } = app
+        await drop(app, NETWORK, checkpoint)
+        await page.getByText('frrn-a, step 12').waitFor(patient)
+        await page.getByRole('combobox', { name: 'Height' }).selectOption("the picture's own")
+        await page.getByRole('combobox', { name: /^Windows/ }).selectOption('128 × 128 pixels')
+        await drop(app, PICTURES, await png('wide.png', picture))
+        await shown(app, 'wide.png')
+        await page.getByText(`Shown smaller, in 15 × ${side} pixels`).waitFor(patient)
+        assert.equal(await mask(app), expected.classes)
+        const colours = await decodeImage((await saved(app, 'Mask, colours')).bytes, 'colours')
+        assert.equal([colours.height, colours.width], [16, side + 40])
+        const at = 16 * side
+        const { colour } = STREET_CLASSES[expected.classes[at]]
+        assert.equal([...colours.data.subarray(3 * at, 3 * at + 3)], [...colour])
+        const what = await shownPixels(app)
+        assert.equal([what.height, what.width], [15, side])
+        await page.getByRole('application').focus()
+        await page.keyboard.press('Shift+ArrowLeft')
+        await page.getByText(`Row 8, column ${side / 2 + 10}: `).waitFor(patient)
+        await app.shot('segment-wide')
+      })
+    }),
+  { timeout: 300 },
+)
+
 async function shownPixels(app: App): Promise<Picture> {
   return decodeImage((await saved(app, 'What is shown')).bytes, 'shown')
 }
@@ -320,7 +355,8 @@ test('web segment: what was done with a picture is said, and why', async () => {
     const fitted = fittedPredictor(device, model, test, picture, { bytes })
     fitted.predictor.dispose()
     const { bytes: whole } = fitted.whole
-    return { whole, said: sentences({ picture, fitted, memory: bytes, hasScores }) }
+    const shown = hasScores ? picture : ([64, 96] as const)
+    return { whole, said: sentences({ picture, fitted, memory: bytes, hasScores, shown }) }
   }
   const { whole, said } = told(2 ** 30, {})
   assert.equal(said, [])
@@ -328,9 +364,10 @@ test('web segment: what was done with a picture is said, and why', async () => {
   assert.equal(looks.said, [
     'Looked at in 64 × 96 and 32 × 48 pixels, mirrored too: the mean of 4 looks.',
   ])
-  const [windows, kept] = told(0.7 * whole, {}, false).said
+  const [windows, kept, smaller] = told(0.7 * whole, {}, false).said
   assert.match(windows, /^In \d+ overlapping windows of \d+ × \d+: at once it would take /)
   assert.match(kept, /^Its classes are kept and not its probabilities/)
+  assert.match(smaller, /^Shown smaller, in 64 × 96 pixels, .* masks are saved in its own size\.$/)
 })
 
 /** Files that hold no network, and what is said of them. */

@@ -11,9 +11,11 @@ export interface Done {
   readonly fitted: Fitted
   readonly memory: number
   readonly hasScores: boolean
+  /** The canvas that it is shown on. */
+  readonly shown: Pair
 }
 
-export function sentences({ picture, fitted, memory, hasScores }: Done): string[] {
+export function sentences({ picture, fitted, memory, hasScores, shown }: Done): string[] {
   const { test } = fitted.predictor
   const sizes = sizesOf(test, picture)
   return [
@@ -23,6 +25,11 @@ export function sentences({ picture, fitted, memory, hasScores }: Done): string[
       ? []
       : [
           'Its classes are kept and not its probabilities, which would take more memory than allowed.',
+        ]),
+    ...(shown.join() === picture.join()
+      ? []
+      : [
+          `Shown smaller, in ${shown.join(' × ')} pixels, since no canvas here holds it all; masks are saved in its own size.`,
         ]),
   ]
 }

@@ -10,8 +10,7 @@ import {
   type Program,
   type Tensor,
 } from '../../../engine/index.ts'
-import { type ClassInfo, colourLabels, palettePng } from '../../../train/index.ts'
-import { imageDataOf } from '../ui/picture.ts'
+import { type ClassInfo, colourPng, palettePng } from '../../../train/index.ts'
 import type { Reading } from './types.ts'
 
 /** Of all classes, those that are told at a pixel. */
@@ -90,19 +89,13 @@ export class Seen {
     return { class: kind, likeliest }
   }
 
-  /** The mask as a PNG: of class numbers with the colours as its palette, or of the colours themselves. */
+  /** The mask as a PNG, in the picture's own size: of class numbers with the colours as its palette, or of the colours themselves. */
   async png(what: 'numbers' | 'colours'): Promise<Blob> {
     const [, height, width] = this.classes.shape
     const labels = await this.labels()
-    if (what === 'numbers') {
-      const colours = this.names.map(({ colour }) => colour)
-      const png = await palettePng(labels, height, width, colours)
-      return new Blob([png], { type: 'image/png' })
-    }
-    const canvas = new OffscreenCanvas(width, height)
-    const picture = colourLabels(labels, height, width, this.names)
-    canvas.getContext('2d')!.putImageData(imageDataOf(picture), 0, 0)
-    return await canvas.convertToBlob({ type: 'image/png' })
+    const colours = this.names.map(({ colour }) => colour)
+    const encode = what === 'numbers' ? palettePng : colourPng
+    return new Blob([await encode(labels, height, width, colours)], { type: 'image/png' })
   }
 
   dispose(): void {

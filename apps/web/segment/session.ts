@@ -32,6 +32,8 @@ type Send = <K extends keyof Events & string>(event: K, value: Events[K]) => voi
 /** A prediction that a later picture has made useless. */
 class Superseded extends Error {}
 
+type Pair = readonly [height: number, width: number]
+
 /** A predictor, and what it was made for. */
 type Prepared = Fitting & { readonly key: string }
 
@@ -222,7 +224,10 @@ export class Session {
       const { ms } = this.#kernels
       return {
         ...{ name, height, width, areas, hasScores: prepared.hasScores },
-        how: sentences({ picture: [height, width], ...prepared, memory: look.memory }),
+        how: sentences({
+          ...{ picture: [height, width], ...prepared, memory: look.memory },
+          shown: this.#shown([height, width]),
+        }),
         ms: {
           prepare: ready - began + ms,
           run: ran - ready - ms,
@@ -236,7 +241,7 @@ export class Session {
   }
 
   /** The predictor for pictures of a size, that of the last picture if it will do. */
-  #prepared(place: Place, network: Network, look: Look, size: readonly [number, number]): Prepared {
+  #prepared(place: Place, network: Network, look: Look, size: Pair): Prepared {
     const test = testTimeBy(look, this.#opened?.loaded.usual)
     const key = JSON.stringify([test, look.memory, size])
     if (place.prepared?.key === key) return place.prepared
@@ -278,6 +283,10 @@ export class Session {
       const palette = seen.names.map(({ colour }) => colour)
       await view.show({ mode: 'overlay', blend, palette, outline })
     }
+  }
+
+  #shown(picture: Pair): Pair {
+    return this.#canvas ? [this.#canvas.height, this.#canvas.width] : picture
   }
 
   async read(y: number, x: number): Promise<Reading | undefined> {
