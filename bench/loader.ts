@@ -1,21 +1,24 @@
 // How fast batches come from files: images a second and core time an image, with so many threads, and where that time goes.
 //
-//   node dist/bench/loader.js [--data FOLDER] [--size 512x1024] [--batch 3] [--workers 0,1,2] [--seconds 5] [--kept]
+//   node dist/bench/loader.js [--data FOLDER] [--size 512x1024] [--batch 3] [--workers 0,1,2] [--seconds 5] [--kept] [--scoring]
 //
 // Images are those of a Cityscapes folder's train split (the sample beside the repository, if it is there), again and again; without
 // one, street scenes of 1024×2048 drawn into a temporary folder, as PNG and as JPEG. Nothing stays in memory between uses unless
 // --kept says so. Core time is that of all threads of the process; what 16 cores would do is an estimate from it, as if nothing but
-// cores were shared.
+// cores were shared. With --scoring it is how long a validation waits for its images instead, while a device is at work elsewhere.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import sharp from 'sharp'
 import { augment } from '../train/augment/index.ts'
+import { type Dataset, firstOf } from '../train/dataset.ts'
 import { isThere } from '../train/files.ts'
 import { toBatch } from '../train/loader/batch.ts'
-import { openLoader } from '../train/loader/open.ts'
+import { evalBatches } from '../train/loader/eval.ts'
+import { openAhead, openLoader } from '../train/loader/open.ts'
 import {
   readImage,
   readLabels,
@@ -37,6 +40,7 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '0,1,2' },
     seconds: { type: 'string', default: '5' },
     kept: { type: 'boolean', default: false },
+    scoring: { type: 'boolean', default: false },
   },
 })
 const [height, width] = values.size.split('x').map(Number)
@@ -46,6 +50,9 @@ const temporary: string[] = []
 /** FRRN's step: 30 ms for 3 images on the GPU that it is meant for. */
 const STEP_MS = 30
 const CORES = 16
+/** What a device on its own takes for a batch, which costs this host no core. */
+const ELSEWHERE_MS = 100
+const SCORED = 48
 
 const augmentation = [
   { name: 'translate', pixels: Math.round((120 / 2048) * width) },
@@ -59,6 +66,10 @@ try {
   for (const source of await sources()) {
     const sized = { ...source, height, width } as DataSource
     console.log(`\n${nameOf(source)}\n`)
+    if (values.scoring) {
+      await scoring(sized)
+      continue
+    }
     await parts(sized)
     console.log('\nthreads   images/s   core ms/image   16 cores: ms/batch')
     for (const workers of values.workers.split(',').map(Number)) await measure(sized, workers)
@@ -93,6 +104,45 @@ async function measure(source: DataSource, workers: number): Promise<void> {
       ),
     ].join(' '),
   )
+}
+
+/** How long a pass over images in order waits for them: read when they are asked for, and read ahead. The median of three, one after
+ * the other in turn. */
+async function scoring(source: DataSource): Promise<void> {
+  const spec = { module: new URL('./repeated.js', import.meta.url).href, options: { source } }
+  const dataset = firstOf(await openDataset(spec.options), SCORED)
+  const ways = new Map<string, () => Dataset & Partial<AsyncDisposable>>([
+    ['as they are asked for', () => dataset],
+    ...values.workers.split(',').map((w): [string, () => Dataset & AsyncDisposable] => {
+      const options = { spec, workers: Number(w), cacheBytes: 0 }
+      return [`read ahead, ${w} threads`, () => openAhead(dataset, options)]
+    }),
+  ])
+  const waits = new Map([...ways.keys()].map((name) => [name, [] as number[]]))
+  for (let round = 0; round < 3; round++)
+    for (const [name, open] of ways) {
+      const opened = open()
+      waits.get(name)!.push(await waitOf(opened))
+      await opened[Symbol.asyncDispose]?.()
+    }
+  console.log(
+    `${SCORED} images in batches of ${count}, ${ELSEWHERE_MS} ms elsewhere for each batch`,
+  )
+  for (const [name, [...all]] of waits) {
+    const median = all.sort((a, b) => a - b)[1] / SCORED
+    console.log(`${name.padEnd(32)} ${median.toFixed(1).padStart(6)} ms/image waited`)
+  }
+}
+
+async function waitOf(dataset: Dataset): Promise<number> {
+  let waited = 0
+  let asked = performance.now()
+  for await (const _ of evalBatches(dataset, count)) {
+    waited += performance.now() - asked
+    await sleep(ELSEWHERE_MS)
+    asked = performance.now()
+  }
+  return waited
 }
 
 /** Core milliseconds of each part of an image's way, one after the other in this thread, the median of several. */

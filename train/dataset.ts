@@ -31,6 +31,10 @@ export interface Example {
   readonly category?: number
 }
 
+/** Bytes of an example's arrays. */
+export const exampleBytes = ({ image, labels, instances }: Example): number =>
+  image.byteLength + labels.byteLength + (instances?.byteLength ?? 0)
+
 /** One split of a data set; `get(i)` gives the same example for the same `i` in 0..size-1, whenever it is asked. */
 export interface Dataset {
   readonly name: string

@@ -10,7 +10,14 @@ export {
 } from './checkpoint/files.ts'
 export * from './data/index.ts'
 export * from './index.ts'
-export { defaultWorkers, type OpenLoaderOptions, openLoader } from './loader/open.ts'
+export {
+  defaultWorkers,
+  type OpenAheadOptions,
+  type OpenLoaderOptions,
+  openAhead,
+  openLoader,
+  specOf,
+} from './loader/open.ts'
 export type { DatasetSpec } from './loader/pool.ts'
 export {
   decodeImage,

@@ -5,6 +5,7 @@ import type { Network } from '../../models/network.ts'
 import { type Checkpoint, loadModel } from '../../train/checkpoint/checkpoint.ts'
 import { SPLITS } from '../../train/dataset.ts'
 import { BoxJudge } from '../../train/instances/boxes-eval.ts'
+import { openAhead, specOf } from '../../train/loader/open.ts'
 import type { Recipe } from '../../train/recipes/recipe.ts'
 import { openSplit } from '../../train/sources.ts'
 import { type Args, typed } from './command.ts'
@@ -41,7 +42,8 @@ export async function evaluateBoxes(
   using device = await openSaying((line) => progress.say(line))
   loadModel(device, model, checkpoint)
   using judge = new BoxJudge(device, model, recipe?.loss ?? { name: 'boxes' })
-  const fit = await judge.evaluate(dataset, {
+  await using ahead = openAhead(dataset, { spec: specOf(source, split, true) })
+  const fit = await judge.evaluate(ahead, {
     batch: args.whole('batch'),
     onProgress: (done, of) => progress.passing(`scoring ${done} of ${of} ${split} images`),
   })

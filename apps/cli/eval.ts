@@ -12,6 +12,7 @@ import {
   type Evaluation,
   evaluate,
 } from '../../train/evaluate.ts'
+import { openAhead, specOf } from '../../train/loader/open.ts'
 import { writeChart } from '../../train/pictures/images.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { DataSource, Recipe } from '../../train/recipes/recipe.ts'
@@ -43,6 +44,8 @@ interface Task {
   readonly checkpoint: Checkpoint
   readonly model: Network
   readonly dataset: Dataset
+  /** The same, read ahead. */
+  readonly ahead: Dataset & AsyncDisposable
   /** Whether it can be scored. */
   readonly labelled: boolean
   readonly test: TestTime
@@ -60,6 +63,7 @@ async function run(args: Args): Promise<number> {
   const progress = new TerminalProgress()
   const task = await prepare(args, { checkpoint, model, progress })
   const { submission, dataset, labelled } = task
+  await using ahead = task.ahead
   try {
     using device = await openSaying((line) => progress.say(line))
     loadModel(device, model, task.checkpoint)
@@ -67,7 +71,7 @@ async function run(args: Args): Promise<number> {
     else {
       using predictor = new Predictor(device, model, task.test)
       if (labelled) await score(task, predictor)
-      else await predictSplit(predictor, dataset, { ...watching(task, 'predicting') })
+      else await predictSplit(predictor, ahead, { ...watching(task, 'predicting') })
       progress.clear()
     }
     await submission?.finish()
@@ -118,7 +122,10 @@ async function prepare(
   const competition = alone ? 5 : 6
   const submission =
     submit === undefined ? undefined : await openSubmission(submit, dataset, { competition })
-  return { args, checkpoint, model, dataset, labelled, test, submission, options, chart, progress }
+  const spec = labelled ? specOf(source, split, objects) : undefined
+  const ahead = openAhead(dataset, { spec })
+  const told = { args, options, chart, progress }
+  return { ...told, checkpoint, model, dataset, ahead, labelled, test, submission }
 }
 
 const isBenchmark = ({ kind }: DataSource): boolean => submissionNames.includes(kind)
@@ -149,7 +156,7 @@ function scored(args: Args): EvaluateOptions {
 
 async function score(task: Task, predictor: Predictor): Promise<void> {
   const { args, checkpoint, dataset, test, options, chart, progress, submission } = task
-  const evaluation = await evaluate(predictor, dataset, {
+  const evaluation = await evaluate(predictor, task.ahead, {
     ...watching(task, 'scoring'),
     ...options,
   })
@@ -183,7 +190,7 @@ async function classify(task: Task, device: Device): Promise<void> {
   const { batch } = task.options
   // Images that were brought to a size are looked at as they are.
   const steps = args.has('size') ? [] : recipe?.view
-  const result = await classifier.evaluate(dataset, { batch, steps, onProgress })
+  const result = await classifier.evaluate(task.ahead, { batch, steps, onProgress })
   progress.clear()
   const { step } = checkpoint.info.progress
   const papers = compare(task, result.images)

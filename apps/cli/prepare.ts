@@ -7,8 +7,9 @@ import { checkFieldOfView } from '../../models/field-of-view.ts'
 import { buildModel, type Network } from '../../models/index.ts'
 import { type Checkpoint, checkpointModel } from '../../train/checkpoint/checkpoint.ts'
 import { readCheckpoint } from '../../train/checkpoint/files.ts'
+import type { Split } from '../../train/dataset.ts'
 import { DataLoader } from '../../train/loader/loader.ts'
-import { openLoader } from '../../train/loader/open.ts'
+import { openAhead, openLoader, specOf } from '../../train/loader/open.ts'
 import type { Progress } from '../../train/loop/progress.ts'
 import type { Optimizer } from '../../train/optimizers.ts'
 import {
@@ -32,6 +33,7 @@ import { findData, newRecipe, resumedRecipe } from './settings.ts'
 /** What a session begins with. */
 export interface Prepared {
   readonly recipe: Recipe
+  /** Val and test are read ahead, by the threads of the batches. */
   readonly splits: Splits
   readonly model: Network
   readonly optimizer: Optimizer
@@ -90,13 +92,12 @@ async function prepare(
   await before?.run.truncateMetrics(step)
   const run = before?.run ?? (await createRun(splits.train.name, { out: args.text('out') }))
   const held = before?.held ?? (await run.hold())
-  const batches = openLoader(splits.train, {
-    ...options,
-    weights,
-    // Scenes are drawn faster than a thread begins.
-    ...('folder' in recipe.data && { spec: { source: recipe.data, split: 'train', objects } }),
-  })
-  return { recipe, splits, model, optimizer, batches, run, held, checkpoint, start }
+  const spec = specOf(recipe.data, 'train', objects)
+  const batches = openLoader(splits.train, { ...options, weights, spec })
+  const aheadOf = (split: Split) =>
+    openAhead(splits[split], { spec: specOf(recipe.data, split, objects), loader: batches })
+  const ahead = { train: splits.train, val: aheadOf('val'), test: aheadOf('test') }
+  return { recipe, splits: ahead, model, optimizer, batches, run, held, checkpoint, start }
 }
 
 /** The values of the recipe's weight file, for which the network must have a place. */

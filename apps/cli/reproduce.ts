@@ -23,6 +23,7 @@ import {
   spreadOf,
 } from '../../train/experiments/table.ts'
 import { isThere, makeFolder, readBytes, writeAtomic } from '../../train/files.ts'
+import { openAhead, specOf } from '../../train/loader/open.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { Recipe } from '../../train/recipes/recipe.ts'
 import { openSplits } from '../../train/sources.ts'
@@ -107,7 +108,9 @@ async function tested(job: Job, progress: TerminalProgress, signal: AbortSignal)
   const rows = job.rows.filter((row) => row.test && !existsSync(join(job.folder, testFile(row))))
   if (!rows.length) return
   const checkpoint = await readCheckpoint(job.folder, 'best')
-  const dataset = (await openSplits((checkpoint.info.recipe as Recipe).data)).test
+  const { data: source } = checkpoint.info.recipe as Recipe
+  const { test } = await openSplits(source)
+  await using dataset = openAhead(test, { spec: specOf(source, 'test') })
   const model = checkpointModel(checkpoint)
   using device = await openSaying((line) => progress.say(line))
   loadModel(device, model, checkpoint)

@@ -2,7 +2,7 @@
 // lie and who decodes them is for the caller to know.
 
 import { DataError } from '../../engine/errors.ts'
-import { type Dataset, type Example, VOID } from '../dataset.ts'
+import { type Dataset, type Example, exampleBytes, VOID } from '../dataset.ts'
 import type { Picture } from '../pictures/picture.ts'
 import type { LabelImage } from '../pictures/png-label-values.ts'
 import { resizeLabels, resizeNearest } from '../pictures/resize-labels.ts'
@@ -119,8 +119,6 @@ function toClasses(
 export function cached(read: (index: number) => Promise<Example>, limit: number): Dataset['get'] {
   const kept = new Map<number, Promise<Example>>()
   let bytes = 0
-  const sizeOf = ({ image, labels, instances }: Example) =>
-    image.byteLength + labels.byteLength + (instances?.byteLength ?? 0)
   return async (index) => {
     const known = kept.get(index)
     if (known) return known
@@ -128,9 +126,9 @@ export function cached(read: (index: number) => Promise<Example>, limit: number)
     kept.set(index, promise)
     try {
       const example = await promise
-      bytes += sizeOf(example)
+      bytes += exampleBytes(example)
       if (bytes > limit) {
-        bytes -= sizeOf(example)
+        bytes -= exampleBytes(example)
         kept.delete(index)
       }
       return example

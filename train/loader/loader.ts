@@ -48,8 +48,9 @@ export class DataLoader implements AsyncIterable<Batch> {
   readonly stepsPerEpoch: number
   /** Threads beside this one that make batches. */
   readonly workers: number
+  /** What makes them. */
+  readonly maker: Maker
   readonly #order: Order
-  readonly #maker: Maker
   readonly #prefetch: number
   readonly #limit: number
   readonly #window = new Map<number, Entry>()
@@ -71,7 +72,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     if (!(prefetchBytes >= 0)) throw new OptionError(`prefetchBytes: ${prefetchBytes} is no size`)
     this.#order = new Order(dataset.size, options, `${dataset.name}'s ${dataset.split} split`)
     this.stepsPerEpoch = this.#order.stepsPerEpoch
-    this.#maker = maker
+    this.maker = maker
     this.workers = maker.workers
     this.#prefetch = prefetch ?? maker.workers + 1
     this.#limit = prefetchBytes
@@ -94,13 +95,13 @@ export class DataLoader implements AsyncIterable<Batch> {
     if (this.#closed) throw closed()
     const entry = this.#window.get(step) ?? this.#begin(step)
     entry.waiting++
-    this.#maker.hold()
+    this.maker.hold()
     this.#leave((other) => other < step || other > step + this.#prefetch)
     if (this.workers) this.#fill(step)
     try {
       return await entry.batch
     } finally {
-      this.#maker.release()
+      this.maker.release()
       entry.waiting--
       if (this.#window.get(step) === entry) this.#window.delete(step)
       // A timer, not a microtask: the caller submits its step before the next batch takes the thread.
@@ -127,7 +128,7 @@ export class DataLoader implements AsyncIterable<Batch> {
   async close(): Promise<void> {
     this.#closed = true
     this.#leave(() => true)
-    await this.#maker.close()
+    await this.maker.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -149,7 +150,7 @@ export class DataLoader implements AsyncIterable<Batch> {
   #begin(step: number): Entry {
     const abort = new AbortController()
     const slices = slicesOf(this.#order.at(step), this.#partsOf())
-    const made = Promise.all(slices.map((slice) => this.#maker.make(slice, abort.signal)))
+    const made = Promise.all(slices.map((slice) => this.maker.make(slice, abort.signal)))
     const batch = cancelled(made.then(joined), abort.signal)
     const entry: Entry = { batch, abort, waiting: 0, bytes: undefined }
     this.#window.set(step, entry)

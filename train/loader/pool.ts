@@ -1,5 +1,5 @@
-// Threads that make slices of batches (Node). Each opens the data set by itself; what it makes is handed over, not copied; what it has read
-// stays in memory that all of them see, so that the bound of that memory is one for all.
+// Threads that make slices of batches (Node), and read examples of other data sets. Each opens the data by itself; what it makes is
+// handed over, not copied; what it has read for batches stays in memory that all of them see, so that the bound of that memory is one for all.
 //
 // A thread that dies, whatever it died of, is replaced, and what it was making is made again; what ends a thread twice is taken for the
 // fault of the files.
@@ -7,7 +7,7 @@
 import { Worker } from 'node:worker_threads'
 import { AtrousError, DataError } from '../../engine/errors.ts'
 import type { ImageScan } from '../data/scan.ts'
-import type { Example, Split } from '../dataset.ts'
+import { type Example, exampleBytes, type Split } from '../dataset.ts'
 import type { DataSource } from '../recipes/recipe.ts'
 import { Batch } from './batch.ts'
 import type { Maker } from './loader.ts'
@@ -35,14 +35,17 @@ export type Task =
       readonly room: number
     }
   | { readonly scan: number }
+  | { readonly read: number; readonly of: DatasetSpec }
 
 export type Answer =
   | { readonly batch: Omit<Batch, 'labels'>; readonly fresh: ReadonlyMap<number, Example> }
   | { readonly scan: ImageScan }
+  | { readonly example: Example }
   | { readonly error: PlainError }
 
 interface Job {
-  readonly examples: ArrayLike<number>
+  /** What is read for it, for errors. */
+  readonly files: () => readonly string[]
   readonly task: () => Task
   readonly take: (answer: Answer) => void
   readonly reject: (error: unknown) => void
@@ -92,7 +95,8 @@ export class WorkerPool implements Maker {
         for (const [index, example] of answer.fresh) this.#keep(index, example)
         resolve(new Batch(answer.batch))
       }
-      this.#add({ examples: slice.indices, task: () => this.#taskOf(slice), take, reject, signal })
+      const files = () => Array.from(slice.indices, this.#options.fileOf)
+      this.#add({ files, task: () => this.#taskOf(slice), take, reject, signal })
     })
   }
 
@@ -102,8 +106,24 @@ export class WorkerPool implements Maker {
       const take = (answer: Answer) => {
         if ('scan' in answer) resolve(answer.scan)
       }
-      this.#add({ examples: [index], task: () => ({ scan: index }), take, reject })
+      const files = () => [this.#options.fileOf(index)]
+      this.#add({ files, task: () => ({ scan: index }), take, reject })
     })
+  }
+
+  /** An example of any data set; nothing of it stays here. `file` names it for errors. Rejects with what reading it threw. */
+  async read(of: DatasetSpec, index: number, file: string): Promise<Example> {
+    this.hold()
+    try {
+      return await new Promise((resolve, reject) => {
+        const take = (answer: Answer) => {
+          if ('example' in answer) resolve(answer.example)
+        }
+        this.#add({ files: () => [file], task: () => ({ read: index, of }), take, reject })
+      })
+    } finally {
+      this.release()
+    }
   }
 
   hold(): void {
@@ -190,8 +210,7 @@ export class WorkerPool implements Maker {
   }
 
   #keep(index: number, example: Example): void {
-    const { image, labels, instances } = example
-    const bytes = image.byteLength + labels.byteLength + (instances?.byteLength ?? 0)
+    const bytes = exampleBytes(example)
     if (bytes > this.#room || this.#known.has(index)) return
     this.#room -= bytes
     this.#known.set(index, example)
@@ -208,8 +227,8 @@ export class WorkerPool implements Maker {
     this.#next()
   }
 
-  #deadly({ examples }: Job, cause: unknown, code: number): DataError {
-    const [first, ...more] = Array.from(examples, (index) => this.#options.fileOf(index))
+  #deadly({ files }: Job, cause: unknown, code: number): DataError {
+    const [first, ...more] = files()
     const why = cause instanceof Error ? cause.message : `it exited with ${code}`
     const others = more.length ? ` (or ${more.join(', ')})` : ''
     return new DataError(

@@ -1,8 +1,9 @@
-// A worker thread of a loader (Node): opens the data set by itself and makes slices of batches from it, one at a time.
+// A worker thread of a loader (Node): opens the data set by itself and makes slices of batches from it, one at a time; reads examples
+// of other data sets too, which it opens as they come.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { scanExample } from '../data/scan.ts'
-import type { Dataset, Example } from '../dataset.ts'
+import { type Dataset, type Example, exampleBytes } from '../dataset.ts'
 import { openSplit } from '../sources.ts'
 import { plainError } from './plain-errors.ts'
 import type { Answer, DatasetSpec, Setup, Task } from './pool.ts'
@@ -10,7 +11,7 @@ import { makeSlice } from './slice.ts'
 
 const { spec, options } = workerData as Setup
 const port = parentPort!
-let opened: Promise<Dataset> | undefined
+const opened = new Map<string, Promise<Dataset>>()
 
 port.on('message', async (task: Task) => {
   try {
@@ -28,12 +29,9 @@ interface Done {
 }
 
 async function done(task: Task): Promise<Done> {
-  opened ??= open(spec)
-  const dataset = await opened.catch((error) => {
-    opened = undefined
-    throw error
-  })
+  const dataset = await once('of' in task ? task.of : spec)
   if ('slice' in task) return slice(dataset, task)
+  if ('read' in task) return handed(await dataset.get(task.read))
   const scan = scanExample(await dataset.get(task.scan))
   return { answer: { scan }, moved: [] }
 }
@@ -61,14 +59,31 @@ async function slice(
   }
 }
 
+function once(spec: DatasetSpec): Promise<Dataset> {
+  const key = JSON.stringify(spec)
+  const known = opened.get(key)
+  if (known) return known
+  const dataset = open(spec)
+  opened.set(key, dataset)
+  dataset.catch(() => opened.delete(key))
+  return dataset
+}
+
 async function open(spec: DatasetSpec): Promise<Dataset> {
   if ('source' in spec) return openSplit(spec.source, spec.split, { ...spec, cacheBytes: 0 })
   const { openDataset } = await import(spec.module)
   return openDataset(spec.options)
 }
 
-const exampleBytes = ({ image, labels, instances }: Example): number =>
-  image.byteLength + labels.byteLength + (instances?.byteLength ?? 0)
+/** Copies, since what a decoder made may be part of a larger buffer, which cannot be given away. */
+function handed({ image, labels, instances, ...rest }: Example): Done {
+  const own = {
+    ...{ image: image.slice(), labels: labels.slice() },
+    ...(instances && { instances: instances.slice() }),
+  }
+  const moved = Object.values(own).map(({ buffer }) => buffer as ArrayBuffer)
+  return { answer: { example: { ...rest, ...own } }, moved }
+}
 
 /** In memory that all threads see. */
 function shared({ image, labels, instances, ...rest }: Example): Example {
