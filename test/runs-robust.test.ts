@@ -30,6 +30,21 @@ async function newRun(): Promise<RunFolder> {
   return run
 }
 
+test('runs: a folder is made with its parents, and one that cannot be is refused at once', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'atrous-test-'))
+  const run = await createRun('a', { out: join(root, 'x', 'y', 'z') })
+  assert.ok(existsSync(run.folder))
+  writeFileSync(join(root, 'file'), '')
+  const below = (path: string) => createRun('a', { out: path })
+  await assert.rejects(below(join(root, 'file')), /cannot be made: exists and is not a folder/)
+  await assert.rejects(
+    below(join(root, 'file', 'x')),
+    /cannot be made: a part of the path is a file/,
+  )
+  if (process.platform !== 'linux') skip('there is no /proc')
+  await assert.rejects(below('/proc/atrous/run'), /cannot be made: no folder can be made there/)
+})
+
 test('runs: where the disk is full the metrics stay whole lines and the old checkpoint stays', async () => {
   if (process.platform === 'win32') skip('file sizes cannot be limited here')
   const run = await newRun()

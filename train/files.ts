@@ -65,9 +65,24 @@ export async function readHead(file: string, count: number): Promise<Uint8Array>
 /** Makes a folder and its parents; throws DataError where that is not allowed. */
 export async function makeFolder(folder: string, hint?: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true })
+    await makeWithParents(folder)
   } catch (error) {
     throw fileError(folder, 'cannot be made', error, hint)
+  }
+}
+
+/** Level by level: Node's own `recursive` never ends below /proc on Linux (Node 20), where the parent is there and yet the answer
+ * is ENOENT. */
+async function makeWithParents(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if (await isFolder(folder)) return
+    if (errorCode(error) !== 'ENOENT') throw error
+    const parent = dirname(folder)
+    if (await isFolder(parent)) throw new Error('no folder can be made there')
+    await makeWithParents(parent)
+    await makeWithParents(folder)
   }
 }
 
