@@ -143,6 +143,8 @@ test('photos are turned upright as their EXIF says; data sets’ images stay as 
   }
   writeFileSync(join(cwd, 'no.jpg'), 'no picture')
   await assert.rejects(readPhoto(join(cwd, 'no.jpg')), /no.jpg: cannot be decoded/)
+  writeFileSync(join(cwd, 'none.jpg'), '')
+  await assert.rejects(readPhoto(join(cwd, 'none.jpg')), /none.jpg: cannot .* the file is empty/)
 })
 
 test('photos of other depths and inks come as 8-bit RGB', async () => {

@@ -42,11 +42,18 @@ export async function readPhoto(file: string): Promise<Picture> {
   const bytes = await readBytes(file)
   const hint = 'save its pictures as files, and name their folder'
   if (isFilm(bytes)) throw new DataError(file, 'is a film', hint)
-  const { pages = 1 } = await sharp(bytes)
-    .metadata()
-    .catch((): { pages?: number } => ({}))
+  const pages = await picturesIn(bytes)
   if (pages > 1) throw new DataError(file, `holds ${pages} pictures`, hint)
   return decodeImage(bytes, file, { upright: true })
+}
+
+/** One where they cannot be counted: decoding says why. */
+async function picturesIn(bytes: Uint8Array): Promise<number> {
+  try {
+    return (await sharp(bytes).metadata()).pages ?? 1
+  } catch {
+    return 1
+  }
 }
 
 /** MP4 and QuickTime, Matroska and WebM, AVI, MPEG. */
@@ -60,7 +67,7 @@ function isFilm(bytes: Uint8Array): boolean {
 
 function reason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
-  return message.replace(/^Input buffer /, 'the file ').split('\n')[0]
+  return message.replace(/^Input buffer /i, 'the file ').split('\n')[0]
 }
 
 /** Height and width as the file's header states them, without decoding. Throws DataError naming the file. */
