@@ -104,6 +104,8 @@ test('watch: only the page and the samples are served, only here, and only to th
     assert.equal((await ask(url, '/', { method: 'POST' })).code, 405)
     const port = Number(new URL(url).port)
     await assert.rejects(watchRun(run, { port }), new RegExp(`port ${port} is in use\n {2}hint: `))
+    for (const none of [65_536, -1, 80.5])
+      await assert.rejects(watchRun(run, { port: none }), /port \S+ is none: they end at 65535/)
   } finally {
     await watched.close()
   }

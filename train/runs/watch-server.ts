@@ -32,11 +32,23 @@ const HOST = '127.0.0.1'
 /** Milliseconds between signs of life, so that a browser notices when the program has gone. */
 const BEAT = 10_000
 
-/** Serves a run until closed. Throws OptionError for a port that is in use. */
+const LAST_PORT = 65_535
+
+const REFUSED: Record<string, string> = {
+  EADDRINUSE: 'is in use',
+  EACCES: 'is kept for the system',
+}
+
+const badPort = (port: number, reason: string) =>
+  new OptionError(`port ${port} ${reason}`, 'name another, or leave --port out')
+
+/** Serves a run until closed. Throws OptionError for a port that is in use, kept for the system, or none. */
 export async function watchRun(
   run: RunFolder,
   { port = 0, every = 500 }: WatchOptions = {},
 ): Promise<Watched> {
+  if (!(Number.isInteger(port) && port >= 0 && port <= LAST_PORT))
+    throw badPort(port, `is none: they end at ${LAST_PORT}`)
   const tail = new MetricsTail(run.path('metrics.jsonl'))
   const listeners = new Set<ServerResponse>()
   let seen = ''
@@ -91,13 +103,10 @@ export async function watchRun(
     })
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(
-        errorCode(error) === 'EADDRINUSE'
-          ? new OptionError(`port ${port} is in use`, 'name another, or leave --port out')
-          : error,
-      ),
-    )
+    server.once('error', (error) => {
+      const reason = REFUSED[errorCode(error) ?? '']
+      reject(reason ? badPort(port, reason) : error)
+    })
     server.listen(port, HOST, resolve)
   })
   const address = `${(server.address() as AddressInfo).port}`
