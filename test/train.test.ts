@@ -409,7 +409,10 @@ test('checkpoint: comes back from a run folder, and is refused by name where it 
     readCheckpoint(join(run.folder, 'note.txt'), 'best'),
     /not a whole safetensors file/,
   )
-  await assert.rejects(readCheckpoint(scratch(), 'best'), /holds no checkpoint/)
+  await assert.rejects(readCheckpoint(scratch(), 'best'), /is not a run, and holds no checkpoint/)
+  const short = await createRun('short', { root: scratch() })
+  await short.writeConfig({})
+  await assert.rejects(readCheckpoint(short.folder, 'best'), /the run ended before it wrote one/)
   await assert.rejects(
     readCheckpoint('nowhere', 'best'),
     /nowhere: the checkpoint cannot be opened: does not exist/,

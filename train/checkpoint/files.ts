@@ -7,7 +7,7 @@ import { link, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError, OptionError } from '../../engine/errors.ts'
 import { errorCode, fileError, readBytes } from '../files.ts'
-import type { RunFolder } from '../runs/folder.ts'
+import { isRun, type RunFolder } from '../runs/folder.ts'
 import { type Checkpoint, type CheckpointInfo, decodeCheckpoint } from './checkpoint.ts'
 
 export type Which = 'last' | 'best'
@@ -77,5 +77,8 @@ export async function readCheckpoint(path: string, which: Which): Promise<Checkp
     })
     if (there) return decodeCheckpoint(await readBytes(file), file)
   }
-  throw new DataError(path, 'holds no checkpoint: the run ended before it wrote one', hint)
+  const what = (await isRun(path))
+    ? 'holds no checkpoint: the run ended before it wrote one'
+    : 'is not a run, and holds no checkpoint'
+  throw new DataError(path, what, hint)
 }

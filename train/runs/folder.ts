@@ -11,7 +11,7 @@ import { appendFileSync, existsSync, statSync, truncateSync } from 'node:fs'
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError, OptionError } from '../../engine/errors.ts'
-import { errorCode, fileError, makeFolder, readBytes, writeAtomic } from '../files.ts'
+import { errorCode, fileError, isThere, makeFolder, readBytes, writeAtomic } from '../files.ts'
 import { holdRun } from './lock.ts'
 
 /** One line of metrics.jsonl. */
@@ -73,6 +73,9 @@ export async function createRun(name: string, options: RunOptions = {}): Promise
   return new RunFolder(folder)
 }
 
+/** Whether a folder is that of a run, of which `config.json` is the first file. */
+export const isRun = (folder: string): Promise<boolean> => isThere(join(folder, CONFIG))
+
 /** Opens the folder of an earlier run; throws DataError where it is none. */
 export async function openRun(folder: string): Promise<RunFolder> {
   const hint = 'name a folder that training has made, such as runs/street-1'
@@ -81,7 +84,7 @@ export async function openRun(folder: string): Promise<RunFolder> {
   } catch (error) {
     throw fileError(folder, 'the run cannot be opened', error, hint)
   }
-  if (!existsSync(join(folder, CONFIG)))
+  if (!(await isRun(folder)))
     throw new DataError(folder, `is not a run: it holds no ${CONFIG}`, hint)
   return new RunFolder(folder)
 }

@@ -2,8 +2,8 @@
 
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileError, isThere } from '../files.ts'
-import { openRun } from './folder.ts'
+import { fileError } from '../files.ts'
+import { isRun, openRun } from './folder.ts'
 import { type RunInfo, runInfo } from './info.ts'
 
 export interface RunList {
@@ -22,7 +22,7 @@ export async function listRuns(root: string): Promise<RunList> {
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
   for (const name of names.sort(inOrder)) {
     const folder = join(root, name)
-    if (!(await isThere(join(folder, 'config.json')))) continue
+    if (!(await isRun(folder))) continue
     try {
       runs.push(await runInfo(await openRun(folder)))
     } catch (error) {
