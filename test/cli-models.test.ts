@@ -120,7 +120,7 @@ test('cli: networks and options that do not exist are refused with the nearest',
     refused(['train', '--model', 'resnet-18'], /resnet-18 scores images as a whole, and training/),
     refused(
       ['train', '--model', 'localization-18'],
-      /localization-18 predicts boxes, and training/,
+      /localization-18 predicts boxes, and training by .*\n.*recipe localization-small/,
     ),
     refused(['train', '--option', 'classes=3'], /the data decides the number of classes/),
   ])

@@ -1,5 +1,6 @@
 // The loss of a recipe: which of the library's losses, of which pixels, and on which grid, as plain data.
 
+import { OptionError } from '../../engine/errors.ts'
 import { checkChoice, optionsOf } from '../../engine/ops/options.ts'
 import { refuseOption, shown } from '../../engine/ops/refuse.ts'
 import type { Tensor } from '../../engine/tensor.ts'
@@ -115,6 +116,11 @@ export function batchLoss(config: LossConfig, network: Network): BatchLoss {
       )
     return (image, [classes], mode) => lossOf(network.apply(image, mode), classes)
   }
+  if (network.predicts === 'boxes')
+    throw new OptionError(
+      `${network.config.name} predicts boxes, and training by ${name} needs class scores`,
+      'a localization net is trained as the recipe localization-small says, with --data crowd',
+    )
   needPixelScores(network, 'training')
   if (shifted) {
     if (!(network instanceof Fcrn))
