@@ -134,6 +134,7 @@ test('cli: preview refuses what says nothing', async () => {
     refused(['preview', '--augmentation', 'flip'], /--augmentation is no JSON: flip\n/),
     refused(['preview', '--augmentation', '[{"name":"flop"}]'], /there is no flop\n.*flip/),
     refused(['preview', '--offset', '3'], /--offset is that of a grid\n/),
+    refused(['preview', '--grid', '8', '--offset', '8'], /--offset 8 is outside .*\n.* 0 to 7/),
     refused(['preview', '--out', 'sheet.txt'], /--out cannot be 'sheet.txt'/),
     refused(['preview', 'frrn-z'], /there is no recipe frrn-z\n.*did you mean/),
     refused(['preview', 'frrn-a'], /frrn-a needs images and labels/),

@@ -74,6 +74,11 @@ function gridOf(args: Args): { stride: number; offset: number } | undefined {
     if (offset === undefined) return undefined
     throw new OptionError('--offset is that of a grid', 'give its stride with --grid')
   }
+  if (offset !== undefined && offset >= stride)
+    throw new OptionError(
+      `--offset ${offset} is outside a cell of ${stride} pixels`,
+      `give a whole number from 0 to ${stride - 1}`,
+    )
   return { stride, offset: offset ?? Math.floor(stride / 2) }
 }
 
