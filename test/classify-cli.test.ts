@@ -54,6 +54,9 @@ test(
     const scored = JSON.parse(await output(cwd, 'eval', 'a', '--json'))
     assert.deepEqual([scored.top1, scored.top5], [trained.top1, trained.top5])
     assert.match(await output(cwd, 'eval', 'a', '--split', 'train'), /top-1 .* of 48 images/)
+    const pixels = await ran(['eval', 'a', '--trimap'], cwd)
+    assert.match(pixels.err, /resnet-18 scores images as a whole, and --trimap is of class masks/)
+    assert.equal(pixels.code, 2)
     await output(cwd, 'train', '--resume', 'a', '--steps', '32')
 
     const street = [

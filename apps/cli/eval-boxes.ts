@@ -1,6 +1,5 @@
 // `eval` of a localization net: how its boxes fit those of a split's instances. What instances come of them is `eval-instances`'.
 
-import { OptionError } from '../../engine/errors.ts'
 import type { Network } from '../../models/network.ts'
 import { type Checkpoint, loadModel } from '../../train/checkpoint/checkpoint.ts'
 import { SPLITS } from '../../train/dataset.ts'
@@ -9,7 +8,7 @@ import { openAhead, specOf } from '../../train/loader/open.ts'
 import type { Recipe } from '../../train/recipes/recipe.ts'
 import { openSplit } from '../../train/sources.ts'
 import { type Args, typed } from './command.ts'
-import { sameClasses, sourceOf } from './eval-data.ts'
+import { onlyOptions, sameClasses, sourceOf } from './eval-data.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
 import { fitLines } from './score-boxes.ts'
@@ -24,12 +23,10 @@ export async function evaluateBoxes(
   { path, checkpoint, model }: { path: string; checkpoint: Checkpoint; model: Network },
 ): Promise<number> {
   const instances = `eval-instances --semantic RUN --localization ${path}`
-  const other = args.given.find((name) => !HERE.includes(name))
-  if (other !== undefined)
-    throw new OptionError(
-      `${model.config.name} predicts boxes, and --${other} is of class masks`,
-      `leave it out; the instances of a category net and these boxes are scored by: ${typed(instances)}`,
-    )
+  onlyOptions(args, HERE, {
+    why: `${model.config.name} predicts boxes`,
+    hint: `leave it out; the instances of a category net and these boxes are scored by: ${typed(instances)}`,
+  })
   const split = args.choice('split', SPLITS) ?? 'test'
   const recipe = checkpoint.info.recipe as Partial<Recipe> | undefined
   const { height, width } = recipe?.data ?? {}

@@ -7,6 +7,7 @@ import { formatOf } from '../../train/data/formats.ts'
 import type { Dataset } from '../../train/dataset.ts'
 import type { DataSource, Recipe } from '../../train/recipes/recipe.ts'
 import type { TestTime } from '../../train/test-time.ts'
+import type { Args } from './command.ts'
 
 /** Images are brought to the size of training, and classes back to their own. */
 export function usualTest(
@@ -39,6 +40,16 @@ export async function sourceOf(
   if (trained?.kind === 'street') return { ...trained, ...sides }
   const [height, width] = size ?? info.size ?? [48, 64]
   return { kind: 'street', seed: 1, height, width }
+}
+
+/** Throws OptionError for an option that is none of these: `why` says what the network does in place of class masks. */
+export function onlyOptions(
+  args: Args,
+  names: readonly string[],
+  { why, hint }: { readonly why: string; readonly hint: string },
+): void {
+  const other = args.given.find((name) => !names.includes(name))
+  if (other !== undefined) throw new OptionError(`${why}, and --${other} is of class masks`, hint)
 }
 
 /** Throws OptionError where a checkpoint's classes are not those of the data, in their order. */

@@ -30,13 +30,16 @@ import {
 import type { TestTime } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { evaluateBoxes } from './eval-boxes.ts'
-import { sameClasses, sourceOf, usualTest } from './eval-data.ts'
+import { onlyOptions, sameClasses, sourceOf, usualTest } from './eval-data.ts'
 import { besideLines, figureLines } from './eval-text.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
 import { scoredTitle, scoresText } from './score-text.ts'
 import { outFile } from './subject.ts'
 import { testOptions, testTimeOf } from './test-time.ts'
+
+/** Options that say something of classes of whole images. */
+const OF_IMAGES = ['data', 'split', 'size', 'batch', 'row', 'json', 'help']
 
 /** All that was asked for, and nothing opened but files. */
 interface Task {
@@ -60,6 +63,11 @@ async function run(args: Args): Promise<number> {
   const checkpoint = await readCheckpoint(path, 'best')
   const model = checkpointModel(checkpoint)
   if (model.predicts === 'boxes') return await evaluateBoxes(args, { path, checkpoint, model })
+  if (!model.scoreStride)
+    onlyOptions(args, OF_IMAGES, {
+      why: `${model.config.name} scores images as a whole`,
+      hint: 'leave it out',
+    })
   const progress = new TerminalProgress()
   const task = await prepare(args, { checkpoint, model, progress })
   const { submission, dataset, labelled } = task
