@@ -10,7 +10,15 @@ import { test } from './harness.ts'
 
 /** Each step with options drawn from all that it may be given. */
 const drawn: { [N in AugmentStep['name']]: (random: Random) => AugmentStep[] } = {
-  translate: (random) => [{ name: 'translate', pixels: random.int(0, 40) }],
+  // An image is not shifted by more than its side.
+  translate: (random) => {
+    const [height, width] = drawnSize(random)
+    const pixels = random.int(0, Math.min(height, width))
+    return [
+      { name: 'crop', size: [height, width] },
+      { name: 'translate', pixels },
+    ]
+  },
   gamma: (random) => [{ name: 'gamma', range: random.pick([0, 0.05, 0.5]) }],
   subsample: (random) => [{ name: 'subsample', factor: random.int(1, 9) }],
   rotate: (random) => [{ name: 'rotate', degrees: random.pick([0, 10, 180]) }],

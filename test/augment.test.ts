@@ -2,8 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { DataError, OptionError } from '../engine/errors.ts'
+import { frameOf } from '../train/augment/frame.ts'
 import { type AugmentStep, augment, checkSteps, gammaExponent } from '../train/augment/index.ts'
+import { translated } from '../train/augment/place.ts'
 import { reflect } from '../train/pictures/pad.ts'
+import { Random } from '../train/random.ts'
 import { chiSquared, drawnExample, drawnNumbers, meanOver } from './augment.ts'
 import { test } from './harness.ts'
 
@@ -105,17 +108,18 @@ test('augment: the shift is an index shift of image, labels and objects, mirrore
   ])
     for (let key = 0; key < 12; key++) {
       const example = drawnExample(h, w, 5)
-      const out = augment(example, [{ name: 'translate', pixels: 12 }], [key])
-      const { dy, dx } = drawnNumbers(out, 'translate')
+      const random = new Random(0x5f1, key)
+      const [dy, dx] = [random.int(-12, 12), random.int(-12, 12)]
+      const out = translated(frameOf(example), dy, dx)
       for (let y = 0; y < h; y++)
         for (let x = 0; x < w; x++) {
           const at = y * w + x
           const from = reflect(y - dy, h) * w + reflect(x - dx, w)
           const inside = y - dy >= 0 && y - dy < h && x - dx >= 0 && x - dx < w
-          assert.equal(out.labels[at], inside ? example.labels[from] : 255)
+          assert.equal(out.labels?.[at], inside ? example.labels[from] : 255)
           assert.equal(out.instances?.[at], inside ? example.instances?.[from] : 0)
           for (let c = 0; c < 3; c++)
-            assert.equal(out.image[3 * at + c], Math.fround(example.image[3 * from + c] / 255))
+            assert.equal(out.image[3 * at + c], example.image[3 * from + c])
         }
     }
 })
@@ -206,5 +210,33 @@ test('augment: steps are read strictly', () => {
   refused([{ name: 'sizedCrop', size: [5, 5], area: [0, 1] }], /area cannot be \[0,1\]/)
   refused([{ name: 'colorJitter' }], /there is no colorJitter\n.*did you mean colourJitter/)
   refused([{ name: 'subsample', factor: 0 }], /factor cannot be 0/)
+  refused([{ name: 'subsample', factor: 1e9 }], /factor cannot be 1000000000\n.*from 1 to 64/)
+  refused([{ name: 'resize', longer: 1e9 }], /longer cannot be 1000000000\n.*from 1 to 16384/)
+  refused([{ name: 'resize', shorter: 9, range: [1, 1e9] }], /range .*\n.*at most 100/)
+  refused([{ name: 'crop', size: [1e6, 4] }], /size .*\n.*from 1 to 16384/)
+  refused([{ name: 'pad', size: [-4, 4] }], /size .*\n.*from 1 to 16384/)
+  refused([{ name: 'saturation', range: [1.5, 0.5] }], /range cannot be \[1.5,0.5\]/)
+  refused([{ name: 'saturation', range: [Number.NaN, 1] }], /range cannot be .*\n.*from 0 to 100/)
+  refused([{ name: 'lighting', deviation: -0.1 }], /deviation cannot be -0.1/)
+  refused([{ name: 'translate', pixels: Number.NaN }], /pixels cannot be NaN/)
+  refused([{ name: 'translate', pixels: -3 }], /pixels cannot be -3/)
   refused([{ name: 'rotate', degrees: -1 }], /degrees cannot be -1\n.*from 0 to 180/)
+})
+
+test('augment: a shift that may leave nothing of an image is refused, by its name and with what is possible', () => {
+  const shifted = (pixels: number) =>
+    augment(drawnExample(7, 9, 3), [{ name: 'translate', pixels }], [1])
+  assert.equal(shifted(7).labels.length, 63)
+  for (const pixels of [8, 1e9])
+    assert.throws(
+      () => shifted(pixels),
+      (error: unknown) => {
+        assert.ok(error instanceof DataError && error.file === 'drawn 3')
+        assert.match(
+          error.message,
+          /is 7×9, and a shift by up to \d+ pixels may leave nothing of it\n.*at most 7;/,
+        )
+        return true
+      },
+    )
 })

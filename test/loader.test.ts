@@ -55,7 +55,7 @@ test(`loader: ${MANY} batches are the same, resumed and prefetched, with 0, 1 an
       padding: random.pick(['reflection', [0.5, 0, 1]] as const),
       targets: random.pick([['labels'], ['labels', 'instances'], ['category']] as const),
       augmentation: [
-        { name: 'translate', pixels: 3 },
+        { name: 'translate', pixels: 2 },
         { name: 'gamma', range: 0.05 },
         { name: 'flip', chance: 0.5 },
       ],

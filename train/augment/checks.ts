@@ -22,17 +22,23 @@ const fromZero: Check = {
   what: 'a whole number from 0',
   fits: (v) => Number.isSafeInteger(v) && (v as number) >= 0,
 }
+const upTo = (most: number): Check => ({
+  what: `a whole number from 1 to ${most}`,
+  fits: (v) => count.fits(v) && (v as number) <= most,
+})
+/** Beyond what any network is trained at; more is a slip of the hand, and would take all memory before anybody is told. */
+const side = upTo(2 ** 14)
 const size: Check = {
-  what: '[height, width], whole numbers from 1',
-  fits: (v) => Array.isArray(v) && v.length === 2 && v.every(count.fits),
+  what: `[height, width], whole numbers from 1 to ${2 ** 14}`,
+  fits: (v) => Array.isArray(v) && v.length === 2 && v.every(side.fits),
 }
 const colour: Check = {
   what: '[red, green, blue], numbers from 0 to 1',
   fits: (v) => Array.isArray(v) && v.length === 3 && v.every(within(0, 1).fits),
 }
 const factors: Check = {
-  what: '[low, high], numbers above 0',
-  fits: (v) => isRange(v, (n) => n > 0),
+  what: '[low, high], numbers above 0, at most 100',
+  fits: (v) => isRange(v, (n) => n > 0 && n <= 100),
 }
 const mean = meanColour('imagenet')
 
@@ -50,7 +56,7 @@ const kinds: { readonly [N in StepName]: Kind<N> } = {
     checks: { pixels: fromZero },
   },
   gamma: { defaults: { range: undefined }, checks: { range: within(0, 0.5) } },
-  subsample: { defaults: { factor: undefined }, checks: { factor: count } },
+  subsample: { defaults: { factor: undefined }, checks: { factor: upTo(64) } },
   rotate: {
     defaults: { degrees: undefined },
     checks: { degrees: within(0, 180) },
@@ -58,7 +64,10 @@ const kinds: { readonly [N in StepName]: Kind<N> } = {
   saturation: {
     defaults: { range: undefined },
     checks: {
-      range: { what: '[low, high], numbers from 0', fits: (v) => isRange(v, (n) => n >= 0) },
+      range: {
+        what: '[low, high], numbers from 0 to 100',
+        fits: (v) => isRange(v, (n) => n >= 0 && n <= 100),
+      },
     },
   },
   hue: {
@@ -69,8 +78,8 @@ const kinds: { readonly [N in StepName]: Kind<N> } = {
   resize: {
     defaults: { longer: undefined, shorter: undefined, range: [1, 1], filter: 'antialias' },
     checks: {
-      longer: count,
-      shorter: count,
+      longer: side,
+      shorter: side,
       range: factors,
       filter: oneOf('antialias', 'bicubic'),
     },

@@ -15,7 +15,7 @@ import {
 } from './crop.ts'
 import { type Drawn, type Frame, frameOf, numbersOf } from './frame.ts'
 import { JITTERS, jittered, lit, normal } from './jitter.ts'
-import { flipped, translated } from './place.ts'
+import { checkShift, flipped, translated } from './place.ts'
 import { proportional, type Scaling, scaled } from './resize.ts'
 import { rotated } from './rotate.ts'
 import type { AugmentStep, Options, StepName } from './steps.ts'
@@ -59,6 +59,7 @@ type Apply<N extends StepName> = (
 
 const applied: { readonly [N in StepName]: Apply<N> } = {
   translate: (frame, { pixels }, random) => {
+    checkShift(frame, pixels)
     const dy = random.int(-pixels, pixels)
     const dx = random.int(-pixels, pixels)
     return { frame: translated(frame, dy, dx), values: { dy, dx } }
@@ -131,6 +132,7 @@ const placed = ({ top, left }: { top: number; left: number }) => ({ top, left })
 const takesScaling: ReadonlySet<StepName> = new Set<StepName>(['crop'])
 
 /** An example after these steps, drawn by these keys. Pure: it depends on the arguments alone, and leaves the example as it is.
+ * Throws DataError for an example that a step cannot be done to.
  * The draws of a step depend on the keys, on its name, and on how many steps of that name come before it. */
 export function augment(
   example: Example,

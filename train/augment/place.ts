@@ -1,8 +1,20 @@
 // Steps that only move pixels: whole runs of a row are copied, so they cost what memory costs.
 
+import { DataError } from '../../engine/errors.ts'
 import { VOID } from '../dataset.ts'
 import { reflect } from '../pictures/pad.ts'
 import { alike, type Frame, looked, type Region, type Rgb, shares } from './frame.ts'
+
+/** Throws DataError for a shift by up to so many pixels that none of the frame's labels might stay. */
+export function checkShift({ name, height, width }: Frame, pixels: number): void {
+  const most = Math.min(height, width)
+  if (pixels > most)
+    throw new DataError(
+      name,
+      `is ${height}×${width}, and a shift by up to ${pixels} pixels may leave nothing of it`,
+      `translate by at most ${most}; Pohlen et al. do by 120 at 1024×2048`,
+    )
+}
 
 /** The frame moved down by dy and to the right by dx; what comes in is mirrored, its labels are void. */
 export function translated(frame: Frame, dy: number, dx: number): Frame {

@@ -9,7 +9,8 @@ export type Range = readonly [low: number, high: number]
 export type Size = readonly [height: number, width: number]
 
 /** FRRN: a shift by whole pixels, each of dy and dx uniform in −pixels … pixels. What comes in from outside is mirrored, the edge
- * not repeated; its labels are void. The paper: 120 at 1024×2048. */
+ * not repeated; its labels are void. An image with a side below `pixels` is a DataError: nothing of it might be left. The paper: 120
+ * at 1024×2048. */
 export interface Translate {
   readonly name: 'translate'
   readonly pixels: number
