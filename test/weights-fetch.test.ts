@@ -1,11 +1,11 @@
 // Weights from an address, in Node, where nothing is kept: a server says and sends what a test wants. (The browser's part: web/lib-weights.)
 
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as assert from 'uvu/assert'
 import { FetchError, OptionError } from '../engine/errors.ts'
-import { type FetchProgress, fetchWeights } from '../train/weights/fetch.ts'
+import { type FetchOptions, type FetchProgress, fetchWeights } from '../train/weights/fetch.ts'
 import { forgetWeights, keptWeights } from '../train/weights/kept.ts'
 import { Sha256, sha256Of } from '../train/weights/sha256.ts'
 import { test } from './harness.ts'
@@ -58,6 +58,7 @@ test('fetch: each failure has its reason', async () => {
         r.writeHead(200, { 'content-length': bytes.length })
         r.write(bytes.subarray(0, 1000), () => r.destroy())
       },
+      { tries: 1 },
     ],
     [
       'truncated',
@@ -93,6 +94,152 @@ test('fetch: each failure has its reason', async () => {
     })
 })
 
+/** Headers of the whole file. */
+const whole = { 'content-length': bytes.length, etag: '"one"' }
+
+/** Sends some bytes of what was announced, and cuts. */
+const cutAfter = (response: ServerResponse, sent: Uint8Array) =>
+  response.write(sent, () => setImmediate(() => response.destroy()))
+
+/** The rest from the byte that was asked for; `etag` and `total` are what it says of itself. */
+function rest(
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  said: { data?: Uint8Array; etag?: string; total?: number; until?: number } = {},
+) {
+  const { data = bytes, etag = '"one"' } = said
+  const { total = data.length, until = data.length } = said
+  const from = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')![1])
+  response.writeHead(206, {
+    'content-length': data.length - from,
+    ...{ 'content-range': `bytes ${from}-${data.length - 1}/${total}`, etag },
+  })
+  if (until < data.length) cutAfter(response, data.subarray(from, until))
+  else response.end(data.subarray(from))
+}
+
+/** Asks a server whose answers come one after the other, the last of them again and again. */
+async function fetchedFrom(answers: readonly Answer[], options: FetchOptions = {}) {
+  const asked: (string | undefined)[] = []
+  const told: number[] = []
+  let outcome: Uint8Array | Error | undefined
+  await withServer(
+    (response, request) => {
+      const answer = answers[Math.min(asked.length, answers.length - 1)]
+      asked.push([request.headers.range, request.headers['if-range']].filter(Boolean).join(' '))
+      answer(response, request)
+    },
+    async (url) => {
+      const onProgress = ({ loaded }: FetchProgress) => told.push(loaded)
+      outcome = await fetchWeights(url, { onProgress, ...options }).then(
+        async (file) => new Uint8Array(await file.arrayBuffer()),
+        (error) => error,
+      )
+    },
+  )
+  return { asked, told, outcome }
+}
+
+const others = bytes.toReversed()
+const firstPart: Answer = (r) => cutAfter(r.writeHead(200, whole), bytes.subarray(0, 100_000))
+const all: Answer = (r) => r.writeHead(200, whole).end(bytes)
+
+test('fetch: what is cut goes on where it stopped', async () => {
+  const { asked, told, outcome } = await fetchedFrom(
+    [firstPart, (r, request) => rest(request, r, { until: 250_000 }), (r, q) => rest(q, r)],
+    { sha256, bytes: bytes.length },
+  )
+  assert.equal(outcome, bytes)
+  assert.is(asked.length, 3)
+  assert.is(asked[0], '')
+  // A cut may swallow what was sent last.
+  const from = asked.slice(1).map((text) => Number(/^bytes=(\d+)- "one"$/.exec(text!)![1]))
+  assert.ok(from[0] > 0 && from[0] <= 100_000 && from[1] > from[0], `${from}`)
+  assert.ok(from[1] <= 250_000, `${from}`)
+  assert.ok(
+    told.every((n, i) => i === 0 || n > told[i - 1]),
+    `${told}`,
+  )
+  assert.is(told.at(-1), bytes.length)
+})
+
+test('fetch: where the rest is not to be had for certain it begins again, and is one file', async () => {
+  const changed = { ...whole, etag: '"two"' }
+  const asNew: Answer = (r) => r.writeHead(200, changed).end(others)
+  const cases: Record<string, [answers: Answer[], expected: Uint8Array, hasRange?: boolean]> = {
+    'no ranges': [[firstPart, all], bytes],
+    'another version, told by If-Range': [[firstPart, asNew], others],
+    'another version, in spite of If-Range': [
+      [firstPart, (r, q) => rest(q, r, { data: others, etag: '"two"' }), asNew],
+      others,
+    ],
+    'another length': [[firstPart, (r, q) => rest(q, r, { total: 300_001 }), all], bytes],
+    'another place': [
+      [
+        firstPart,
+        (r) => r.writeHead(206, { ...whole, 'content-range': 'bytes 5-9/300000' }).end(),
+        all,
+      ],
+      bytes,
+    ],
+    'no such range': [[firstPart, (r) => r.writeHead(416).end(), all], bytes],
+    'no version': [
+      [
+        (r) =>
+          cutAfter(r.writeHead(200, { 'content-length': bytes.length }), bytes.subarray(0, 9999)),
+        all,
+      ],
+      ...([bytes, false] as const),
+    ],
+    'a weak version': [
+      [
+        (r) => cutAfter(r.writeHead(200, { ...whole, etag: 'W/"one"' }), bytes.subarray(0, 9999)),
+        all,
+      ],
+      ...([bytes, false] as const),
+    ],
+  }
+  await Promise.all(
+    Object.entries(cases).map(async ([name, [answers, expected, hasRange = true]]) => {
+      const { asked, outcome, told } = await fetchedFrom(answers)
+      assert.equal(outcome, expected, name)
+      assert.is(asked.length, answers.length, name)
+      assert.is(Boolean(asked[1]), hasRange, name)
+      assert.ok(told.slice(1).includes(0), `${name}: ${told}`)
+    }),
+  )
+})
+
+test('fetch: a server that is out of breath is asked again; one that refuses, and a cut that stays, are told', async () => {
+  const [busy, gone, stays] = await Promise.all([
+    fetchedFrom([firstPart, (r) => r.writeHead(503).end(), (r, q) => rest(q, r)]),
+    fetchedFrom([firstPart, (r) => r.writeHead(404).end()]),
+    fetchedFrom([firstPart, (r) => r.destroy()], { tries: 3 }),
+  ])
+  assert.equal(busy.outcome, bytes)
+  assert.match(String(gone.outcome), /FetchError: .*status 404/)
+  assert.match(String(stays.outcome), /FetchError: .*ended after \d+ of 300000 bytes/)
+  assert.equal([gone.asked.length, stays.asked.length], [2, 3])
+})
+
+test('fetch: a wrong file put together of right parts is refused by its hash', async () => {
+  const mixed = others.slice()
+  const { outcome } = await fetchedFrom([firstPart, (r, q) => rest(q, r, { data: mixed })], {
+    sha256,
+  })
+  assert.match(String(outcome), /FetchError: .*has SHA-256/)
+})
+
+test('fetch: it can be ended while it waits for another attempt', () =>
+  withServer(firstPart, async (url) => {
+    const stop = new AbortController()
+    const began = performance.now()
+    const fetching = fetchWeights(url, { signal: stop.signal, tries: 30 }).catch((e) => e.message)
+    setTimeout(() => stop.abort(new Error('enough')), 700)
+    assert.is(await fetching, 'enough')
+    assert.ok(performance.now() - began < 5000)
+  }))
+
 test('fetch: it ends when it is told to, with the reason that was given', () =>
   withServer(
     (response) => response.writeHead(200, { 'content-length': 10 }).write('12345'),
@@ -113,15 +260,15 @@ test('fetch: options that mean nothing are refused, and Node keeps nothing', asy
     assert.instance(await fetchWeights(url, options).catch((e) => e), OptionError)
   await refused('weights.bin')
   await refused('http://127.0.0.1/', { sha256: 'abc' })
+  await refused('http://127.0.0.1/', { tries: 0 })
   assert.equal(await keptWeights(), [])
   await forgetWeights('http://127.0.0.1/')
 })
 
-async function withServer(
-  answer: (response: ServerResponse) => void,
-  use: (url: string) => Promise<void>,
-): Promise<void> {
-  const server = createServer((_, response) => answer(response))
+type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
+
+async function withServer(answer: Answer, use: (url: string) => Promise<void>): Promise<void> {
+  const server = createServer((request, response) => answer(response, request))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   try {
     await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)

@@ -52,10 +52,13 @@ test('weights: what goes wrong has its reason, and leaves what was kept', () =>
     assert.is(await reason((_, r) => r.writeHead(500, cors).end()), 'status')
     assert.is(await reason((_, r) => r.writeHead(200).end(bytes), { keep: false }), 'network')
     assert.is(
-      await reason((_, r) => {
-        r.writeHead(200, { ...cors, 'content-length': bytes.length })
-        r.write(bytes.subarray(0, 9000), () => r.destroy())
-      }),
+      await reason(
+        (_, r) => {
+          r.writeHead(200, { ...cors, 'content-length': bytes.length })
+          r.write(bytes.subarray(0, 9000), () => r.destroy())
+        },
+        { tries: 1 },
+      ),
       'truncated',
     )
     assert.is(await reason(send, { abortAt: 1 }), 'enough')
@@ -69,6 +72,29 @@ test('weights: what goes wrong has its reason, and leaves what was kept', () =>
     assert.equal(await call('kept', undefined), [{ url, bytes: bytes.length }])
     server.end()
     assert.is((await call('fetched', { url })).sum, sumOf(bytes))
+  }))
+
+test('weights: what is cut on the way from another site goes on where it stopped, without being asked whether it may', () =>
+  withServer(async ({ url, server, call }) => {
+    const asked: string[] = []
+    const headers = { ...cors, etag: '"one"' }
+    server.answer = ({ method, headers: { range } }, response) => {
+      asked.push(`${method} ${range}`)
+      const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
+      const length = { 'content-length': bytes.length - from }
+      response.writeHead(range ? 206 : 200, { ...headers, ...length })
+      if (range) response.end(bytes.subarray(from))
+      else
+        response.write(bytes.subarray(0, 1_500_000), () =>
+          setTimeout(() => response.destroy(), 300),
+        )
+    }
+    const { sum, loaded, from } = await call('fetched', { url })
+    assert.equal([sum, loaded, from], [sumOf(bytes), bytes.length, 'network'])
+    assert.is(asked.length, 2)
+    assert.is(asked[0], 'GET undefined')
+    assert.match(asked[1], /^GET bytes=[1-9]\d+-$/)
+    assert.equal(await call('kept', undefined), [{ url, bytes: bytes.length }])
   }))
 
 test('weights: a checkpoint goes from its address to the device', () =>
