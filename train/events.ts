@@ -31,7 +31,8 @@ export interface StepEvent {
   /** Loss of each of these steps; a point's step is the number of steps done with it. */
   readonly losses: readonly Point[]
   readonly lr: number
-  /** Milliseconds a step. */
+  /** Milliseconds a step: from the end of the steps of the event before to the end of these, as the host hears of it, divided by
+   * their number; events that come together share one span. Where it is the first step alone: all until its end, compiling too. */
   readonly ms: number
   readonly imagesPerSecond: number
   /** Device memory allocated now, pools included. */

@@ -14,12 +14,21 @@ export interface MeterOptions {
   readonly precision?: Precision | undefined
 }
 
+/** What a reading of the ring brought, and when. */
+interface Arrival {
+  readonly from: number
+  readonly to: number
+  readonly rate: number
+  readonly recorded: readonly Recorded[]
+  readonly at: number
+}
+
 /** Reads the ring of losses every so often, one reading in flight, and makes step events of it. */
 export class Meter {
   readonly #options: MeterOptions
   readonly #clock: Clock
   readonly #history: History
-  #pending: Promise<StepEvent> | undefined
+  #pending: Promise<Arrival> | undefined
   /** Steps whose losses have been asked for, and when that was. */
   #read = 0
   #readAt = 0
@@ -57,21 +66,21 @@ export class Meter {
     if (!ring && performance.now() - this.#readAt < every) return []
     const arrived = await this.#collect()
     this.#ask()
-    return arrived
+    return this.#told(arrived)
   }
 
   async drain(): Promise<StepEvent[]> {
     const arrived = await this.#collect()
-    if (this.#step <= this.#read) return arrived
+    if (this.#step <= this.#read) return this.#told(arrived)
     this.#ask()
-    return [...arrived, ...(await this.#collect())]
+    return this.#told([...arrived, ...(await this.#collect())])
   }
 
-  async #collect(): Promise<StepEvent[]> {
+  async #collect(): Promise<Arrival[]> {
     if (!this.#pending) return []
-    const event = await this.#pending
+    const arrival = await this.#pending
     this.#pending = undefined
-    return [event]
+    return [arrival]
   }
 
   #ask(): void {
@@ -82,20 +91,30 @@ export class Meter {
     this.#readAt = performance.now()
     this.#pending = this.#history
       .read(this.#options.device, from, to)
-      .then((recorded) => this.#event(from, to, recorded, rate))
+      .then((recorded) => ({ from, to, rate, recorded, at: performance.now() }))
     // Seen when it is collected; a run that fails first has no use for it.
     this.#pending.catch(() => {})
   }
 
-  #event(from: number, to: number, recorded: Recorded[], lr: number): StepEvent {
+  /** The events of what has arrived. Where the host came to look at one reading only when the next was due, its steps had run long
+   * before; so readings that are collected together share the time that passed since the one before them. */
+  #told(arrivals: readonly Arrival[]): StepEvent[] {
+    const last = arrivals.at(-1)
+    if (!last) return []
+    const steps = last.to - this.#arrived
+    // Of the first step alone nothing was stopped but all that came before its end.
+    const ms = steps ? (last.at - this.#arrivedAt) / steps : 1000 * this.#clock.sinceStart()
+    this.#arrived = last.to
+    this.#arrivedAt = last.at
+    return arrivals.map((arrival) => this.#event(arrival, ms))
+  }
+
+  #event({ from, to, recorded, rate }: Arrival, ms: number): StepEvent {
     const losses = recorded.map(({ loss }, i) => ({ step: from + i + 1, value: loss }))
     const bad = losses.find(({ value }) => !Number.isFinite(value))
     if (bad) throw diverged(bad.step, bad.value, this.#options.precision)
     this.#countStuck(from, recorded)
     const skips = recorded.flatMap(({ skippedAt }) => skippedAt ?? [])
-    const ms = (performance.now() - this.#arrivedAt) / Math.max(1, to - this.#arrived)
-    this.#arrived = to
-    this.#arrivedAt = performance.now()
     return {
       kind: 'step',
       step: to,
@@ -103,7 +122,7 @@ export class Meter {
       progress: this.#clock.progress(to),
       loss: losses.reduce((sum, { value }) => sum + value, 0) / losses.length,
       losses,
-      lr,
+      lr: rate,
       ms,
       imagesPerSecond: (1000 * this.#images) / ms,
       bytes: this.#options.device.stats().allocatedBytes,
