@@ -77,8 +77,10 @@ export async function readCheckpoint(path: string, which: Which): Promise<Checkp
     })
     if (there) return decodeCheckpoint(await readBytes(file), file)
   }
-  const what = (await isRun(path))
-    ? 'holds no checkpoint: the run ended before it wrote one'
-    : 'is not a run, and holds no checkpoint'
-  throw new DataError(path, what, hint)
+  if (!(await isRun(path))) throw new DataError(path, 'is not a run, and holds no checkpoint', hint)
+  throw new DataError(
+    path,
+    'holds no checkpoint: the run ended before it wrote one',
+    'train anew, in another folder: config.json holds the command',
+  )
 }
