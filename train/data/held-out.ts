@@ -13,8 +13,10 @@ export function heldOutWarnings(found: readonly Preflight[]): string[] {
     const both = images.filter((image) => image && trained.has(image.print))
     if (!both.length) return []
     const { file, print } = both[0]!
+    const there = trained.get(print)
+    const which = there === file ? `such as ${file}` : `${file} as ${there}`
     return [
-      `${both.length} of ${examples} images of ${split} are in train too, ${file} as ${trained.get(print)}: scores of them say nothing of new images`,
+      `${both.length} of ${examples} images of ${split} are in train too, ${which}: scores of them say nothing of new images`,
     ]
   })
 }

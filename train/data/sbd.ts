@@ -118,7 +118,7 @@ async function namesOf(
     if (!voc)
       return readNames(
         join(folder, `sds_${list}.txt`),
-        'add the list, an image a line, or name the VOC 2012 devkit as voc to openSbd',
+        'add the list, an image a line; beside VOC 2012, whose lists will do, it is --data VOCdevkit --also SBD, or the option voc of openSbd',
       )
     const wanted = new Set(await vocNames(voc, `Main/${list}`))
     return some(
