@@ -165,7 +165,7 @@ async function stoppedRun(cwd: string, times = 1): Promise<Ended> {
     '100000',
   ]
   let sent = 0
-  return atrous([...args, '--out', 'run'], cwd, (text, child) => {
+  return atrous([...args, '--out', 'a run'], cwd, (text, child) => {
     if (sent === 0 && text.includes('ready in')) sent = Number(child.kill('SIGINT'))
     if (times === 2 && sent === 1 && text.includes('stopping')) {
       sent = 2
@@ -181,17 +181,17 @@ test(
     const cwd = scratch()
     const stopped = await stoppedRun(cwd)
     assert.equal(stopped.code, 130, stopped.err)
-    assert.match(stopped.out, /^stopped after step \d+; to go on: .*--resume run\n$/)
-    const step = Number(/step (\d+)/.exec(stopped.out)?.[1])
-    assert.ok(existsSync(join(cwd, 'run/checkpoint.safetensors')))
+    assert.match(stopped.out, /^to go on: .*--resume 'a run'\n$/)
+    const step = Number(/stopped after step (\d+)/.exec(stopped.err)?.[1])
+    assert.ok(existsSync(join(cwd, 'a run/checkpoint.safetensors')))
 
-    await refused(['train', '--resume', 'run', '--lr', '1'], /--lr cannot change/, cwd)
-    const more = ['train', '--resume', 'run', '--steps', String(step + 3), '--json']
+    await refused(['train', '--resume', 'a run', '--lr', '1'], /--lr cannot change/, cwd)
+    const more = ['train', '--resume', 'a run', '--steps', String(step + 3), '--json']
     const resumed = await ran(more, cwd)
     assert.equal(resumed.code, 0, resumed.err)
     const result = JSON.parse(resumed.out)
     assert.equal(result.images, 4)
-    const files = readdirSync(join(cwd, 'run'))
+    const files = readdirSync(join(cwd, 'a run'))
     for (const name of [
       'checkpoint-best.safetensors',
       'config.json',
@@ -200,7 +200,7 @@ test(
       'scores.json',
     ])
       assert.ok(files.includes(name), `${name} in ${files}`)
-    const steps = readFileSync(join(cwd, 'run/metrics.jsonl'), 'utf8')
+    const steps = readFileSync(join(cwd, 'a run/metrics.jsonl'), 'utf8')
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line))
@@ -211,28 +211,28 @@ test(
       Array.from({ length: step + 3 }, (_, i) => i + 1),
     )
 
-    await refused(['train', '--resume', 'run'], /run has done its \d+ steps\n.*--steps \d/, cwd)
+    await refused(['train', '--resume', 'a run'], /run has done its \d+ steps\n.*--steps \d/, cwd)
 
-    const scored = await ran(['eval', 'run', '--json'], cwd)
+    const scored = await ran(['eval', 'a run', '--json'], cwd)
     assert.equal(scored.code, 0, scored.err)
     assert.deepEqual(JSON.parse(scored.out).scores, result.scores)
 
     const picture = join(cwd, 'photo.png')
     await writePng(picture, { data: new Uint8Array(30 * 50 * 3).fill(90), height: 30, width: 50 })
-    const predicted = await ran(['predict', 'run', picture, '--out', 'masks'], cwd)
+    const predicted = await ran(['predict', 'a run', picture, '--out', 'masks'], cwd)
     assert.equal(predicted.code, 0, predicted.err)
     assert.deepEqual(readdirSync(join(cwd, 'masks')).sort(), ['photo-overlay.png', 'photo.png'])
     truncateSync(picture, 60)
-    const damaged = ['predict', 'run', 'run/overlays.png', picture, '--out', 'more']
+    const damaged = ['predict', 'a run', 'a run/overlays.png', picture, '--out', 'more']
     await refused(damaged, /photo.png: cannot be decoded/, cwd)
     assert.ok(!existsSync(join(cwd, 'more')))
 
     await refused(
-      ['eval', 'run', '--data', await camvid()],
+      ['eval', 'a run', '--data', await camvid()],
       /knows the classes sky, .* has Sky, /,
       cwd,
     )
-    const file = join(cwd, 'run/checkpoint.safetensors')
+    const file = join(cwd, 'a run/checkpoint.safetensors')
     const text = readFileSync(file, 'latin1').replaceAll('\\"base\\":2', '\\"base\\":4')
     writeFileSync(join(cwd, 'other.safetensors'), text, 'latin1')
     await refused(

@@ -196,11 +196,9 @@ export function aligned(rows: readonly (readonly string[])[]): string[] {
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)
 }
 
+/** A word of a command as a shell takes it: in quotes where it has spaces and the like. */
+export const quoted = (word: string): string =>
+  /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+
 /** How this program was called, as a person typed it. */
-export const commandLine = (): string =>
-  typed(
-    process.argv
-      .slice(2)
-      .map((arg) => (/^[\w@%+=:,./~-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`))
-      .join(' '),
-  )
+export const commandLine = (): string => typed(process.argv.slice(2).map(quoted).join(' '))

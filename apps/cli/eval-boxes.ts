@@ -7,7 +7,7 @@ import { BoxJudge } from '../../train/instances/boxes-eval.ts'
 import { openAhead, specOf } from '../../train/loader/open.ts'
 import type { Recipe } from '../../train/recipes/recipe.ts'
 import { openSplit } from '../../train/sources.ts'
-import { type Args, typed } from './command.ts'
+import { type Args, quoted, typed } from './command.ts'
 import { onlyOptions, sameClasses, sourceOf } from './eval-data.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
@@ -22,7 +22,7 @@ export async function evaluateBoxes(
   args: Args,
   { path, checkpoint, model }: { path: string; checkpoint: Checkpoint; model: Network },
 ): Promise<number> {
-  const instances = `eval-instances --semantic RUN --localization ${path}`
+  const instances = `eval-instances --semantic RUN --localization ${quoted(path)}`
   onlyOptions(args, HERE, {
     why: `${model.config.name} predicts boxes`,
     hint: `leave it out; the instances of a category net and these boxes are scored by: ${typed(instances)}`,

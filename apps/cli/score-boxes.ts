@@ -2,7 +2,7 @@
 
 import { type BoxFit, BoxJudge } from '../../train/instances/boxes-eval.ts'
 import { percent } from '../../train/scoring/metrics.ts'
-import { aligned, typed } from './command.ts'
+import { aligned, quoted, typed } from './command.ts'
 import type { Best, Scored } from './finish.ts'
 import { scoredTitle } from './score-text.ts'
 
@@ -11,7 +11,7 @@ export async function scoreBoxes(best: Best): Promise<Scored> {
   using judge = new BoxJudge(device, model, recipe.loss)
   const fit = await judge.evaluate(dataset, { signal, onProgress })
   const { images, seconds: _, ...figures } = fit
-  const semantic = `instances photo.jpg --semantic RUN --localization ${run.folder} --out found`
+  const semantic = `instances photo.jpg --semantic RUN --localization ${quoted(run.folder)} --out found`
   return {
     images,
     kept: { boxes: fit },

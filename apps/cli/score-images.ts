@@ -2,7 +2,7 @@
 
 import type { ClassifiedFile } from '../../train/report/from-run.ts'
 import { Classifier, classificationText } from '../../train/scoring/classify.ts'
-import { typed } from './command.ts'
+import { quoted, typed } from './command.ts'
 import type { Best, Scored } from './finish.ts'
 import { scoredTitle } from './score-text.ts'
 
@@ -14,7 +14,7 @@ export async function scoreImages(best: Best): Promise<Scored> {
     ...{ signal, onProgress },
   })
   const { images, seconds: _, ...figures } = classification
-  const tuned = `train --data … --model … --init ${run.folder} --only backbone`
+  const tuned = `train --data … --model … --init ${quoted(run.folder)} --only backbone`
   return {
     images,
     kept: { classification } satisfies Pick<ClassifiedFile, 'classification'>,

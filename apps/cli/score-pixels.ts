@@ -8,7 +8,7 @@ import { type Picture, panel, stacked } from '../../train/pictures/picture.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { ScoredExample, ScoresFile } from '../../train/report/from-run.ts'
 import type { RunFolder } from '../../train/runs/folder.ts'
-import { typed } from './command.ts'
+import { quoted, typed } from './command.ts'
 import type { Best, Scored } from './finish.ts'
 import { scoredTitle, scoresText } from './score-text.ts'
 
@@ -45,7 +45,7 @@ export async function scorePixels(best: Best): Promise<Scored> {
       '  samples/                  how it learnt, picture by picture',
       '  overlays.png, overlays/   input, truth, prediction and errors beside each other',
     ],
-    next: `try it on a picture of yours: ${typed(`predict ${run.folder} photo.jpg --out masks`)}`,
+    next: `try it on a picture of yours: ${typed(`predict ${quoted(run.folder)} photo.jpg --out masks`)}`,
   }
 }
 

@@ -1,6 +1,6 @@
 // `start` and `train`: one command under two names, the first for somebody who has just cloned this.
 
-import { type Args, type Command, typed } from './command.ts'
+import { type Args, type Command, quoted, typed } from './command.ts'
 import { TerminalProgress } from './progress.ts'
 import { trainSession } from './session.ts'
 import { trainOptions } from './train-options.ts'
@@ -20,9 +20,10 @@ async function run(args: Args): Promise<number> {
   try {
     const { run, outcome, step } = await trainSession(args, progress, stop.signal)
     if (!outcome) {
-      const line = `stopped after step ${step}; to go on: ${typed(`train --resume ${run.folder}`)}`
+      // The step is told already, with the progress.
+      const next = `to go on: ${typed(`train --resume ${quoted(run.folder)}`)}`
       if (args.has('json')) console.log(JSON.stringify({ run: run.folder, stopped: true, step }))
-      else console.log(line)
+      else console.log(next)
       return interrupted
     }
     console.log(args.has('json') ? JSON.stringify(outcome.json, null, 2) : outcome.text)
@@ -35,7 +36,7 @@ async function run(args: Args): Promise<number> {
 
 export const start: Command = {
   name: 'start',
-  summary: 'train a small segmentation network and look at what it learnt (default: three minutes)',
+  summary: 'train a small segmentation network and look at what it learnt (default: two minutes)',
   usage: '[options]',
   options: trainOptions,
   examples: [
