@@ -244,7 +244,7 @@ test('web explore: at phone width, in the dark, nothing is wider than the window
     { width: 375, height: 720 },
   ))
 
-test('web explore: a lost device is told, and opened again for the next look', () =>
+test('web explore: a lost device is told, opened again, and what is looked at is computed anew', () =>
   withApp('start', async (app) => {
     const { page } = app
     page.setDefaultTimeout(110_000)
@@ -260,7 +260,17 @@ test('web explore: a lost device is told, and opened again for the next look', (
     await page.getByRole('heading', { name: 'Graph, stage by stage' }).waitFor()
     await page.getByRole('button', { name: 'Run, and look at this node' }).click()
     await page.locator('figure.value').first().waitFor()
-    await page.evaluate('openedDevice.destroy()')
+    const before = await page.locator('figure.value td').allInnerTexts()
+    await page.evaluate('Object.assign(globalThis, { first: openedDevice }).first.destroy()')
+    const alert = page.getByRole('alert').filter({ hasText: 'The device was lost' })
+    await alert.getByText('It was opened again').waitFor()
+    assert.is(await page.evaluate('openedDevice !== first'), true)
+    await page.locator('figure.value').first().waitFor()
+    assert.equal(await page.locator('figure.value td').allInnerTexts(), before)
+    assert.is(await page.getByRole('alert').count(), 1)
+    await app.shot('explore-lost')
+    await alert.getByRole('button', { name: 'Close this message' }).click()
+    await alert.waitFor({ state: 'detached' })
     await node(app, '%0 input 0').click()
     await page.locator('figure.value').first().waitFor()
     await page.getByRole('button', { name: 'Measure them here' }).click()

@@ -197,7 +197,7 @@ test('web tour: without WebGPU the texts and the graphs are there, and values sa
     await choose(page, 'neither', 'what it gave')
   }))
 
-test('web tour: where the device is lost the next values come from another', () =>
+test('web tour: where the device is lost this is told, and the next values come from another', () =>
   withApp('', async (app) => {
     const { page } = app
     await page.addInitScript(() => {
@@ -211,6 +211,8 @@ test('web tour: where the device is lost the next values come from another', () 
     await page.goto(`${page.url().split('#')[0]}?#explore/tour/1`)
     await result(page, 'y', '6')
     await page.evaluate(() => (globalThis as unknown as { newest: GPUDevice }).newest.destroy())
+    const alert = page.getByRole('alert').filter({ hasText: 'The device was lost' })
+    await alert.getByText('It was opened again').waitFor()
     await code(page).getByRole('spinbutton', { name: 'x' }).fill('5')
     await result(page, 'y', '10')
     await checked(app)

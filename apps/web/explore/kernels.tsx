@@ -62,7 +62,8 @@ export function Kernels(props: {
       const now = await timesOf(await pageDevice(), explored, setBusy)
       setMeasured({ of: explored, times: now })
     } catch (error) {
-      setProblem(problemOf(error))
+      // Of a device that went away the page tells by itself.
+      if ((error as Error).name !== 'DeviceLostError') setProblem(problemOf(error))
     }
     setBusy('')
   }

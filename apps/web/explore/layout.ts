@@ -175,6 +175,8 @@ interface Cell {
   readonly near: Cell[]
   readonly anchors: number[]
   x: number
+  /** Where it would be best. */
+  wanted: number
 }
 
 function placeLane(
@@ -186,8 +188,8 @@ function placeLane(
 ): { cells: Cell[] } {
   const cells: Cell[] = []
   const cellOf = new Map<number, Cell>()
-  const make = (cell: Omit<Cell, 'near' | 'anchors' | 'x'>): Cell => {
-    const made = { ...cell, near: [], anchors: [], x: 0 }
+  const make = (cell: Omit<Cell, 'near' | 'anchors' | 'x' | 'wanted'>): Cell => {
+    const made = { ...cell, near: [], anchors: [], x: 0, wanted: 0 }
     cells.push(made)
     return made
   }
@@ -214,53 +216,56 @@ function placeLane(
     }
   const byRow: Cell[][] = Array.from({ length: count }, () => [])
   for (const c of cells) byRow[c.row].push(c)
-  for (const row of byRow)
-    spread(
-      row,
-      row.map((c) => barycentre(c) ?? 0),
-    )
+  for (const row of byRow) {
+    for (const c of row) c.wanted = barycentre(c) ?? 0
+    spread(row)
+  }
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const order = sweep % 2 ? byRow.toReversed() : byRow
     for (const row of order) {
-      const wanted = new Map(row.map((c) => [c, barycentre(c) ?? c.x]))
-      if (sweep < SWEEPS - 4) row.sort((a, b) => wanted.get(a)! - wanted.get(b)!)
-      spread(
-        row,
-        row.map((c) => wanted.get(c)!),
-      )
+      for (const c of row) c.wanted = barycentre(c) ?? c.x
+      if (sweep < SWEEPS - 4) row.sort((a, b) => a.wanted - b.wanted)
+      spread(row)
     }
   }
   return { cells }
 }
 
 function barycentre({ near, anchors }: Cell): number | undefined {
-  if (near.length) return near.reduce((sum, c) => sum + c.x, 0) / near.length
-  return anchors.length ? anchors.reduce((a, b) => a + b, 0) / anchors.length : undefined
+  let sum = 0
+  for (const c of near) sum += c.x
+  if (near.length) return sum / near.length
+  for (const x of anchors) sum += x
+  return anchors.length ? sum / anchors.length : undefined
 }
+
+// Of the row that is being spread: for the largest drawings most time went to making such lists anew.
+const offsets: number[] = []
+const sums: number[] = []
+const counts: number[] = []
 
 /** Places a row's cells in their order, without overlap, with the least sum of squares of what they are off: isotonic regression,
  * by pooling neighbours that would change places. */
-function spread(row: readonly Cell[], wanted: readonly number[]): void {
-  let offset = 0
-  const pools: { sum: number; count: number }[] = []
-  const offsets = row.map(({ width }, i) => {
-    offset += i ? (row[i - 1].width + width) / 2 : 0
-    return offset
-  })
-  for (const [i, x] of wanted.entries()) {
-    let pool = { sum: x - offsets[i], count: 1 }
-    while (pools.length && mean(pools.at(-1)!) > mean(pool)) {
-      const before = pools.pop()!
-      pool = { sum: before.sum + pool.sum, count: before.count + pool.count }
+function spread(row: readonly Cell[]): void {
+  let pools = 0
+  for (let i = 0; i < row.length; i++) {
+    offsets[i] = i ? offsets[i - 1] + (row[i - 1].width + row[i].width) / 2 : 0
+    let sum = row[i].wanted - offsets[i]
+    let count = 1
+    while (pools && sums[pools - 1] / counts[pools - 1] > sum / count) {
+      pools--
+      sum += sums[pools]
+      count += counts[pools]
     }
-    pools.push(pool)
+    sums[pools] = sum
+    counts[pools] = count
+    pools++
   }
-  let i = 0
-  for (const pool of pools)
-    for (let k = 0; k < pool.count; k++, i++) row[i].x = mean(pool) + offsets[i]
+  for (let pool = 0, i = 0; pool < pools; pool++) {
+    const mean = sums[pool] / counts[pool]
+    for (const end = i + counts[pool]; i < end; i++) row[i].x = mean + offsets[i]
+  }
 }
-
-const mean = ({ sum, count }: { sum: number; count: number }): number => sum / count
 
 // ---- lines
 

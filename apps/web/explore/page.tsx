@@ -2,13 +2,13 @@
 // shown is what `explain` gives; nothing is computed twice in another way.
 
 import type { ComponentType } from 'preact'
-import { useEffect, useMemo, useState } from 'preact/hooks'
-import { type Caps, defaultCaps } from '../../../engine/index.ts'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { type Caps, type Device, defaultCaps } from '../../../engine/index.ts'
 import type { Node } from '../../../engine/tensor.ts'
 import { Card } from '../ui/parts.tsx'
 import { type Problem, ProblemBox, problemOf } from '../ui/problem.tsx'
 import { Details } from './details.tsx'
-import { useDevice } from './device.ts'
+import { forgetLoss, useDevice } from './device.ts'
 import { Editor, type Target, type Written } from './editor.tsx'
 import { examples, firstExample } from './examples.ts'
 import { type Explored, explored, type Recompute } from './explored.ts'
@@ -56,7 +56,8 @@ interface Traced {
 }
 
 function Explorer({ example: asked }: { example: string }) {
-  const { device, problem: noDevice } = useDevice()
+  const { device, problem: noDevice, lost } = useDevice()
+  const here = useCaps(device)
   const example = Object.hasOwn(examples, asked) ? asked : firstExample
   const start = examples[example]
   const [written, setWritten] = useState<Written>(start)
@@ -70,8 +71,8 @@ function Explorer({ example: asked }: { example: string }) {
     setTraced(start)
     setEndless(undefined)
   }, [start])
-  const caps = capsOf(target, device?.caps)
-  const ready = target !== 'this adapter' || device || noDevice
+  const caps = capsOf(target, here)
+  const ready = target !== 'this adapter' || here || noDevice
   const result = useMemo(
     () => (ready ? trace(traced, caps, recompute) : { written: traced }),
     [traced, caps, recompute, ready],
@@ -109,6 +110,7 @@ function Explorer({ example: asked }: { example: string }) {
         busy={!ready || trying}
       />
       {noDevice && <ProblemBox problem={noDevice} />}
+      {lost && <ProblemBox problem={lost} onClose={forgetLoss} />}
       {!ready && <p role="status">Looking for an adapter …</p>}
       {shown && (
         <Shown key={traced.code} explored={shown} kept={result.kept ?? shown} device={device} />
@@ -136,6 +138,13 @@ function trace(written: Written, caps: Caps, recompute: Recompute): Traced {
   }
 }
 
+/** What the device can do. Of another device of the same adapter that is the same, and nothing is planned anew for it. */
+function useCaps(device: Device | undefined): Caps | undefined {
+  const known = useRef<Caps>(undefined)
+  if (device && device.caps.name !== known.current?.name) known.current = device.caps
+  return known.current
+}
+
 /** The last value that was there. */
 function useLast<T>(value: T | undefined): T | undefined {
   const [last, setLast] = useState(value)
@@ -148,7 +157,7 @@ function useLast<T>(value: T | undefined): T | undefined {
 function Shown(props: {
   readonly explored: Explored
   readonly kept: Explored
-  readonly device: ReturnType<typeof useDevice>['device']
+  readonly device: Device | undefined
 }) {
   const { kept, device } = props
   const { steps } = props.explored

@@ -5,6 +5,7 @@ import type { Node } from '../../../engine/tensor.ts'
 import { Button } from '../ui/parts.tsx'
 import { ProblemBox } from '../ui/problem.tsx'
 import { store, stored } from '../ui/stored.ts'
+import { forgetLoss } from './device.ts'
 import { GraphView } from './graph-view.tsx'
 import { Code, Sliders } from './tour/code.tsx'
 import { type ExampleName, examples } from './tour/examples.ts'
@@ -42,6 +43,7 @@ export default function Tour() {
           </h1>
         </header>
         {machine.problem && <ProblemBox problem={machine.problem} />}
+        {machine.lost && <ProblemBox problem={machine.lost} onClose={forgetLoss} />}
         <StepView
           key={number}
           step={step}

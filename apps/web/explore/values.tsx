@@ -30,7 +30,9 @@ export function Values(props: {
       const looked = await look(await pageDevice(), explored, node)
       if (mine === newest.current) setFound(looked)
     } catch (error) {
-      if (mine === newest.current) setProblem(problemOf(error))
+      // Of a device that went away the page tells by itself, and the next one is looked at when it is there.
+      if (mine === newest.current && (error as Error).name !== 'DeviceLostError')
+        setProblem(problemOf(error))
     }
   }
   // Once asked for, the values of each node that is chosen are shown.

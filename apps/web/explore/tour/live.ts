@@ -5,7 +5,7 @@ import { createContext } from 'preact'
 import { useContext, useEffect, useMemo, useState } from 'preact/hooks'
 import type { Stages } from '../../../../engine/stages.ts'
 import { type Problem, problemOf } from '../../ui/problem.tsx'
-import { pageDevice } from '../device.ts'
+import { watchDevice } from '../device.ts'
 import { claims } from './claims.ts'
 import { type ExampleName, examples } from './examples.ts'
 import type { Claim, Scene } from './measure.ts'
@@ -23,6 +23,8 @@ import {
 export interface Machine {
   readonly runner?: Runner
   readonly problem?: Problem
+  /** What is to be said of a device that was lost. */
+  readonly lost?: Problem
 }
 
 export const MachineContext = createContext<Machine>({})
@@ -32,21 +34,16 @@ export const useMachine = (): Machine => useContext(MachineContext)
 export function useOpenedMachine(): Machine {
   const [machine, setMachine] = useState<Machine>({})
   useEffect(() => {
-    let left = false
     let runner: Runner | undefined
-    const open = () =>
-      pageDevice().then(
-        (device) => {
-          if (left) return
-          runner = new Runner(device)
-          setMachine({ runner })
-          device.lost.then(() => left || open())
-        },
-        (error) => left || setMachine({ problem: problemOf(error) }),
-      )
-    open()
+    const end = watchDevice(({ device, problem, lost }) => {
+      if (device && runner?.device !== device) {
+        runner?.dispose()
+        runner = new Runner(device)
+      }
+      setMachine({ ...(!problem && runner && { runner }), problem, lost })
+    })
     return () => {
-      left = true
+      end()
       runner?.dispose()
     }
   }, [])
