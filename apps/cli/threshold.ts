@@ -9,6 +9,7 @@ import type { Checkpoint } from '../../train/checkpoint/checkpoint.ts'
 import type { Dataset } from '../../train/dataset.ts'
 import { errorCode, fileError, writeAtomic } from '../../train/files.ts'
 import {
+  chosenOverlap,
   type InstanceFinder,
   searchThreshold,
   type ThresholdSearch,
@@ -37,18 +38,8 @@ export async function chosenThreshold(
     if (errorCode(error) === 'ENOENT') return undefined
     throw fileError(file, 'cannot be read', error)
   }
-  try {
-    const { threshold, split, localization: its } = JSON.parse(text)
-    if (threshold >= 0 && threshold <= 1 && typeof split === 'string' && its.step >= 0)
-      return its.step === localization.info.progress.step ? { file, threshold, split } : undefined
-  } catch {
-    // Told below.
-  }
-  throw new DataError(
-    file,
-    'is damaged',
-    'search again with eval-instances --search, or remove it; --threshold does without',
-  )
+  const { threshold, split, step } = chosenOverlap(text, file)
+  return step === localization.info.progress.step ? { file, threshold, split } : undefined
 }
 
 /** Options that a search has no use for. */

@@ -9,6 +9,7 @@ import {
   CocoWriter,
   type InstanceOptions,
   instanceNets,
+  instanceSettings,
   openFinder,
 } from '../../train/instances/index.ts'
 import { decodeImage, encodePng } from '../../train/pictures/images.ts'
@@ -67,6 +68,49 @@ function agree(mine: CocoFile, its: CocoFile): void {
   })
   assert.equal(plain(mine), plain(its))
 }
+
+test('web instances: the overlap that a search found is what the networks begin with', () =>
+  withApp('instances', async (app) => {
+    const { page } = app
+    page.setDefaultTimeout(patience)
+    const alert = page.getByRole('alert')
+    await drop(app, NETS, named('instances.json', Buffer.from('{"images":[]}')))
+    await alert.getByText('instances.json: is damaged, or no record of a search').waitFor(patient)
+    const record = (step: number, threshold: number) =>
+      named(
+        'instances.json',
+        Buffer.from(JSON.stringify({ threshold, split: 'val', localization: { step } })),
+      )
+    await drop(
+      app,
+      NETS,
+      record(7, 0.2),
+      named('a.safetensors', await categoryNet()),
+      named('b.safetensors', await boxesNet()),
+    )
+    await page.getByText('Overlap of boxes 0.2, as a search on the val split found.').waitFor()
+    assert.is(await alert.count(), 0)
+    await page.getByText('How boxes become objects').click()
+    const overlap = page.getByRole('slider', { name: 'Overlap of boxes' })
+    assert.is(await overlap.inputValue(), '0.2')
+    await drawScene(app)
+    await page.getByRole('img', { name: /^crowd-1.png, \d+ objects/ }).waitFor(patient)
+    const [height, width] = SCENE
+    const { image } = await crowdScenes({ split: 'test', height, width }).get(0)
+    const scene = { name: 'crowd-1.png', data: image, height, width }
+    const nets = [await categoryNet(), await boxesNet()]
+    await slider(app).fill('0')
+    const json = await saved(app, 'Save as COCO JSON')
+    agree(JSON.parse(`${json.bytes}`), await inNode(nets, [scene], { threshold: 0.2 }))
+
+    await overlap.fill('0.6')
+    await page.getByRole('button', { name: 'As it was' }).click()
+    assert.is(await overlap.inputValue(), '0.2')
+    // That of other weights of the run does not count.
+    await drop(app, NETS, record(8, 0.9))
+    await page.getByText('searched with a localization net of step 8').waitFor()
+    assert.is(await overlap.inputValue(), `${instanceSettings().threshold}`)
+  }))
 
 const isMarked = (row: Locator) => row.evaluate((r) => r.classList.contains('marked'))
 

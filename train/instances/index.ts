@@ -2,6 +2,7 @@
 
 export { type Breakdown, ErrorBreakdown } from './breakdown.ts'
 export type { BoxGrid } from './cast.ts'
+export { type ChosenOverlap, chosenOverlap } from './chosen.ts'
 export { CityscapesAp, type CityscapesScores } from './cityscapes.ts'
 export { connectedInstances } from './components.ts'
 export { type ClassCurve, classCurves, precisionRecallSvg } from './curve.ts'

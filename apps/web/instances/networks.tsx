@@ -1,6 +1,8 @@
-// The two networks: chosen among those that are kept, or dropped together and put where they belong.
+// The two networks: chosen among those that are kept, or dropped together and put where they belong; and beside them what a search
+// found to be the best overlap of boxes for them.
 
 import { useState } from 'preact/hooks'
+import { type ChosenOverlap, chosenOverlap } from '../../../train/index.ts'
 import {
   aboutCheckpoint,
   type Checkpoints,
@@ -23,16 +25,23 @@ const tells: Record<keyof Pair, string> = {
 export function Networks({
   checkpoints,
   pair,
+  search,
   onPair,
+  onSearch,
 }: {
   checkpoints: Checkpoints
   pair: Pair
+  search: ChosenOverlap | undefined
   onPair: (pair: Pair) => void
+  onSearch: (search: ChosenOverlap) => void
 }) {
   const [problem, setProblem] = useState<Problem>()
   const take = async (files: readonly DroppedFile[]) => {
     try {
-      const added = await checkpoints.add(files)
+      const record = files.find(isRecord)
+      const found = record && chosenOverlap(await record.file.text(), record.file.name)
+      const added = await checkpoints.add(files.filter((one) => !isRecord(one)))
+      if (found) onSearch(found)
       const [semantic, localization] = [false, true].map((boxes) =>
         added.find(({ info }) => tellsBoxes(info) === boxes),
       )
@@ -69,16 +78,33 @@ export function Networks({
     <Card title="Two networks">
       <DropZone
         label="Drop both checkpoints, or choose them"
-        accept=".safetensors"
+        accept=".safetensors,.json"
         multiple
         onFiles={take}
       >
         <strong>Drop both checkpoints</strong>
-        <span>or choose them: .safetensors, in either order</span>
+        <span>
+          or choose them: .safetensors, in either order; with instances.json if one was searched
+        </span>
       </DropZone>
       {problem && <ProblemBox problem={problem} onClose={() => setProblem(undefined)} />}
       {choice('Category net', 'semantic', false)}
       {choice('Localization net', 'localization', true)}
+      {search && <Searched search={search} step={pair.localization?.info.progress.step} />}
     </Card>
+  )
+}
+
+const isRecord = ({ file }: DroppedFile): boolean => file.name.toLowerCase().endsWith('.json')
+
+/** What the record is for: weights of a step. */
+function Searched({ search, step }: { search: ChosenOverlap; step: number | undefined }) {
+  const { threshold, split } = search
+  return (
+    <p class="soft">
+      {search.step === step
+        ? `Overlap of boxes ${threshold}, as a search on the ${split} split found.`
+        : `instances.json was searched with a localization net of step ${search.step.toLocaleString('en')}: it counts when that one is chosen.`}
+    </p>
   )
 }

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks'
 import { type Support, webgpuSupport } from '../../../engine/index.ts'
+import type { ChosenOverlap } from '../../../train/index.ts'
 import { useCheckpoints } from '../ui/checkpoints.ts'
 import { ProblemBox } from '../ui/problem.tsx'
 import { useFinder } from './finder.ts'
@@ -13,7 +14,9 @@ import { PipelineSettings, useSettings } from './settings.tsx'
 export default function Instances() {
   const checkpoints = useCheckpoints()
   const [pair, setPair] = useState<Pair>({ semantic: undefined, localization: undefined })
-  const settings = useSettings()
+  const [search, setSearch] = useState<ChosenOverlap>()
+  const isForIt = search?.step === pair.localization?.info.progress.step
+  const settings = useSettings(isForIt ? search?.threshold : undefined)
   const finder = useFinder(pair.semantic, pair.localization, settings.settled)
   const [at, setAt] = useState<string>()
   const [support, setSupport] = useState<Support>()
@@ -34,7 +37,7 @@ export default function Instances() {
       )}
       <div class={finder.shown.length ? 'split seen' : 'split'}>
         <div class="stack">
-          <Networks checkpoints={checkpoints} pair={pair} onPair={setPair} />
+          <Networks {...{ checkpoints, pair, search }} onPair={setPair} onSearch={setSearch} />
           <Pictures
             size={pair.semantic?.info.size ?? [96, 128]}
             count={finder.shown.length}

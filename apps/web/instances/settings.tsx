@@ -1,6 +1,6 @@
 // The numbers of the pipeline, for those who want to see what they do. Networks need not look again for another one.
 
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 import { type InstanceSettings, instanceSettings } from '../../../train/index.ts'
 import { Button, Card, Slider } from '../ui/parts.tsx'
 
@@ -13,17 +13,26 @@ export interface SettingsState {
   readonly now: Tuned
   /** What `now` is once it has not changed for a moment. */
   readonly settled: Tuned
+  /** What it begins with. */
+  readonly first: Tuned
   readonly set: (to: Tuned) => void
 }
 
-export function useSettings(): SettingsState {
-  const [now, set] = useState(defaults)
-  const [settled, setSettled] = useState(defaults)
+/** `chosen` is the overlap of boxes that a search found for the networks: where there is one, that is the first. */
+export function useSettings(chosen: number | undefined): SettingsState {
+  const first = useMemo(() => ({ ...defaults, threshold: chosen ?? threshold }), [chosen])
+  const [now, set] = useState(first)
+  const [settled, setSettled] = useState(first)
   useEffect(() => {
     const waiting = setTimeout(() => setSettled(now), 250)
     return () => clearTimeout(waiting)
   }, [now])
-  return { now, settled, set }
+  useEffect(() => {
+    const begun = (one: Tuned) => ({ ...one, threshold: first.threshold })
+    set(begun)
+    setSettled(begun)
+  }, [first])
+  return { now, settled, first, set }
 }
 
 const sliders = [
@@ -33,8 +42,8 @@ const sliders = [
   ['masks', 'Classes of a pixel', 1, 5, 1],
 ] as const
 
-export function PipelineSettings({ now, set }: SettingsState) {
-  const changed = sliders.some(([key]) => now[key] !== defaults[key])
+export function PipelineSettings({ now, first, set }: SettingsState) {
+  const changed = sliders.some(([key]) => now[key] !== first[key])
   return (
     <Card>
       <details>
@@ -54,7 +63,7 @@ export function PipelineSettings({ now, set }: SettingsState) {
               onChange={(value) => set({ ...now, [key]: value })}
             />
           ))}
-          <Button onPress={() => set(defaults)} disabled={!changed}>
+          <Button onPress={() => set(first)} disabled={!changed}>
             As it was
           </Button>
         </div>
