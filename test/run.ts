@@ -4,6 +4,7 @@
 // The last line is `N passed, N failed, N skipped`; the exit code is 1 where anything failed.
 
 import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -95,7 +96,8 @@ function serve(left: string[]): Promise<void> {
       printed = printed.slice(end + 1)
       next()
     })
-    child.on('close', (code, signal) => {
+    // Not `close`, which Node 20.20 never says of a child whose channel was disconnected from here.
+    Promise.all([once(child, 'exit'), once(child.stdout!, 'close')]).then(([[code, signal]]) => {
       const errors = `  the process of the tests ended with ${signal ?? `code ${code}`}\n`
       if (file) show({ passed: 0, failed: 1, skipped: [], errors }, printed)
       resolve()
