@@ -67,16 +67,26 @@ export const pixelsOf = (pixels: number, step: number): Int32Array =>
     Math.min(i * step + Math.floor(step / 2), pixels - 1),
   )
 
+/** The pixel of a picture that each of so many predictions stands for, along an axis of so many pixels of which the net saw `seen`. */
+export const pixelsSeen = (
+  predictions: number,
+  { stride, offset }: BoxGrid,
+  { pixels, seen }: { readonly pixels: number; readonly seen: number },
+): Int32Array =>
+  Int32Array.from({ length: predictions }, (_, i) =>
+    Math.min(Math.floor(((i * stride + offset + 0.5) * pixels) / seen), pixels - 1),
+  )
+
 /** Entries of a cell. */
 export const entriesOf = (masks: number): number => (masks * (masks + 1)) / 2
 
-/** Of probabilities f32 [1, h, w, classes + 1], a prediction f32 [1, h', w', 4 · classes], and the rows and columns that
- * `pixelsOf` gives. */
+/** Of probabilities f32 [1, h, w, classes + 1], a prediction f32 [1, h', w', 4 · classes], the rows and columns of cells, as
+ * `pixelsOf` gives them, and those of predictions, as `pixelsSeen` does. */
 export function castBoxes(
   probabilities: Tensor,
   prediction: Tensor,
-  rows: Tensor,
-  columns: Tensor,
+  [rows, columns]: readonly Tensor[],
+  [seenRows, seenColumns]: readonly Tensor[],
   { settings, grid, picture }: CastSpec,
 ): Cast {
   const { threshold, leastScore, step } = settings
@@ -84,13 +94,19 @@ export function castBoxes(
   const ranks = Math.min(settings.masks, classes + 1)
   const cells = rows.shape[0] * columns.shape[0]
   const at = indexSelect(indexSelect(probabilities, rows, 1), columns, 2)
+  const own = indexSelect(indexSelect(probabilities, seenRows, 1), seenColumns, 2)
   const best = topK(reshape(at, [cells, classes + 1]), ranks)
   const [, h, w] = prediction.shape
   const decoded = decodeBoxes(prediction, grid.stride, { offset: grid.offset, sigma: grid.sigma })
-  const boxes = boxesAt(reshape(decoded, [h, w, classes, 4]), best.indices, {
-    ...{ stride: grid.stride, offset: grid.offset, step },
-    ...{ columns: columns.shape[0], picture, size: grid.size ?? picture },
-  })
+  const boxes = boxesAt(
+    reshape(decoded, [h, w, classes, 4]),
+    best.indices,
+    reshape(own, [h, w, classes + 1]),
+    {
+      ...{ stride: grid.stride, offset: grid.offset, step, threshold },
+      ...{ columns: columns.shape[0], picture, size: grid.size ?? picture },
+    },
+  )
 
   const masks = Array.from({ length: ranks }, (_, j) => j + 1)
   const nested = (x: Tensor) =>
@@ -107,9 +123,9 @@ export function castBoxes(
     1,
   )
   const segments = classes * ranks
-  const own = add(mul(sub(cast(label, 'f32'), 1), ranks), mask)
+  const place = add(mul(sub(cast(label, 'f32'), 1), ranks), mask)
   const counts = logicalAnd(greater(row(label), 0), greater(score, leastScore))
-  const segment = where(counts, row(own), segments)
+  const segment = where(counts, row(place), segments)
 
   const byScore = sortOrder(descendingKeys(score))
   const keys = cast(gather(segment, byScore, 1), 'u32')

@@ -1,10 +1,10 @@
 // What the pipeline computes beyond the engine's ops: keys that sort numbers downwards, and non-maximum suppression. They serve
 // inference alone.
 
-import { sizeOf } from '../../engine/dtype.ts'
+import { sameShape, sizeOf } from '../../engine/dtype.ts'
 import { apply, none, type StructuredOp } from '../../engine/op.ts'
 import type { Tensor } from '../../engine/tensor.ts'
-import { boxesAt as boxesAtRecipe } from '../../shaders/boxes-at.ts'
+import { boxesAt as boxesAtRecipe, NEAREST } from '../../shaders/boxes-at.ts'
 import { input, output, overIndex, perIndex } from '../../shaders/kernel.ts'
 import { nms as nmsRecipe } from '../../shaders/nms.ts'
 
@@ -103,6 +103,8 @@ interface AtAttrs extends Readonly<Record<string, unknown>> {
   readonly stride: number
   readonly offset: number
   readonly step: number
+  /** Predictions that overlap more are of one instance. */
+  readonly threshold: number
   /** Cells of a row. */
   readonly columns: number
   /** Height and width of the picture, and of what the boxes were predicted from. */
@@ -113,20 +115,23 @@ interface AtAttrs extends Readonly<Record<string, unknown>> {
 const boxesAtOp: StructuredOp<AtAttrs> = {
   ...common,
   name: 'boxesAt',
-  source: 'bilinear interpolation, Wu et al. 2016b',
+  source: 'Wu et al. 2016b, section 3.3',
   error: { absolute: 1e-3, relative: 1e-5 },
-  infer: ([boxes, labels], _, no) => {
+  infer: ([boxes, labels, scores], _, no) => {
     if (boxes.dtype !== 'f32' || boxes.shape.length !== 4 || boxes.shape[3] !== 4)
       no('boxes f32 [h, w, classes, 4] are needed')
     if (labels.dtype !== 'i32' || labels.shape.length !== 2) no('labels i32 [cells, n] are needed')
+    const [h, w, classes] = boxes.shape
+    if (scores.dtype !== 'f32' || !sameShape(scores.shape, [h, w, classes + 1]))
+      no('probabilities f32 [h, w, classes + 1] are needed')
     return [{ dtype: 'f32', shape: [...labels.shape, 4] }]
   },
   vjp: none('the pipeline is not differentiated'),
   cost: ([, labels]) => ({ macs: 0, flops: 60 * sizeOf(labels.shape) }),
   samples: [],
-  lower: ({ inputs: [boxes, labels], attrs }) => {
+  lower: ({ inputs: [boxes, labels, scores], attrs }) => {
     const [h, w, classes] = boxes.shape
-    const access = [boxes.access, labels.access]
+    const access = [boxes.access, labels.access, scores.access]
     return boxesAtRecipe({
       ...attrs,
       h,
@@ -137,7 +142,8 @@ const boxesAtOp: StructuredOp<AtAttrs> = {
       access,
     })
   },
-  reference: ([boxes, labels], { stride, offset, step, columns, picture, size }) => {
+  reference: ([boxes, labels, scores], attrs) => {
+    const { stride, offset, step, columns, picture, size, threshold } = attrs
     const [h, w, classes] = boxes.shape
     const [cells, ranks] = labels.shape
     const y = new Float64Array(4 * cells * ranks)
@@ -150,14 +156,25 @@ const boxesAtOp: StructuredOp<AtAttrs> = {
     for (let i = 0; i < cells * ranks; i++) {
       const cell = Math.floor(i / ranks)
       const [r, c] = [source(Math.floor(cell / columns), 0), source(cell % columns, 1)]
-      const k = Math.max(labels.data[i] - 1, 0)
-      const value = (v: number, u: number, t: number) =>
-        boxes.data[4 * ((Math.min(v, h - 1) * w + Math.min(u, w - 1)) * classes + k) + t]
+      const k = Math.max(labels.data[i], 1)
       const [r0, c0] = [Math.floor(r), Math.floor(c)]
-      const mean = (t: number) => {
-        const row = (v: number) => (1 - c + c0) * value(v, c0, t) + (c - c0) * value(v, c0 + 1, t)
-        return (1 - r + r0) * row(r0) + (r - r0) * row(r0 + 1)
-      }
+      const around = [0, 1, 2, 3].map((j) => {
+        const [down, right] = [j >> 1, j & 1]
+        const cell = Math.min(r0 + down, h - 1) * w + Math.min(c0 + right, w - 1)
+        const near = (down ? r - r0 : 1 - r + r0) * (right ? c - c0 : 1 - c + c0)
+        const weight = near * (scores.data[cell * (classes + 1) + k] + NEAREST)
+        const at = 4 * (cell * classes + k - 1)
+        const box = [0, 1, 2, 3].map((t) => boxes.data[at + t])
+        const edges = [-0.5, 0.5].flatMap((s) => [box[0] + s * box[2], box[1] + s * box[3]])
+        return { weight, box, edges }
+      })
+      const best = around.reduce((a, b) => (b.weight > a.weight ? b : a))
+      const alike = around.filter(
+        (one) => one === best || overlaps([...best.edges, ...one.edges], 0, 1, threshold),
+      )
+      const total = alike.reduce((sum, { weight }) => sum + weight, 0)
+      const mean = (t: number) =>
+        alike.reduce((sum, { weight, box }) => sum + weight * box[t], 0) / total
       for (let a = 0; a < 2; a++) {
         const [middle, half] = [mean(a) + 0.5, mean(a + 2) / 2]
         y[4 * i + a] = (middle - half) * scale[a] - 0.5
@@ -169,9 +186,10 @@ const boxesAtOp: StructuredOp<AtAttrs> = {
 }
 
 /** The boxes that cells cast for classes i32 [cells, n], f32 [cells, n, 4] as (top, left, bottom, right) in pixels of the picture: of
- * decoded boxes f32 [h, w, classes, 4] interpolated between the predictions around the cell's pixel. Label 0 has those of class 1. */
-export const boxesAt = (boxes: Tensor, labels: Tensor, attrs: AtAttrs): Tensor =>
-  apply(boxesAtOp, [boxes, labels], attrs)[0]
+ * decoded boxes f32 [h, w, classes, 4] the mean of those around the cell's pixel that are of one instance, weighted by how near they are
+ * and by the probability of the class at their pixels, f32 [h, w, classes + 1]. Label 0 has those of class 1. */
+export const boxesAt = (boxes: Tensor, labels: Tensor, scores: Tensor, attrs: AtAttrs): Tensor =>
+  apply(boxesAtOp, [boxes, labels, scores], attrs)[0]
 
 /** Keys u32 whose ascending order is the descending one of numbers f32; those below 0 count as 0. */
 export const descendingKeys = (x: Tensor): Tensor => apply(keysOp, [x], {})[0]

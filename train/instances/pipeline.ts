@@ -10,7 +10,7 @@ import type { Device } from '../../engine/device.ts'
 import type { DeviceTensor } from '../../engine/device-tensor.ts'
 import { ShapeError } from '../../engine/errors.ts'
 import { type HostTensor, hostTensor, showType, type Tensor } from '../../engine/index.ts'
-import { type BoxGrid, type Cast, type CastSpec, castBoxes, pixelsOf } from './cast.ts'
+import { type BoxGrid, type Cast, type CastSpec, castBoxes, pixelsOf, pixelsSeen } from './cast.ts'
 import { FoundInstance } from './found.ts'
 import { type InstanceOptions, type InstanceSettings, instanceSettings } from './options.ts'
 import { type CastValues, regionsOf } from './regions.ts'
@@ -25,8 +25,14 @@ export class InstancePipeline {
   constructor(device: Device, options: InstanceOptions = {}) {
     this.settings = instanceSettings(options)
     this.#program = device.compile(
-      (p: Tensor, boxes: Tensor, rows: Tensor, columns: Tensor, spec: string) => ({
-        ...castBoxes(p, boxes, rows, columns, JSON.parse(spec) as CastSpec),
+      (p, boxes, rows, columns, seenRows, seenColumns, spec: string) => ({
+        ...castBoxes(
+          p,
+          boxes,
+          [rows, columns],
+          [seenRows, seenColumns],
+          JSON.parse(spec) as CastSpec,
+        ),
       }),
     )
   }
@@ -39,11 +45,16 @@ export class InstancePipeline {
     const [, height, width, channels] = probabilities.shape
     const { step, masks } = this.settings
     const [rows, columns] = [height, width].map((n) => pixelsOf(n, step))
-    const spec = { settings: this.settings, grid, picture: [height, width] } satisfies CastSpec
+    const picture = [height, width] as const
+    const { size = picture } = grid
+    const seen = [0, 1].map((a) =>
+      pixelsSeen(prediction.shape[1 + a], grid, { pixels: picture[a], seen: size[a] }),
+    )
+    const spec = { settings: this.settings, grid, picture } satisfies CastSpec
     const cast = await this.#program.run(
       probabilities,
       prediction,
-      ...[rows, columns].map((of) => hostTensor(of, [of.length])),
+      ...[rows, columns, ...seen].map((of) => hostTensor(of, [of.length])),
       JSON.stringify(spec),
     )
     const values = await read(cast)
