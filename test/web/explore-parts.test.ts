@@ -2,13 +2,15 @@ import * as assert from 'uvu/assert'
 import { inputsOf, valuesFor } from '../../apps/web/explore/arguments.ts'
 import { CodeError, functionOf } from '../../apps/web/explore/evaluate.ts'
 import { examples } from '../../apps/web/explore/examples.ts'
-import { explored, recomputes, summaryOf } from '../../apps/web/explore/explored.ts'
+import { explored, exploring, recomputes, summaryOf } from '../../apps/web/explore/explored.ts'
 import { type Drawn, drawn } from '../../apps/web/explore/graph-parts.ts'
 import { BOX } from '../../apps/web/explore/layout.ts'
 import { look, timesOf } from '../../apps/web/explore/look.ts'
 import { ruleTexts } from '../../apps/web/explore/rule-texts.ts'
 import { piecesOf } from '../../apps/web/explore/source-text.tsx'
 import { figuresOf } from '../../apps/web/explore/value-figures.ts'
+import { budgetChoices } from '../../engine/budget.ts'
+import { deviceProfiles } from '../../engine/device-profile.ts'
 import { explain } from '../../engine/explain.ts'
 import { defaultCaps, grad, mul, ops, type Tensor } from '../../engine/node.ts'
 import { interpret } from '../../engine/reference/index.ts'
@@ -155,6 +157,29 @@ test('explore: rules are the text of the functions in force, and no text is lost
           .join(''),
         text,
       )
+})
+
+test('explore: the way through the stages comes in pieces, no two plans in one, and to the same end', () => {
+  const { code, inputs } = examples.residual
+  for (const how of recomputes) {
+    const whole = example('residual', how)
+    const plans = new Set<object>()
+    let pieces = 0
+    const way = exploring(code, inputs, defaultCaps, how)
+    let next = way.next()
+    for (; !next.done; next = way.next()) pieces++
+    const { account, steps, options } = next.value
+    assert.equal(options, whole.options)
+    assert.is(account.peakBytes, whole.account.peakBytes)
+    assert.equal(
+      steps.map(({ graph }) => graph.nodes.length),
+      whole.steps.map(({ graph }) => graph.nodes.length),
+    )
+    const { fused } = whole.explanation.stages
+    for (const { graph } of budgetChoices(fused, deviceProfiles[defaultCaps.kind])) plans.add(graph)
+    assert.ok(plans.size > 3)
+    assert.is(pieces, how === 'least' ? 3 + plans.size : 2)
+  }
 })
 
 test('explore: figures leave out what is not finite, and count it', () => {

@@ -20,6 +20,7 @@ async function ready({ page }: App): Promise<void> {
   page.setDefaultTimeout(110_000)
   await page.getByRole('heading', { name: 'Graph, stage by stage' }).waitFor()
   await page.getByLabel('Planned for').selectOption('default limits')
+  await page.locator('.explore[aria-busy="false"]').waitFor()
 }
 
 const stage = ({ page }: App, name: string) =>
@@ -265,8 +266,13 @@ test('web explore: a lost device is told, opened again, and what is looked at is
     const alert = page.getByRole('alert').filter({ hasText: 'The device was lost' })
     await alert.getByText('It was opened again').waitFor()
     assert.is(await page.evaluate('openedDevice !== first'), true)
-    await page.locator('figure.value').first().waitFor()
-    assert.equal(await page.locator('figure.value td').allInnerTexts(), before)
+    await page.waitForFunction(
+      (texts) =>
+        JSON.stringify(
+          [...document.querySelectorAll<HTMLElement>('figure.value td')].map((td) => td.innerText),
+        ) === texts,
+      JSON.stringify(before),
+    )
     assert.is(await page.getByRole('alert').count(), 1)
     await app.shot('explore-lost')
     await alert.getByRole('button', { name: 'Close this message' }).click()

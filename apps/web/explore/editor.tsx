@@ -20,7 +20,7 @@ export interface EditorProps {
   readonly onExample: (name: string) => void
   readonly written: Written
   /** As it was last traced. */
-  readonly traced: Written
+  readonly traced: Written | undefined
   readonly onWrite: (written: Written) => void
   readonly onTrace: () => void
   readonly recompute: Recompute

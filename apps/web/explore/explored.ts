@@ -40,37 +40,46 @@ export interface Step {
 }
 
 /** Throws CodeError for what is wrong with the text, and what the engine says of a plan. */
-export function explored(
+export function explored(...asked: Parameters<typeof exploring>): Explored {
+  const work = exploring(...asked)
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+  }
+}
+
+/** The same in pieces, so that a page can do something else between them. */
+export function* exploring(
   code: string,
   inputs: string,
   caps: Caps,
   recompute: Recompute = 'none',
-): Explored {
+): Generator<undefined, Explored> {
   const types = inputsOf(inputs)
   const fn = functionOf(code)
   const first = recompute === 'least' ? 'cheap' : recompute
   let options: StageOptions = { recompute: first }
   let explanation = withLines(() => explain(fn, types, caps, options))
+  yield
   if (recompute === 'least') {
-    options = { memoryBudget: leastBytes(explanation.stages.fused, caps) }
+    options = { memoryBudget: yield* leastBytes(explanation.stages.fused, caps) }
     explanation = explain(fn, types, caps, options)
+    yield
   }
-  return {
-    code,
-    caps,
-    options,
-    fn,
-    inputs: types,
-    explanation,
-    account: account(explanation.stages),
-    steps: stepsOf(explanation),
-  }
+  const steps = stepsOf(explanation)
+  yield
+  const accounted = account(explanation.stages)
+  return { code, caps, options, fn, inputs: types, explanation, account: accounted, steps }
 }
 
 /** The smallest budget that some plan of the graph keeps. */
-function leastBytes(fused: Graph, caps: Caps): number {
-  const choices = [...budgetChoices(fused, deviceProfiles[caps.kind])]
-  return Math.min(...choices.map(({ graph }) => planBytes(plan(graph, caps))))
+function* leastBytes(fused: Graph, caps: Caps): Generator<undefined, number> {
+  let least = Number.POSITIVE_INFINITY
+  for (const { graph } of budgetChoices(fused, deviceProfiles[caps.kind])) {
+    least = Math.min(least, planBytes(plan(graph, caps)))
+    yield
+  }
+  return least
 }
 
 const texts: readonly (readonly [name: string, text: string])[] = [

@@ -11,13 +11,14 @@ import { Details } from './details.tsx'
 import { forgetLoss, useDevice } from './device.ts'
 import { Editor, type Target, type Written } from './editor.tsx'
 import { examples, firstExample } from './examples.ts'
-import { type Explored, explored, type Recompute } from './explored.ts'
+import type { Explored, Recompute } from './explored.ts'
 import { GraphView } from './graph-view.tsx'
 import { Kernels } from './kernels.tsx'
 import { marksOf, signsOf } from './marks.ts'
 import { StagesBar } from './stages-bar.tsx'
 import { Timeline } from './timeline.tsx'
 import { endsWithin } from './trial.ts'
+import { useTraced } from './use-traced.ts'
 import { Values } from './values.tsx'
 
 export default function Explore() {
@@ -46,15 +47,6 @@ function Tour() {
   return Shown ? <Shown /> : <p role="status">…</p>
 }
 
-/** The text as it was last traced, with what came of it. */
-interface Traced {
-  readonly written: Written
-  readonly now?: Explored
-  /** The same with everything kept. */
-  readonly kept?: Explored
-  readonly problem?: Problem
-}
-
 function Explorer({ example: asked }: { example: string }) {
   const { device, problem: noDevice, lost } = useDevice()
   const here = useCaps(device)
@@ -73,10 +65,8 @@ function Explorer({ example: asked }: { example: string }) {
   }, [start])
   const caps = capsOf(target, here)
   const ready = target !== 'this adapter' || here || noDevice
-  const result = useMemo(
-    () => (ready ? trace(traced, caps, recompute) : { written: traced }),
-    [traced, caps, recompute, ready],
-  )
+  const result = useTraced(traced, ready ? caps : undefined, recompute)
+  const { now, kept, problem, working } = result
   const traceIt = async () => {
     setTrying(true)
     setEndless(undefined)
@@ -88,10 +78,8 @@ function Explorer({ example: asked }: { example: string }) {
     }
     setTrying(false)
   }
-  const last = useLast(result.now)
-  const shown = result.now ?? last
   return (
-    <div class="stack explore">
+    <div class="stack explore" aria-busy={working}>
       <h1>Explore</h1>
       <Editor
         example={written.code === start.code ? example : 'own'}
@@ -99,22 +87,20 @@ function Explorer({ example: asked }: { example: string }) {
           location.hash = `#explore/${name}`
         }}
         written={written}
-        traced={traced}
+        traced={result.written}
         onWrite={setWritten}
         onTrace={traceIt}
         recompute={recompute}
         onRecompute={setRecompute}
         target={target}
         onTarget={setTarget}
-        problem={endless ?? result.problem}
+        problem={endless ?? problem}
         busy={!ready || trying}
       />
       {noDevice && <ProblemBox problem={noDevice} />}
       {lost && <ProblemBox problem={lost} onClose={forgetLoss} />}
       {!ready && <p role="status">Looking for an adapter …</p>}
-      {shown && (
-        <Shown key={traced.code} explored={shown} kept={result.kept ?? shown} device={device} />
-      )}
+      {now && kept && <Shown key={now.code} explored={now} kept={kept} device={device} />}
     </div>
   )
 }
@@ -127,31 +113,11 @@ const others: Readonly<Record<Exclude<Target, 'this adapter'>, Caps>> = {
 const capsOf = (target: Target, here: Caps | undefined): Caps =>
   target === 'this adapter' ? (here ?? defaultCaps) : others[target]
 
-function trace(written: Written, caps: Caps, recompute: Recompute): Traced {
-  const { code, inputs } = written
-  try {
-    const now = explored(code, inputs, caps, recompute)
-    const kept = recompute === 'none' ? now : explored(code, inputs, caps, 'none')
-    return { written, now, kept }
-  } catch (error) {
-    return { written, problem: problemOf(error) }
-  }
-}
-
 /** What the device can do. Of another device of the same adapter that is the same, and nothing is planned anew for it. */
 function useCaps(device: Device | undefined): Caps | undefined {
   const known = useRef<Caps>(undefined)
   if (device && device.caps.name !== known.current?.name) known.current = device.caps
   return known.current
-}
-
-/** The last value that was there. */
-function useLast<T>(value: T | undefined): T | undefined {
-  const [last, setLast] = useState(value)
-  useEffect(() => {
-    if (value) setLast(() => value)
-  }, [value])
-  return value ?? last
 }
 
 function Shown(props: {
