@@ -115,7 +115,7 @@ interface AtAttrs extends Readonly<Record<string, unknown>> {
 const boxesAtOp: StructuredOp<AtAttrs> = {
   ...common,
   name: 'boxesAt',
-  source: 'Wu et al. 2016b, section 3.3',
+  source: 'ours, for Wu et al. 2016b',
   error: { absolute: 1e-3, relative: 1e-5 },
   infer: ([boxes, labels, scores], _, no) => {
     if (boxes.dtype !== 'f32' || boxes.shape.length !== 4 || boxes.shape[3] !== 4)
