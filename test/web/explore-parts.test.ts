@@ -163,7 +163,6 @@ test('explore: the way through the stages comes in pieces, no two plans in one, 
   const { code, inputs } = examples.residual
   for (const how of recomputes) {
     const whole = example('residual', how)
-    const plans = new Set<object>()
     let pieces = 0
     const way = exploring(code, inputs, defaultCaps, how)
     let next = way.next()
@@ -176,9 +175,8 @@ test('explore: the way through the stages comes in pieces, no two plans in one, 
       whole.steps.map(({ graph }) => graph.nodes.length),
     )
     const { fused } = whole.explanation.stages
-    for (const { graph } of budgetChoices(fused, deviceProfiles[defaultCaps.kind])) plans.add(graph)
-    assert.ok(plans.size > 3)
-    assert.is(pieces, how === 'least' ? 3 + plans.size : 2)
+    const plans = [...budgetChoices(fused, deviceProfiles[defaultCaps.kind])].length
+    assert.is(pieces, how === 'least' ? 3 + plans : 2)
   }
 })
 
