@@ -14,7 +14,7 @@ function metered(readEvery: number) {
   const waiting: (() => void)[] = []
   const read = (_: Device, from: number, to: number) =>
     new Promise<Recorded[]>((resolve) => {
-      const one = { loss: 1, outOfRange: 0, skippedAt: undefined }
+      const one = { loss: 1, outOfRange: 0, skippedAt: undefined, gradientNorm: undefined }
       waiting.push(() => resolve(Array.from({ length: to - from }, () => one)))
     })
   const device = { stats: () => ({ allocatedBytes: 0 }) } as unknown as Device

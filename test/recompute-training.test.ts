@@ -40,13 +40,16 @@ async function trained(
   build: () => { model: AnyModule; apply: (x: Tensor, mode: Mode) => Tensor },
   args: readonly HostTensor[],
   options: StageOptions,
-  optimiser: 'sgd' | 'adam' = 'sgd',
+  optimiser: 'sgd' | 'adam' | 'clipped' = 'sgd',
 ): Promise<Map<string, string>> {
   const { model, apply } = build()
   const rule =
-    optimiser === 'sgd'
-      ? new Sgd(model.parameters(), { momentum: 0.9 })
-      : new Adam(model.parameters())
+    optimiser === 'adam'
+      ? new Adam(model.parameters())
+      : new Sgd(model.parameters(), {
+          momentum: 0.9,
+          ...(optimiser === 'clipped' && { clip: 0.1 }),
+        })
   const program = device.compile((image: Tensor, labels: Tensor, at: Tensor) => {
     const mode = { train: true, random: { seed: scalar(7, 'u32'), step: at } } as const
     const { loss } = crossEntropy(apply(image, mode), labels)
@@ -62,7 +65,11 @@ async function trained(
       t.dispose()
     }
   }
-  const state = new Map([...model.stateDict(), ...rule.stateDict()])
+  const { gradientNorm } = rule
+  const state = new Map([
+    ...[...model.stateDict(), ...rule.stateDict()],
+    ...(gradientNorm ? [['gradient norm', gradientNorm] as const] : []),
+  ])
   for (const [name, v] of state) keep(name, await device.read(v))
   program.dispose()
   for (const v of state.values()) device.release(v)
@@ -134,7 +141,7 @@ test('recompute: dropout, batch norm and a skip, with checkpoints in every place
   const device = await testDevice()
   const args = images(2, 8, 12, 4)
   const compare = async (
-    optimiser: 'sgd' | 'adam',
+    optimiser: 'sgd' | 'adam' | 'clipped',
     ways: Readonly<Record<string, () => ReturnType<typeof skipping>>>,
   ) => {
     const plain = await trained(device, skipping, args, { recompute: 'none' }, optimiser)
@@ -148,6 +155,7 @@ test('recompute: dropout, batch norm and a skip, with checkpoints in every place
     'around everything': () => skipping(plainly, plainly, checkpoint),
   })
   await compare('adam', { nested: () => skipping(checkpoint, checkpoint, checkpoint) })
+  await compare('clipped', { 'bounded gradients': () => skipping(checkpoint) })
 })
 
 test('recompute: FRRN at its published cuts, narrow: the same bits', async () => {

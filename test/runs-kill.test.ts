@@ -65,8 +65,8 @@ test(
       ['whole', 'run'].map(async (name) => {
         const { model, optimizer } = await readCheckpoint(join(cwd, name), 'last')
         const records = await (await openRun(join(cwd, name))).readMetrics()
-        const losses = records.flatMap(({ step, loss }) =>
-          loss === undefined ? [] : [[step, loss]],
+        const losses = records.flatMap(({ step, loss, gradientNorm }) =>
+          loss === undefined ? [] : [[step, loss, gradientNorm]],
         )
         const scores = records.flatMap(({ validation }) =>
           validation ? [(validation as { meanIoU: number }).meanIoU] : [],
@@ -75,6 +75,7 @@ test(
       }),
     )
     assert.equal(one.losses.length, STEPS)
+    assert.ok(one.losses.every(([, , norm]) => (norm as number) > 0))
     assert.deepEqual(other.losses, one.losses)
     assert.deepEqual(other.scores, one.scores)
     assert.deepEqual(other.model, one.model)

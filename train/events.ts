@@ -30,6 +30,9 @@ export interface StepEvent {
   readonly loss: number
   /** Loss of each of these steps; a point's step is the number of steps done with it. */
   readonly losses: readonly Point[]
+  /** Where `clip` bounds the norm of all gradients: what that was in each of these steps before it was bounded; steps that were skipped
+   * left out. */
+  readonly gradientNorms?: readonly Point[]
   readonly lr: number
   /** Milliseconds a step: from the end of the steps of the event before to the end of these, as the host hears of it, divided by
    * their number; events that come together share one span. Where it is the first step alone: all until its end, compiling too. */

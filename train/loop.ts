@@ -223,7 +223,9 @@ export function compileStep(options: StepOptions, history: History): StepProgram
         return loss
       }
       const loss = accumulated(optimizer, accumulate, lossOf, rate)
-      history.record(slot, loss, outside!, optimizer.lossScale?.skipped)
+      const { lossScale, gradientNorm } = optimizer
+      const { skipped } = lossScale ?? {}
+      history.record(slot, { loss, outOfRange: outside!, skipped, gradientNorm })
     },
     { watch, precision, ...(onCompile && { onProgress: onCompile }) },
   )

@@ -80,7 +80,8 @@ const folderOf = (name: string): string =>
 async function curvesOf({ folder, name }: RunInfo) {
   const records = await (await openRun(folder)).readMetrics()
   const score = validationsOf(records).map((v) => ({ step: v.step, value: v.score }))
-  return { name, loss: seriesOf(records, 'loss'), score }
+  const [loss, gradientNorm] = ['loss', 'gradientNorm'].map((key) => seriesOf(records, key))
+  return { name, loss, score, gradientNorm }
 }
 
 const WIDEST = 48

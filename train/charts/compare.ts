@@ -1,4 +1,4 @@
-// Some runs' losses and scores against the step as SVG text, a colour for each run, the two charts under each other.
+// Some runs' losses, scores and gradient norms against the step as SVG text, a colour for each run, the charts under each other.
 
 import { lastStepOf, type Point, smooth, thin } from './chart.ts'
 import { INK, short, svg, text, ticks } from './svg.ts'
@@ -8,6 +8,8 @@ export interface ComparedRun {
   readonly loss: readonly Point[]
   /** What validations gave, shares of one. */
   readonly score: readonly Point[]
+  /** Of all gradients before it was bounded, where it was. */
+  readonly gradientNorm?: readonly Point[]
 }
 
 const WIDTH = 860
@@ -20,13 +22,16 @@ const LINE = 20
 /** Told apart by those who see few colours, too (Okabe and Ito). */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000']
 
-/** The mean losses above, the scores below, and the names of the runs. */
+/** The mean losses above, the scores below, gradient norms (mean) where a run has them, and the names of the runs. */
 export function comparedSvg(runs: readonly ComparedRun[], scoreName: string): string {
   const finite = (points: readonly Point[]) => points.filter(({ value }) => Number.isFinite(value))
   const losses = runs.map(({ loss }) => smooth(finite(loss)))
   const scores = runs.map(({ score }) => finite(score))
+  const norms = runs.map(({ gradientNorm = [] }) => smooth(finite(gradientNorm)))
+  const plots = norms.some((points) => points.length) ? 3 : 2
   const last = lastStepOf([...losses, ...scores])
-  const legend = TOP + 2 * PLOT + 2 * BETWEEN - 8
+  const top = (i: number) => TOP + i * (PLOT + BETWEEN)
+  const legend = top(plots) - 8
   const names = runs.map(({ name }, i) => {
     const y = legend + LINE * i
     return (
@@ -35,8 +40,9 @@ export function comparedSvg(runs: readonly ComparedRun[], scoreName: string): st
     )
   })
   return svg(WIDTH, legend + LINE * runs.length, [
-    ...plot(TOP, 'loss (mean)', losses, last, topOf(losses)),
-    ...plot(TOP + PLOT + BETWEEN, scoreName, scores, last, 1, true),
+    ...plot(top(0), 'loss (mean)', losses, last, topOf(losses)),
+    ...plot(top(1), scoreName, scores, last, 1, true),
+    ...(plots > 2 ? plot(top(2), 'gradient norm (mean)', norms, last, topOf(norms)) : []),
     ...names,
   ])
 }

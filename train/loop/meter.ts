@@ -114,6 +114,9 @@ export class Meter {
     const bad = losses.find(({ value }) => !Number.isFinite(value))
     if (bad) throw diverged(bad.step, bad.value, this.#options.precision)
     this.#countStuck(from, recorded)
+    const norms = recorded.flatMap(({ gradientNorm: value }, i) =>
+      value === undefined ? [] : [{ step: from + i + 1, value }],
+    )
     const skips = recorded.flatMap(({ skippedAt }) => skippedAt ?? [])
     return {
       kind: 'step',
@@ -122,6 +125,7 @@ export class Meter {
       progress: this.#clock.progress(to),
       loss: losses.reduce((sum, { value }) => sum + value, 0) / losses.length,
       losses,
+      ...(norms.length && { gradientNorms: norms }),
       lr: rate,
       ms,
       imagesPerSecond: (1000 * this.#images) / ms,

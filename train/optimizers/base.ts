@@ -6,12 +6,12 @@ import { sizeOf } from '../../engine/dtype.ts'
 import { OptionError } from '../../engine/errors.ts'
 import { grad, versionsBehind } from '../../engine/grad.ts'
 import { refuseOption, shown } from '../../engine/ops/refuse.ts'
-import { read, toTensor } from '../../engine/ops/source.ts'
+import { assign, read, toTensor } from '../../engine/ops/source.ts'
 import { type Tensor, Variable } from '../../engine/tensor.ts'
 import { scope } from '../../engine/trace.ts'
 import { Ema, type EmaOptions } from '../loop/ema.ts'
 import { LossScale, type LossScaleOptions } from '../loop/loss-scale.ts'
-import { type Clip, checkClip, clipped } from './clip.ts'
+import { boundsNorm, type Clip, checkClip, clipped } from './clip.ts'
 import { type Factors, factorsOf, type ParameterRule } from './rules.ts'
 
 export interface OptimizerOptions {
@@ -59,6 +59,9 @@ export abstract class Optimizer {
   readonly #sums = new Map<Variable, Variable>()
   /** Of the losses that it minimises, if they are scaled; part of the state. */
   readonly lossScale: LossScale | undefined
+  /** f32 scalar, where `clip` bounds the norm of all gradients: what that was in the last step that was taken, before it was bounded.
+   * No part of the state. */
+  readonly gradientNorm: Variable | undefined
   /** Of the parameters, if they are averaged; part of the state. */
   readonly ema: Ema | undefined
 
@@ -80,6 +83,7 @@ export abstract class Optimizer {
     this.parameters = parameters.filter((p) => !this.factors(p).frozen)
     if (clip !== undefined) checkClip(clip)
     this.#clip = clip
+    if (clip !== undefined && boundsNorm(clip)) this.gradientNorm = zeros('gradient_norm', [])
     if (ema === undefined) return
     this.ema = new Ema(this.parameters, typeof ema === 'number' ? { decay: ema } : ema)
     for (const [name, v] of this.ema.stateDict()) this.#state.set(name, v)
@@ -145,7 +149,12 @@ export abstract class Optimizer {
 
   #bounded(gradients: readonly Tensor[]): readonly Tensor[] {
     const clip = this.#clip
-    return clip === undefined ? gradients : scope('clip', () => clipped(gradients, clip))
+    if (clip === undefined) return gradients
+    return scope('clip', () => {
+      const { gradients: bounded, norm } = clipped(gradients, clip)
+      if (norm) assign(this.gradientNorm!, norm)
+      return bounded
+    })
   }
 
   #prepareAll(lr: Tensor): Update {

@@ -49,16 +49,25 @@ export function checkClip(clip: Clip): void {
 const boundOf = (clip: Clip) =>
   (typeof clip === 'object' && clip ? clip : { norm: clip }) as { norm?: number; value?: number }
 
+/** Whether it is the norm that is bounded, and so is known. */
+export const boundsNorm = (clip: Clip): boolean => boundOf(clip).norm !== undefined
+
+export interface Clipped {
+  readonly gradients: readonly Tensor[]
+  /** f32 scalar: what it was, where that is what is bounded and there are gradients. */
+  readonly norm?: Tensor
+}
+
 /** Gradients within the bound; those within it keep their bits. A value that is not finite stays so, and under a bound of the
  * norm makes all gradients so, that nobody overlooks it. */
-export function clipped(gradients: readonly Tensor[], clip: Clip): Tensor[] {
+export function clipped(gradients: readonly Tensor[], clip: Clip): Clipped {
   const { norm, value } = boundOf(clip)
-  if (!gradients.length) return []
+  if (!gradients.length) return { gradients }
   if (value !== undefined)
-    return gradients.map((g) => where(isFinite(g), clamp(g, -value, value), g))
+    return { gradients: gradients.map((g) => where(isFinite(g), clamp(g, -value, value), g)) }
   const r = relativeNorm(gradients, norm!)
   const factor = where(isFinite(r), reciprocal(maximum(r, 1)), r)
-  return gradients.map((g) => mul(g, factor))
+  return { gradients: gradients.map((g) => mul(g, factor)), norm: mul(r, norm!) }
 }
 
 /** Of the two sums. */

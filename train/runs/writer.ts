@@ -93,14 +93,32 @@ export class RunWriter {
     this.#tell({ parameters, activationBytes })
   }
 
-  #step({ step, of, losses, lr, imagesPerSecond, bytes, eta, skipped }: StepEvent): void {
+  #step({
+    step,
+    of,
+    losses,
+    gradientNorms,
+    lr,
+    imagesPerSecond,
+    bytes,
+    eta,
+    skipped,
+  }: StepEvent): void {
     const speed = +imagesPerSecond.toPrecision(4)
+    const norms = new Map(gradientNorms?.map((at) => [at.step, at.value]))
+    const normAt = (step: number) =>
+      norms.has(step) ? { gradientNorm: norms.get(step)! } : undefined
     this.#run.appendMetrics(
-      ...losses.map((at) => ({ step: at.step, loss: at.value, lr, imagesPerSecond: speed })),
+      ...losses.map((at) => ({
+        ...{ step: at.step, loss: at.value, lr, imagesPerSecond: speed },
+        ...normAt(at.step),
+      })),
       ...(skipped ? [{ step, skipped }] : []),
     )
     this.#append(
-      ...losses.map((at) => scalarFrame(this.#time(at.step), { loss: at.value, lr })),
+      ...losses.map((at) =>
+        scalarFrame(this.#time(at.step), { loss: at.value, lr, ...normAt(at.step) }),
+      ),
       scalarFrame(this.#time(step), { 'speed/images per second': speed, 'speed/bytes': bytes }),
     )
     this.#state = { ...this.#state, step, of, eta, bytes, imagesPerSecond: speed }
