@@ -126,6 +126,8 @@ export class Predictor {
         'the CRF is given a picture that is on the device',
         'read it and give it as a picture, or leave the CRF out',
       )
+    // Before the networks have run for nothing.
+    this.#crf.checkSize(picture.height, picture.width)
     using averaged = await this.probabilities(picture, run)
     return await this.#crf.refine(averaged, picture, crfOptionsOf(this.test.crf))
   }

@@ -78,7 +78,7 @@ export class Crf {
   /** Probabilities f32 [1, h, w, c] after mean-field inference, on the device; the caller disposes them. `probabilities` f32
    * [1, h, w, c] are those of the classifier, whose negative logarithms are the unary terms, and `picture` is what it saw, of the
    * same size. Equal arguments give equal bits. Throws ShapeError where the two do not fit together, OptionError for options that
-   * crfSettings refuses and for a picture whose lattice is too large for the device. */
+   * crfSettings refuses, and for a picture (`checkSize`) or a lattice that is too large for the device. */
   async refine(
     probabilities: Probabilities,
     picture: Picture,
@@ -87,6 +87,8 @@ export class Crf {
     const settings = crfSettings('refine', options)
     check(probabilities, picture)
     const { data, height, width } = picture
+    // Before its lattice is built, which takes a large one long.
+    this.checkSize(height, width)
     const lattice = buildLattice(data, height, width, {
       position: Math.max(settings.thetaAlpha, NOBODY),
       colour: Math.max(settings.thetaBeta, NOBODY),
@@ -103,6 +105,21 @@ export class Crf {
       ...[lists.turns, lists.neighbours],
       String(settings.iterations),
       settings.normalisation === 'symmetric',
+    )
+  }
+
+  /** Throws OptionError for a picture of more pixels than the device refines at once. It is not taken in parts: each pixel hears of every
+   * other, and what lies beyond a part's edge would be missing there in each iteration. */
+  checkSize(height: number, width: number): void {
+    const { maxBindingBytes } = this.#device.caps
+    const [pixels, most] = [height * width, Math.floor(maxBindingBytes / PIXEL_BYTES)]
+    if (!(pixels > most)) return
+    const [h, w] = [height, width].map((side) =>
+      Math.max(1, Math.floor(side * Math.sqrt(most / pixels))),
+    )
+    throw new OptionError(
+      `refine: a picture of ${height}×${width} has ${pixels} pixels, and the CRF takes ${most} on this device, which binds ${maxBindingBytes} bytes at once`,
+      `refine the picture made smaller, to ${h}×${w} at most, and enlarge the masks; or leave the CRF out`,
     )
   }
 
@@ -145,17 +162,19 @@ export async function denseCrf(
 /** With this deviation the kernel is 0 one pixel or one step of colour away, as with any smaller one. */
 const NOBODY = 1e-3
 
-/** How many classes, a multiple of four, a device can filter at once: all that a kernel reads is bound whole. Throws OptionError
- * where it is none. */
+/** What a kernel binds whole: of each pixel its corners, or their weights; of each lattice point its neighbours, two words an axis. */
+const PIXEL_BYTES = 4 * CORNERS
+const POINT_BYTES = 8 * CORNERS
+
+/** How many classes, a multiple of four, a device can filter at once. Throws OptionError for a lattice of too many points. */
 function classesAtOnce({ caps }: Device, pixels: number, points: number): number {
-  const most = caps.maxBindingBytes
-  const bytes = 4 * CORNERS * Math.max(pixels, 2 * points)
-  const classes = 4 * Math.floor(most / (16 * Math.max(pixels, points)))
-  if (bytes <= most && classes > 0) return classes
-  throw new OptionError(
-    `refine: ${pixels} pixels with a lattice of ${points} points need more than the ${most} bytes that this device binds at once`,
-    'refine a smaller picture and enlarge the result, or take a larger thetaBeta',
-  )
+  const most = Math.floor(caps.maxBindingBytes / POINT_BYTES)
+  if (points > most)
+    throw new OptionError(
+      `refine: the picture's lattice has ${points} points, and the CRF takes ${most} on this device, which binds ${caps.maxBindingBytes} bytes at once`,
+      'take a larger thetaBeta, by which colours share points (13 in the original), or refine a smaller picture and enlarge the masks',
+    )
+  return 4 * Math.floor(caps.maxBindingBytes / (16 * Math.max(pixels, points)))
 }
 
 /** Deviations from the middle at which the Gaussian is cut off: all beyond is less than 10⁻⁵ of it. */
