@@ -1,12 +1,20 @@
 // Looking through images with a class each: what is stored how, broken, there twice, or in both splits.
 
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import sharp from 'sharp'
 import { classifiedPreflightText, preflightImages } from '../train/data/classification-preflight.ts'
 import { openImagenet } from '../train/data/imagenet.ts'
 import { ran } from './cli.ts'
 import { needShared, test } from './harness.ts'
-import { folderOf, jpeg } from './imagenet-files.ts'
+import { folderOf, jpeg, tarOf } from './imagenet-files.ts'
+
+// What is found here is nobody's own.
+const cache = mkdtempSync(join(tmpdir(), 'atrous-cache-'))
+process.env['XDG_CACHE_HOME'] = cache
+process.on('exit', () => rmSync(cache, { recursive: true, force: true }))
 
 async function spoiled(): Promise<string> {
   const [one, two, three, four] = await Promise.all([10, 60, 110, 160].map((v) => jpeg(v)))
@@ -66,6 +74,46 @@ test('classification data: the real sample is whole, and 179 of its images are g
   assert.deepEqual(found.stored, { 'jpeg srgb': 981, 'jpeg b-w': 19 })
   assert.deepEqual([found.problems, found.warnings], [[], []])
   assert.ok(found.classes.every(({ images }) => images === 20))
+})
+
+test('classification data: what was looked through is not read again unless it has changed, in folders and tars', async () => {
+  const [one, two, three] = await Promise.all([10, 60, 110].map((v) => jpeg(v)))
+  const files = { 'cat/1.jpg': one, 'cat/2.jpg': two, 'dog/1.jpg': three }
+  const inTrain = Object.entries(files).map(([name, bytes]) => [`train/${name}`, bytes] as const)
+  const root = folderOf(Object.fromEntries(inTrain))
+  const look = async (folder: string, fresh = false) => {
+    const set = await openImagenet(folder, { split: 'train', cacheBytes: 0 })
+    let reads = 0
+    const bytes = set.bytes.bind(set)
+    set.bytes = (index) => {
+      reads++
+      return bytes(index)
+    }
+    const [found] = await preflightImages([set], { fresh })
+    return { found, reads }
+  }
+  const first = await look(root)
+  assert.deepEqual([first.reads, first.found.examples], [3, 3])
+  assert.deepEqual(await look(root), { ...first, reads: 0 })
+  assert.deepEqual(await look(root, true), first)
+  // Broken, of another size: it is read, and what was counted before does not count.
+  writeFileSync(join(root, 'train/cat/2.jpg'), two.subarray(0, two.length - 40))
+  const broken = await look(root)
+  assert.deepEqual([broken.reads, broken.found.examples, broken.found.problems.length], [1, 2, 1])
+  assert.equal((await look(root)).reads, 1, 'what is at fault is looked at each time')
+  writeFileSync(join(root, 'train/cat/2.jpg'), one)
+  // Read as it is new, and both once more to compare what looks the same.
+  const mended = await look(root)
+  assert.match(mended.found.warnings[0], /^1 image is twice in a class/)
+  assert.deepEqual([mended.reads, (await look(root)).reads], [3, 2])
+
+  const packed = folderOf({ 'train.tar': tarOf(files) })
+  const tar = await look(packed)
+  assert.deepEqual([tar.reads, tar.found.examples], [3, 3])
+  assert.deepEqual(await look(packed), { ...tar, reads: 0 })
+  const later = new Date(Date.now() + 10_000)
+  utimesSync(join(packed, 'train.tar'), later, later)
+  assert.deepEqual(await look(packed), tar)
 })
 
 test('cli: data looks through a folder of classes', async () => {

@@ -27,6 +27,7 @@ export async function lookThroughImages(root: string, args: Args): Promise<numbe
   if (!splits.length) throw missing[0]
   const progress = new TerminalProgress()
   const found = await preflightImages(splits, {
+    fresh: args.has('fresh'),
     onProgress: (split, done, of) => progress.passing(`${split}: ${done} of ${of} images`),
   })
   progress.clear()

@@ -2,11 +2,13 @@
 // images a class has, and which are there twice; an image of the training split in the validation split makes its score a lie.
 
 import { createHash } from 'node:crypto'
+import { basename } from 'node:path'
 import sharp from 'sharp'
 import { AtrousError } from '../../engine/errors.ts'
 import { decodeImage } from '../pictures/images.ts'
 import type { ImagenetDataset } from './imagenet.ts'
 import { type ImageScan, scanExample } from './scan.ts'
+import { ScanCache } from './scan-cache.ts'
 
 export interface ClassifiedPreflight {
   readonly name: string
@@ -35,18 +37,21 @@ export interface ClassifiedPreflight {
 export interface ClassifiedPreflightOptions {
   /** Images read at a time; default 8. */
   readonly parallel?: number
+  /** Reads everything again, whatever was found before. */
+  readonly fresh?: boolean
   readonly onProgress?: (split: string, done: number, of: number) => void
 }
 
-/** Reads every image of the splits. What is wrong with a file becomes one of the `problems`; errors that are not about data are
- * thrown. */
+/** Looks through every image of the splits, and reads those that are not known from before by the size and time of their files
+ * (scan-cache.ts). What is wrong with a file becomes one of the `problems`; errors that are not about data are thrown. */
 export async function preflightImages(
   splits: readonly ImagenetDataset[],
-  { parallel = 8, onProgress }: ClassifiedPreflightOptions = {},
+  { parallel = 8, fresh, onProgress }: ClassifiedPreflightOptions = {},
 ): Promise<ClassifiedPreflight[]> {
   const contents = new Contents()
   const found: ClassifiedPreflight[] = []
   for (const dataset of splits) {
+    const cache = await ScanCache.open<Scan>(keyOf(dataset), dataset.size, fresh)
     const counts = new Counts(dataset)
     let begun = 0
     let done = 0
@@ -54,7 +59,8 @@ export async function preflightImages(
       while (begun < dataset.size) {
         const index = begun++
         try {
-          await counts.add(index)
+          const stamp = await dataset.stamp(index)
+          counts.add(index, await cache.scan(index, stamp, () => scanOf(dataset, index)))
         } catch (error) {
           if (!(error instanceof AtrousError)) throw error
           counts.problems.push(error.message)
@@ -64,9 +70,40 @@ export async function preflightImages(
     }
     const results = await Promise.allSettled(Array.from({ length: parallel }, worker))
     for (const result of results) if (result.status === 'rejected') throw result.reason
+    await cache.write()
     found.push(counts.report(await contents.twice(dataset, counts.prints)))
   }
   return found
+}
+
+/** Fixed by what is looked at, not by where it lies. */
+function keyOf(dataset: ImagenetDataset): string {
+  const hash = createHash('sha256').update(`classified ${dataset.split} ${dataset.size}`)
+  for (let i = 0; i < dataset.size; i++)
+    hash.update(`\n${dataset.ids[dataset.category(i)]} ${basename(dataset.where(i))}`)
+  return hash.digest('hex').slice(0, 32)
+}
+
+/** What is counted in an image, and how it is stored; a list, since there may be a million. */
+type Scan = readonly [
+  height: number,
+  width: number,
+  sums: ImageScan['sums'],
+  squares: ImageScan['squares'],
+  kind: string,
+  print: number,
+]
+
+async function scanOf(dataset: ImagenetDataset, index: number): Promise<Scan> {
+  const bytes = await dataset.bytes(index)
+  const name = dataset.where(index)
+  const { data: image, height, width } = await decodeImage(bytes, name)
+  const { format, space, hasAlpha } = await sharp(bytes).metadata()
+  const category = dataset.category(index)
+  const example = { name, image, labels: new Uint8Array(), height, width, category }
+  const { sums, squares } = scanExample(example)
+  const kind = `${format} ${space}${hasAlpha ? ' with alpha' : ''}`
+  return [height, width, sums, squares, kind, printOf(bytes)]
 }
 
 interface Place {
@@ -135,22 +172,10 @@ class Counts {
     this.prints = new Float64Array(dataset.size).fill(Number.NaN)
   }
 
-  async add(index: number): Promise<void> {
-    const dataset = this.#dataset
-    const bytes = await dataset.bytes(index)
-    const category = dataset.category(index)
-    const name = dataset.where(index)
-    const { data: image, height, width } = await decodeImage(bytes, name)
-    const { format, space, hasAlpha } = await sharp(bytes).metadata()
-    const kind = `${format} ${space}${hasAlpha ? ' with alpha' : ''}`
+  add(index: number, [height, width, sums, squares, kind, print]: Scan): void {
     this.#stored.set(kind, (this.#stored.get(kind) ?? 0) + 1)
-    this.#images[category]++
-    const labels = new Uint8Array()
-    this.#count(scanExample({ name, image, labels, height, width, category }))
-    this.prints[index] = printOf(bytes)
-  }
-
-  #count({ height, width, sums, squares }: ImageScan): void {
+    this.#images[this.#dataset.category(index)]++
+    this.prints[index] = print
     for (let c = 0; c < 3; c++) {
       this.#sums[c] += sums[c]
       this.#squares[c] += squares[c]

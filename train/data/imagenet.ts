@@ -16,6 +16,7 @@ import { CATEGORY_LISTS, readCategories, readClassNames, stemOf } from './class-
 import { OpenFiles } from './open-files.ts'
 import { type CheckedDataset, cached, type ExampleOptions } from './pairs.ts'
 import { colouredClasses } from './palette.ts'
+import { stampOf } from './scan-cache.ts'
 import { unpacked } from './tar.ts'
 
 export interface ImagenetOptions extends ExampleOptions {
@@ -33,6 +34,9 @@ export interface ImagenetDataset extends CheckedDataset {
   where(index: number): string
   /** The bytes of its file. Throws DataError. */
   bytes(index: number): Promise<Uint8Array>
+  /** What changes when these bytes do: size and time of its file, or of its tar, as it is when first asked, and its place there. Undefined
+   * where that cannot be looked at. */
+  stamp(index: number): Promise<string | undefined>
 }
 
 const LAYOUT =
@@ -201,6 +205,8 @@ class Images implements ImagenetDataset {
   /** Images before each group. */
   readonly #before: Uint32Array
   readonly #files = new OpenFiles()
+  /** Stamps of tars. */
+  readonly #tars = new Map<string, Promise<string | undefined>>()
 
   constructor(
     split: Split,
@@ -238,6 +244,15 @@ class Images implements ImagenetDataset {
     return tar
       ? this.#files.read(tar, offsets![i], sizes![i])
       : readBytes(this.where(index), 'complete the folder')
+  }
+
+  async stamp(index: number): Promise<string | undefined> {
+    const [{ tar, offsets, sizes }, i] = this.#find(index)
+    if (!tar) return stampOf(this.where(index))
+    const known = this.#tars.get(tar) ?? stampOf(tar)
+    this.#tars.set(tar, known)
+    const whole = await known
+    return whole && `${whole} ${offsets![i]} ${sizes![i]}`
   }
 
   /** Names were read from the folders and tars themselves, and lists compared with them, when this was opened. */

@@ -1,13 +1,10 @@
-// Looking through a data set once and no more: what was counted in an example is kept in the user's cache folder, by the size and the
-// time of its files, so that only what has changed is read again. A cache that cannot be read or written costs time and nothing else.
+// Looking through a data set once and no more: what was counted in an example is kept (scan-cache.ts), by the size and the time of its
+// files.
 
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
-import { join, relative } from 'node:path'
-import { cacheFolder } from '../../engine/cache-node.ts'
-import { AtrousError, DataError } from '../../engine/errors.ts'
+import { relative } from 'node:path'
+import { DataError } from '../../engine/errors.ts'
 import { type Dataset, SPLITS, type Split } from '../dataset.ts'
-import { writeAtomic } from '../files.ts'
 import { defaultWorkers } from '../loader/open.ts'
 import { WorkerPool } from '../loader/pool.ts'
 import type { DataSource } from '../recipes/recipe.ts'
@@ -15,9 +12,7 @@ import { openSplit } from '../sources.ts'
 import type { Pair } from './pairs.ts'
 import { type Preflight, preflight } from './preflight.ts'
 import { type ImageScan, scanExample } from './scan.ts'
-
-/** Goes up whenever a scan counts something else. */
-const VERSION = 1
+import { ScanCache, stampOf } from './scan-cache.ts'
 
 export interface PreflightForOptions {
   /** Default train, val and test. */
@@ -49,8 +44,8 @@ export async function preflightFor(
     const key = keyOf(dataset, source, pairs)
     if (seen.has(key)) continue
     seen.add(key)
-    const file = join(cacheFolder(), 'preflight', `${key}.json`)
-    const cache = new ScanCache(pairs, fresh ? new Map() : await readCache(file))
+    const cache = await ScanCache.open<ImageScan>(key, dataset.size, fresh)
+    const stampAt = async (pair: Pair | undefined) => pair && stampOf(pair.image, pair.label)
     const threads = dataset.size < FEW ? 0 : (workers ?? defaultWorkers())
     await using reader = readerOf(dataset, own, split, threads)
     found.push(
@@ -58,10 +53,11 @@ export async function preflightFor(
         parallel: Math.max(4, 2 * threads),
         onProgress: onProgress && ((done, of) => onProgress(split, done, of)),
         signal,
-        scan: (index) => cache.scan(index, reader.scan),
+        scan: async (index) =>
+          cache.scan(index, await stampAt(pairs?.[index]), () => reader.scan(index)),
       }),
     )
-    if (cache.changed) await writeAtomic(file, cache.text()).catch(() => {})
+    await cache.write()
   }
   return found
 }
@@ -110,61 +106,8 @@ function keyOf(
   const classes = dataset.classes.map(({ name }) => name)
   const inside = (file: string) => relative(folder, file)
   const files = pairs?.map(({ name, image, label }) => [name, inside(image), inside(label)])
-  const text = JSON.stringify([VERSION, kind, classes, files ?? [dataset.split, dataset.size]])
+  const text = JSON.stringify([kind, classes, files ?? [dataset.split, dataset.size]])
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
 type FileSource = Extract<DataSource, { readonly folder: string }>
-
-type Known = Map<string, { readonly stamp: string; readonly scan: ImageScan }>
-
-class ScanCache {
-  changed = false
-  readonly #pairs: readonly Pair[] | undefined
-  readonly #known: Known
-  readonly #found: Known = new Map()
-
-  constructor(pairs: readonly Pair[] | undefined, known: Known) {
-    this.#pairs = pairs
-    this.#known = known
-  }
-
-  async scan(index: number, read: (index: number) => Promise<ImageScan>): Promise<ImageScan> {
-    const pair = this.#pairs?.[index]
-    const stamp = pair && (await stampOf(pair))
-    if (stamp === undefined) return read(index)
-    const known = this.#known.get(pair!.name)
-    if (known?.stamp === stamp) {
-      this.#found.set(pair!.name, known)
-      return known.scan
-    }
-    const scan = await read(index)
-    this.#found.set(pair!.name, { stamp, scan })
-    this.changed = true
-    return scan
-  }
-
-  /** What was found, and what was known of examples that were not come to. */
-  text(): string {
-    const names = this.#pairs?.map(({ name }) => name) ?? []
-    const scans = names.map((name) => [name, this.#found.get(name) ?? this.#known.get(name)])
-    return JSON.stringify({ version: VERSION, scans: Object.fromEntries(scans) })
-  }
-}
-
-/** Size and time of the image and its label; undefined where one of them cannot be looked at. */
-async function stampOf({ image, label }: Pair): Promise<string | undefined> {
-  const stats = await Promise.all([image, label].map((file) => stat(file).catch(() => undefined)))
-  const parts = stats.map((s) => s && `${s.size}:${s.mtimeMs}`)
-  return parts.includes(undefined) ? undefined : parts.join(' ')
-}
-
-async function readCache(file: string): Promise<Known> {
-  try {
-    const { version, scans } = JSON.parse(await readFile(file, 'utf8'))
-    if (version !== VERSION) throw new AtrousError('another version')
-    return new Map(Object.entries(scans))
-  } catch {
-    return new Map()
-  }
-}
