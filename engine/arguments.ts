@@ -72,6 +72,8 @@ function problemOf(arg: unknown): [is: string, hint: string] | undefined {
     return [`the variable ${arg.name}`, 'use it inside the function: programs read variables there']
   if (arg instanceof Tensor)
     return ['a lazy tensor', 'use it inside the function, or pass the result of a program']
+  if (arg instanceof Promise)
+    return ['a promise', 'wait for the result first: await program.run(…)']
   if (Array.isArray(arg) || ArrayBuffer.isView(arg))
     return ['data without a shape', 'wrap it: hostTensor(data, shape)']
   const { data, shape, dtype } = (arg ?? {}) as Partial<HostTensor>
@@ -81,6 +83,21 @@ function problemOf(arg: unknown): [is: string, hint: string] | undefined {
     what,
     'pass hostTensor(data, shape), a result of a program, a number, or a static string or boolean',
   ]
+}
+
+/** Throws OptionError for what a device cannot read: it is no tensor. */
+export function checkReadable(t: unknown): void {
+  if (t instanceof Tensor || t instanceof Variable || t instanceof DeviceTensor) return
+  const [problem, hint] = readProblem(t)
+  throw new OptionError(`only a tensor can be read, not ${problem}`, hint)
+}
+
+function readProblem(t: unknown): [problem: string, hint: string] {
+  if (t instanceof Promise) return ['a promise', 'wait for it first: read(await program.run(…))']
+  if (ArrayBuffer.isView((t as Partial<HostTensor> | undefined)?.data))
+    return ['host data', 'its numbers are in data']
+  if (Array.isArray(t)) return ['a list', 'read its tensors one by one']
+  return [t === null ? 'null' : typeof t, 'a program gives tensors, and so do the ops']
 }
 
 /** Types without whatever else their owners carry; static arguments stand for themselves. */

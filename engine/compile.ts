@@ -87,6 +87,11 @@ export function compileProgram<R>(
 ): Program<R> {
   const limit = options.cache ?? 8
   if (!(limit >= 1)) throw new OptionError(`cache: ${limit} plans are none`, 'use 1 or more')
+  if (typeof fn !== 'function')
+    throw new OptionError(
+      `compile takes a function, not ${typeof fn}`,
+      'as compile((x) => relu(x))',
+    )
   const entries = new Map<string, Entry<R>>()
 
   const build = (types: Types): Entry<R> => {
@@ -171,9 +176,21 @@ export function bindStatic<R>(fn: (...args: Parameter[]) => R, types: Types) {
   const positions = [...types.keys()].filter((i) => !isStatic(types[i]))
   const bound = (...inputs: Tensor[]) => {
     const rest = [...inputs]
-    return fn(...types.map((t) => (isStatic(t) ? t : rest.shift()!)))
+    const result = fn(...types.map((t) => (isStatic(t) ? t : rest.shift()!)))
+    if (result instanceof Promise) refusePromise(result)
+    return result
   }
   return { bound, positions, tensors: types.filter((t): t is TensorType => !isStatic(t)) }
+}
+
+/** Throws OptionError: what follows an `await` would not be traced. */
+function refusePromise(result: Promise<unknown>): never {
+  // Nobody waits for it.
+  result.catch(() => undefined)
+  throw new OptionError(
+    'a compiled function is async',
+    'it is called once, to write down what the device does: await results outside of it',
+  )
 }
 
 /** Reads of variables by nodes that are older than node number `begun`. */

@@ -4,6 +4,7 @@ import type { Buffer } from './buffers.ts'
 import type { Device } from './device.ts'
 import type { HostArray, Shape, TensorType } from './dtype.ts'
 import { DeviceError } from './errors.ts'
+import { asPrimitive, checkSingle } from './tensor.ts'
 
 /** Returns the memory of results that were dropped without `dispose`. What it holds must not lead to the tensor. */
 const dropped = new FinalizationRegistry<{ device: Device; release: () => void }>(
@@ -67,14 +68,22 @@ export class DeviceTensor implements TensorType {
     return this.device.readBuffer(this.buffer, this)
   }
 
-  /** The only element of a scalar, read and disposed. */
+  /** The only element, read, and the tensor disposed. Throws ShapeError where it has several: nothing is disposed then. */
   async value(): Promise<number> {
+    checkSingle(this)
     try {
       const [x] = await this.read()
       return x
     } finally {
       this.dispose()
     }
+  }
+
+  [Symbol.toPrimitive](hint: string): string {
+    return asPrimitive(hint, this, [
+      'a result stays on its device',
+      'await result.value() gives the number of a scalar, await result.read() all elements',
+    ])
   }
 
   /** Gives the memory back to the program that made it. May be called twice. */

@@ -1,7 +1,7 @@
 // A device: memory, pipelines, the values of variables, and the door through which graphs come to run.
 
 import type { Caps, Problem } from './adapter.ts'
-import { checkData, type Parameter } from './arguments.ts'
+import { checkData, checkReadable, type Parameter } from './arguments.ts'
 import { type Buffer, Buffers, Pipelines, writePadded } from './buffers.ts'
 import { type CompileOptions, compileProgram, type Program, refuseStale } from './compile.ts'
 import { DeviceTensor } from './device-tensor.ts'
@@ -13,7 +13,7 @@ import type { TensorLike } from './op.ts'
 import { platform } from './platform.ts'
 import { showBytes } from './print.ts'
 import { ReadBack } from './read-back.ts'
-import { type Tensor, Variable } from './tensor.ts'
+import { checkSingle, type Tensor, Variable } from './tensor.ts'
 import { Tuning } from './tuning.ts'
 import { tunedFirst } from './tuning-first.ts'
 import type { OpenTuning } from './tuning-open.ts'
@@ -139,8 +139,9 @@ export class Device {
   }
 
   /** The elements of a tensor: whatever it needs is computed now. Throws StaleTensorError when it reads a value of a
-   * variable that has been overwritten. */
+   * variable that has been overwritten, OptionError for what is no tensor. */
   async read(t: TensorLike | DeviceTensor): Promise<HostArray> {
+    checkReadable(t)
     if (t instanceof DeviceTensor) return t.read()
     if (t instanceof Variable) return this.readBuffer(this.place(t), t)
     refuseStale(t)
@@ -153,8 +154,10 @@ export class Device {
     }
   }
 
-  /** The only element of a scalar tensor. */
+  /** The only element of a tensor. Throws ShapeError where it has several, and else as `read` does. */
   async value(t: TensorLike | DeviceTensor): Promise<number> {
+    checkReadable(t)
+    checkSingle(t)
     return (await this.read(t))[0]
   }
 

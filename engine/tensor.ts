@@ -1,7 +1,8 @@
 // A Tensor is an immutable handle on one output of a Node; a Node is one application of an op. Building them
 // touches no device: shapes are checked on the line that wrote them, and everything else comes later.
 
-import type { HostArray, Shape, TensorType } from './dtype.ts'
+import { type HostArray, type Shape, showType, sizeOf, type TensorType } from './dtype.ts'
+import { OptionError, ShapeError } from './errors.ts'
 import type { Attrs, Op } from './op.ts'
 import { currentPath } from './trace.ts'
 
@@ -67,6 +68,30 @@ export class Tensor implements TensorType {
   get shape(): Shape {
     return this.node.types[this.index].shape
   }
+  [Symbol.toPrimitive](hint: string): string {
+    return asPrimitive(hint, this, UNKNOWN)
+  }
+}
+
+const UNKNOWN = [
+  'a tensor has no value while a function is traced',
+  'write add(x, 1), greater(x, 0), where(condition, a, b): the device computes them',
+] as const
+
+/** The type in a text. Throws OptionError in arithmetic and comparisons, where JavaScript would go on with that text. */
+export function asPrimitive(
+  hint: string,
+  type: TensorType,
+  [problem, advice]: readonly [problem: string, advice: string],
+): string {
+  if (hint === 'string') return showType(type)
+  throw new OptionError(`${problem}: it cannot be computed with here`, advice)
+}
+
+/** Throws ShapeError where there is not exactly one element. */
+export function checkSingle(type: TensorType): void {
+  if (sizeOf(type.shape) === 1) return
+  throw new ShapeError('value', 'one element is needed', [showType(type)], '', 'read() gives all')
 }
 
 let backwardOf: Node | undefined
@@ -119,5 +144,8 @@ export class Variable implements TensorType {
   /** The starting value; computed anew at each call, so that nothing is held twice in host memory. */
   initial(): HostArray {
     return this.#initial()
+  }
+  [Symbol.toPrimitive](hint: string): string {
+    return asPrimitive(hint, this, UNKNOWN)
   }
 }

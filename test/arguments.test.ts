@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import {
   add,
   assign,
+  constant,
   DeviceTensor,
   hostTensor,
   mul,
@@ -27,6 +28,7 @@ test(
       [[1, undefined], OptionError, /argument 1 is undefined\n {2}hint: pass hostTensor/],
       [[vector('w', 1), 1], OptionError, /argument 0 is the variable w/],
       [[mul(vector('w', 1), 1), 1], OptionError, /argument 0 is a lazy tensor/],
+      [[Promise.resolve(1), 1], OptionError, /argument 0 is a promise\n {2}hint: wait for/],
       [[Float32Array.of(1), 1], OptionError, /argument 0 is data without a shape/],
       [[{ ...f32, data: new Float32Array(3) }, 1], ShapeError, /needs 4 elements.* data has 3/],
       [[{ ...f32, data: new Int32Array(4) }, 1], ShapeError, /f32 is no Int32Array/],
@@ -41,6 +43,53 @@ test(
     const defaults = device.compile((x: Tensor, ...more: Tensor[]) => more.reduce(mul, x))
     assert.is(await (await defaults.run(3)).value(), 3)
     assert.is(await (await defaults.run(3, 4, 5)).value(), 60)
+  }),
+)
+
+test(
+  'arguments: what is no tensor cannot be read, and several elements are no value',
+  withDevice(async (device) => {
+    const data = hostTensor([1, 2])
+    const double = device.compile((x: Tensor) => mul(x, 2))
+    const wrong: [t: unknown, text: RegExp][] = [
+      [double.run(data), /read, not a promise\n {2}hint: wait for it first/],
+      [data, /read, not host data\n {2}hint: .* in data/],
+      [[constant(1)], /read, not a list/],
+      [3, /read, not number/],
+      [null, /read, not null/],
+    ]
+    for (const [t, text] of wrong)
+      for (const run of [() => device.read(t as Tensor), () => device.value(t as Tensor)])
+        assert.match((await refusal(run)).message, text)
+    using two = await double.run(data)
+    const lazy = mul(constant([1, 2]), 2)
+    for (const run of [() => two.value(), () => device.value(two), () => device.value(lazy)])
+      assert.match((await refusal(run)).message, /^value: one element is needed; got f32\[2\]\n/)
+    assert.equal([...(await two.read())], [2, 4], 'it was not disposed')
+    assert.is(await device.value(constant([5], [1])), 5)
+  }),
+)
+
+test(
+  'arguments: a function that computes with a tensor as if it were a number is refused',
+  withDevice(async (device) => {
+    const one = hostTensor([1])
+    // What JavaScript lets a person write and TypeScript does not.
+    const wrong: [body: (x: never) => unknown, text: RegExp][] = [
+      [(x) => (x > 0 ? x : 1), /a tensor has no value while .*\n {2}hint: .*greater/],
+      [(x) => x + 1, /a tensor has no value while/],
+      [(x) => -x, /a tensor has no value while/],
+      [async (x) => x, /a compiled function is async\n {2}hint: it is called once/],
+    ]
+    for (const [body, text] of wrong) {
+      const error = await refusal(() => device.compile(body as () => Tensor).run(one))
+      assert.instance(error, OptionError)
+      assert.match(error.message, text)
+    }
+    assert.throws(() => device.compile(3 as never), /compile takes a function, not number/)
+    using result = await device.compile((x: Tensor) => mul(x, 2)).run(one)
+    assert.throws(() => Number(result), /a result stays on its device.*\n {2}hint: await result/)
+    assert.is(`${result} ${mul(constant([1, 2]), 2)} ${vector('w', 1)}`, 'f32[1] f32[2] f32[1]')
   }),
 )
 

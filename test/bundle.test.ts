@@ -26,7 +26,7 @@ const programs = {
       console.log(openDevice)`,
   },
   'a network of one’s own, trained': {
-    most: 101,
+    most: 102,
     code: `import { hostTensor, openDevice, relu } from './engine/index.js'
       import { BatchNorm2d, Conv2d, crossEntropy, Module, predict } from './nn/index.js'
       import { Adam } from './train/index.js'

@@ -90,6 +90,8 @@ export function histogram(x: TensorLike, bins: number, range: Range): Tensor {
       `${shown(min)} to ${shown(max)} is no range`,
       'write { min: 0, max: 1 }',
     )
+  if (typeof bins !== 'number')
+    return refuseOption('histogram', `${shown(bins)} is no number of bins`, 'give a whole number')
   return apply(histogramOp, [toTensor(x, 'histogram')], binsOf(bins, { min, max }))[0]
 }
 

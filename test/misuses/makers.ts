@@ -33,5 +33,6 @@ export const key = (): RandomKey => ({ seed: scalar(7, 'u32'), step: scalar(0, '
 export const variable = (...shape: Shape): Variable =>
   new Variable({ dtype: 'f32', shape }, () => new Float32Array(sizeOf(shape)), 'w')
 /** What a program returned. */
-export const result = (): DeviceTensor => Object.create(DeviceTensor.prototype)
+export const result = (): DeviceTensor =>
+  Object.assign(Object.create(DeviceTensor.prototype), { dtype: 'f32', shape: [2, 3] })
 export const program = <T>(build: () => T): T => tracing(build).result
