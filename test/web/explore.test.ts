@@ -166,6 +166,12 @@ test('web explore: values and times are those of the device', () =>
     const dispatches = page.getByRole('list', { name: 'Dispatches' }).getByRole('button')
     for (const text of await dispatches.allInnerTexts()) assert.match(text, /\d (ms|µs)/)
     await app.shot('explore-values')
+    // Of another plan they are not the times; the plan that they are of has them still.
+    const again = page.getByLabel('Run again for the backward pass')
+    await again.selectOption('none')
+    await page.getByText(/ms for \d+ dispatches/).waitFor({ state: 'detached' })
+    await again.selectOption('cheap')
+    await page.getByText(/ms for \d+ dispatches/).waitFor()
   }))
 
 test('web explore: what is wrong with a text is said in a sentence with its line', () =>

@@ -85,4 +85,18 @@ test('web shell: where site data is blocked all is there, and a file dropped bes
       }),
     )
     assert.equal(opened, [])
+    // A text that is dropped on a place for files is none.
+    await page.goto(`${page.url().split('?')[0]}?text#segment`)
+    await shown(app, 'Segment')
+    await page
+      .locator('.drop')
+      .first()
+      .evaluate((zone) => {
+        const dataTransfer = new DataTransfer()
+        dataTransfer.setData('text/plain', 'no file')
+        zone.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }))
+      })
+    await page.getByRole('button', { name: 'Draw a street' }).click()
+    await page.getByRole('button', { name: 'street-1.png' }).waitFor({ timeout: 100_000 })
+    assert.is(await page.getByRole('alert').count(), 0)
   }))
