@@ -5,7 +5,13 @@ import { defaultCaps } from '../engine/index.ts'
 import { stages } from '../engine/stages.ts'
 import { fused, lookCount, meanAlong, type View } from '../train/predict/fuse.ts'
 import { paddedSize, pixelsAlong, sizesOf, windowsOf } from '../train/predict/geometry.ts'
-import { checkTestTime, type TestTime, testTimeNamed, testTimes } from '../train/test-time.ts'
+import {
+  checkTestTime,
+  type TestTime,
+  testTimeNamed,
+  testTimes,
+  usualTestTime,
+} from '../train/test-time.ts'
 import { close } from './checks.ts'
 import { drawnImage, valuesOf } from './drawn.ts'
 import { test } from './harness.ts'
@@ -159,4 +165,18 @@ test('classes of a photo through windows take less memory than its probabilities
   assert.equal(grids.length, 24)
   const { plan } = stages((...x) => fused({ ...spec, out: 'classes' }, x), grids, defaultCaps)
   assert.ok(plan.activationBytes < 0.8 * 4 * height * width * classes, `${plan.activationBytes}`)
+})
+
+test('pictures are looked at the size of training where nobody says more: its height, or exactly that', () => {
+  const size = [48, 64] as const
+  const usual = (recipe: unknown, exact?: boolean) => usualTestTime({ recipe, size }, exact)
+  const data = { kind: 'folder', folder: 'x', height: 96, width: 128 }
+  assert.deepEqual(usual({ data }), { resize: { height: 96 } })
+  assert.deepEqual(usual({ data }, true), { resize: { height: 96, width: 128 } })
+  // A checkpoint that does not know its data says the size itself.
+  assert.deepEqual(usual(undefined, true), { resize: { height: 48, width: 64 } })
+  // Images that kept their own size have none in common.
+  assert.deepEqual(usual({ data: { kind: 'voc', folder: 'x' } }, true), {})
+  const test = { flip: true, resize: { longer: 500 } }
+  for (const exact of [false, true]) assert.deepEqual(usual({ data, test }, exact), test)
 })

@@ -182,20 +182,30 @@ export function testTimeNamed(name: string): TestTime {
 }
 
 /** How pictures are looked at where nobody says more: as the recipe of a checkpoint tests and, where that leaves it open, at the
- * height that images were brought to for its training; at their own where they were not. */
-export function usualTestTime(info: Pick<CheckpointInfo, 'recipe' | 'size'>): TestTime {
+ * height that images were brought to for its training; at their own where they were not. `exact`: at the width too, whatever the
+ * picture's shape, as validation during that training looked at them. */
+export function usualTestTime(
+  info: Pick<CheckpointInfo, 'recipe' | 'size'>,
+  exact = false,
+): TestTime {
   const { test } = (info.recipe as { readonly test?: TestTime } | undefined) ?? {}
-  const resize = trainedSize(info)
+  const resize = trainedSize(info, exact)
   return { ...(resize && { resize }), ...test }
 }
 
-/** The height that images were brought to for a training, the width following a picture's shape. Undefined where they kept their
- * own: then `size` is that of one of them, and says nothing. */
-export function trainedSize({
-  recipe,
-  size,
-}: Pick<CheckpointInfo, 'recipe' | 'size'>): TestSize | undefined {
-  const { data } = (recipe as { readonly data?: { readonly height?: number } } | undefined) ?? {}
-  const height = data ? data.height : size?.[0]
-  return height ? { height } : undefined
+/** The height that images were brought to for a training, the width following a picture's shape; `exact`: both. Undefined where they
+ * kept their own: then `size` is that of one of them, and says nothing. */
+export function trainedSize(
+  { recipe, size }: Pick<CheckpointInfo, 'recipe' | 'size'>,
+  exact = false,
+): TestSize | undefined {
+  const { data } = (recipe as { readonly data?: Sides } | undefined) ?? {}
+  const { height, width } = data ?? { height: size?.[0], width: size?.[1] }
+  if (!height || (exact && !width)) return undefined
+  return exact ? { height, width } : { height }
+}
+
+interface Sides {
+  readonly height?: number | undefined
+  readonly width?: number | undefined
 }

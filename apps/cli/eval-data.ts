@@ -6,19 +6,18 @@ import type { Checkpoint } from '../../train/checkpoint/checkpoint.ts'
 import { formatOf } from '../../train/data/formats.ts'
 import type { Dataset } from '../../train/dataset.ts'
 import type { DataSource, Recipe } from '../../train/recipes/recipe.ts'
-import type { TestTime } from '../../train/test-time.ts'
+import { type TestTime, usualTestTime } from '../../train/test-time.ts'
 import type { Args } from './command.ts'
 
-/** Images are brought to the size of training, and classes back to their own. */
+/** Images are brought to the size of training, and classes back to their own, as `usualTestTime` says; unless they are drawn, or brought
+ * to another size as a data set. */
 export function usualTest(
   { info }: Checkpoint,
   { kind }: DataSource,
   size: readonly [number, number] | undefined,
 ): TestTime {
-  const { data, test = {} } = (info.recipe as Partial<Recipe> | undefined) ?? {}
-  const { height, width } = data ?? {}
-  if (kind === 'street' || size || !height || !width) return test
-  return { resize: { height, width }, ...test }
+  const { test = {} } = (info.recipe as Partial<Recipe> | undefined) ?? {}
+  return kind === 'street' || size ? test : usualTestTime(info, true)
 }
 
 /** The data that it was trained on, unless told; images and labels at their own size, unless told. */

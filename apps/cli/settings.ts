@@ -66,7 +66,7 @@ export function newRecipe(
 ): Recipe {
   const file = fileOf(args, found, note)
   const seed = args.whole('seed', 0) ?? 1
-  const { name, data, summary: _, source: __, table: ___, fresh: ____, from, ...rest } = file
+  const { name, data, summary: _, source: __, fresh: ___, from, ...rest } = file
   const own: Recipe = {
     name,
     data: dataOf(args, found, data.size, seed),

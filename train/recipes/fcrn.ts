@@ -20,7 +20,6 @@ export const fcrnVoc: RecipeFile = {
   name: 'fcrn-voc',
   summary: 'FCRN-101 on VOC 2012 with SBD, bootstrapping 512, from ImageNet weights',
   source: 'Wu et al. 2016a, sections 3 and 4',
-  table: 'p0-table4',
 }
 
 export const fcrnContext: RecipeFile = {

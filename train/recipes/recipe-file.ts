@@ -21,6 +21,4 @@ export interface RecipeFile extends Omit<Recipe, 'name' | 'data' | 'seed' | 'ini
   readonly from?: string
   /** Options of the network, if it has them, where its weights are new; default: batch norm is trained. */
   readonly fresh?: Readonly<Record<string, unknown>>
-  /** Rows of the papers' tables that a full run of it is to be compared with, as `p2-text-results`. */
-  readonly table?: string
 }
