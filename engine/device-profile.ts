@@ -3,6 +3,7 @@
 
 import type { AdapterKind } from './adapter-kind.ts'
 import { storedBytes } from './dtype.ts'
+import type { Cost } from './op.ts'
 import type { Node } from './tensor.ts'
 
 export interface DeviceProfile {
@@ -45,9 +46,12 @@ export const deviceProfiles: Readonly<Record<AdapterKind, DeviceProfile>> = {
 }
 
 /** Seconds that a kernel node takes: its arithmetic or its traffic, whichever lasts longer, and a dispatch. */
-export function secondsOf({ op, inputs, types, attrs }: Node, profile: DeviceProfile): number {
+export function secondsOf(
+  { op, inputs, types, attrs }: Node,
+  profile: DeviceProfile,
+  { flops }: Cost = op.cost(inputs, types, attrs),
+): number {
   const bytes = storedBytes(inputs) + storedBytes(types)
-  const { flops } = op.cost(inputs, types, attrs)
   const { flopsPerSecond, bytesPerSecond, secondsPerDispatch } = profile
   return Math.max(flops / flopsPerSecond, bytes / bytesPerSecond) + secondsPerDispatch
 }

@@ -20,7 +20,11 @@ export const dtypeHint = `use one of ${Object.keys(bytesPerElement).join(', ')}`
 export const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f16'
 
 /** Number of elements of a shape; 1 for a scalar `[]`. */
-export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
+export const sizeOf = (shape: Shape): number => {
+  let size = 1
+  for (const n of shape) size *= n
+  return size
+}
 
 /** Whether it is a list of whole numbers from `least`. (Not by `every`, which passes over holes.) */
 export const isWholes = (list: unknown, least = Number.NEGATIVE_INFINITY): list is Shape =>

@@ -42,7 +42,11 @@ function buildKernels(
   const kernels = new Map<Node, Kernel>()
   const readBy = new Map<Tensor, Node[]>()
   const note = (node: Node) => {
-    for (const x of leavesOf(node, inlined)) readBy.set(x, [...(readBy.get(x) ?? []), node])
+    for (const x of leavesOf(node, inlined)) {
+      const readers = readBy.get(x)
+      if (readers) readers.push(node)
+      else readBy.set(x, [node])
+    }
   }
   const stored = storedNodes(graph, inlined)
   for (const node of graph.nodes) {

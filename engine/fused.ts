@@ -41,14 +41,17 @@ export const fusedOp: FusedOp<{ body: Body }> = {
   infer: (types, { body }) => body.results.map((r) => typeOf(body, r, types)),
   vjp: none('fusion comes after differentiation'),
   cost: (inputs, _, { body }) => {
-    const parts = body.steps.map((s) =>
-      s.op.cost(
-        s.args.map((a) => typeOf(body, a, inputs)),
-        s.types,
-        s.attrs,
-      ),
-    )
-    return parts.reduce((a, b) => ({ macs: a.macs + b.macs, flops: a.flops + b.flops }), noCost)
+    let { macs, flops } = noCost
+    for (const { op, args, types, attrs } of body.steps) {
+      const cost = op.cost(
+        args.map((a) => typeOf(body, a, inputs)),
+        types,
+        attrs,
+      )
+      macs += cost.macs
+      flops += cost.flops
+    }
+    return { macs, flops }
   },
   samples: [],
 }

@@ -9,6 +9,7 @@
 // in the same kernel as those that are not, so that the kernels do not.
 
 import type { Caps } from './adapter.ts'
+import { type Arrangement, arranged } from './arrangement.ts'
 import { sameShape, sizeOf } from './dtype.ts'
 import { pasted } from './expressions.ts'
 import { assignedBy, type Body, bodyOf, fusedOp, type Ref } from './fused.ts'
@@ -27,16 +28,30 @@ const TRIES = [1 + 1 / 128, 15 / 16, 7 / 8, 3 / 4, 0]
 const SLACK = 1 / 64
 
 /** The plan with equal updates in one kernel, where that takes no more activation memory or at most 1/64 above what must be alive at
- * once without, and at most `budget` bytes in all; else the plan as it is. */
-export function joinUpdates(apart: Plan, caps: Caps, budget = Number.POSITIVE_INFINITY): Plan {
-  const keys = candidates(apart.graph, caps)
-  const most = Math.max(apart.activationBytes, (1 + SLACK) * apart.lowerBound)
-  for (const share of keys.size ? TRIES : []) {
-    const groups = waiting(apart, keys, share * apart.lowerBound, caps)
-    const made = plan(withGroups(apart.graph, groups), caps)
-    if (planBytes(made) <= budget && made.activationBytes <= most) return made
+ * once without, and at most `budget` bytes in all; else the plan of the graph as it is. */
+export function joinUpdates(graph: Graph, caps: Caps, budget = Number.POSITIVE_INFINITY): Plan {
+  const found = known.get(graph)
+  if (found?.caps === caps && planBytes(found.plan) <= budget) return found.plan
+  const made = joined(graph, caps, budget)
+  if (budget === Number.POSITIVE_INFINITY) known.set(graph, { caps, plan: made })
+  return made
+}
+
+const known = new WeakMap<Graph, { readonly caps: Caps; readonly plan: Plan }>()
+
+function joined(graph: Graph, caps: Caps, budget: number): Plan {
+  const keys = candidates(graph, caps)
+  if (!keys.size) return plan(graph, caps)
+  const apart = arranged(graph, caps)
+  const { lowerBound } = apart
+  for (const share of TRIES) {
+    const joint = withGroups(graph, waiting(apart, keys, share * lowerBound, caps))
+    const { bytes } = arranged(joint, caps).packing()
+    if (bytes > (1 + SLACK) * lowerBound && bytes > apart.packing().bytes) continue
+    const made = plan(joint, caps)
+    if (planBytes(made) <= budget) return made
   }
-  return apart
+  return plan(graph, caps)
 }
 
 // ---- which
@@ -141,13 +156,12 @@ const variableIn = (by: { readonly attrs: object } | undefined): Variable | unde
 /** Groups such that no more than `limit` bytes are alive where an update waits, and that variables which share a buffer can be bound
  * at once. */
 function waiting(
-  { steps, values }: Plan,
+  { order, live, values }: Arrangement,
   keys: ReadonlyMap<Node, string>,
   limit: number,
   { alignment, maxBindingBytes, maxBufferBytes }: Caps,
 ): Node[][] {
-  const now = steps.map((s) => s.live)
-  const lives = new Map(values.flatMap((v) => (v.tensor ? [[v.tensor, v] as const] : [])))
+  const now = [...live]
   const most = Math.min(maxBindingBytes, maxBufferBytes)
   const pools = new Pools()
   // What several groups read, such as a number of steps, brings them into one buffer.
@@ -155,13 +169,13 @@ function waiting(
     pools.join(nodes.flatMap(variablesOf), (all) => poolBytes(all, alignment) <= most)
   const groups: Node[][] = []
   const open = new Map<string, { members: Node[]; held: number; at: number }>()
-  steps.forEach(({ node }, at) => {
+  order.forEach((node, at) => {
     const key = keys.get(node)
     if (key === undefined) return
     // What nobody needs after it.
     const own = new Set(node.inputs.map(baseOf))
     let held = 0
-    for (const x of own) if (lives.get(x)?.to === at) held += lives.get(x)!.bytes
+    for (const x of own) if (values.get(x)?.to === at) held += values.get(x)!.bytes
     const group = open.get(key)
     const fits =
       group &&

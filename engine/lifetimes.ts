@@ -15,16 +15,16 @@ export function lifetimesOf(
 ): ReadonlyMap<Tensor, Lifetime> {
   const returned = new Set(graph.outputs.map(baseOf))
   const values = new Map<Tensor, { bytes: number; from: number; to: number }>()
-  order.forEach((node, step) => {
-    node.types.forEach((type, i) => {
+  for (const [step, node] of order.entries()) {
+    for (const [i, type] of node.types.entries()) {
       const t = node.output(i)
-      if (returned.has(t) || assignedBy(node, i)) return
+      if (returned.has(t) || assignedBy(node, i)) continue
       values.set(t, { bytes: bytesOf(type), from: step, to: step })
-    })
+    }
     for (const x of node.inputs) {
       const value = values.get(baseOf(x))
       if (value) value.to = step
     }
-  })
+  }
   return values
 }

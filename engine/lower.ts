@@ -4,10 +4,9 @@
 import type { Access, Caps, Recipe } from '../shaders/kernel.ts'
 import { identityTail, input, output } from '../shaders/kernel.ts'
 import { type Mode, type PointwiseInput, pointwise } from '../shaders/pointwise.ts'
-import { type Shape, showType, sizeOf, stridesOf } from './dtype.ts'
+import { type Shape, sameType, showType, sizeOf, stridesOf, type TensorType } from './dtype.ts'
 import { pasted } from './expressions.ts'
 import { assignedBy, bodyOf, jointOf } from './fused.ts'
-import { identity } from './graph.ts'
 import { lowerJoint } from './lower-joint.ts'
 import { loadOf, lowerRooted } from './lower-rooted.ts'
 import type { Bound, LowerContext } from './op.ts'
@@ -23,23 +22,52 @@ export interface LowerInfo {
   isActivation(x: Tensor): boolean
 }
 
+/** A recipe and what it depends on beside the node's own types. */
+interface Known {
+  readonly caps: Caps
+  readonly operands: readonly Operand[]
+  readonly recipe: Recipe
+}
+
+interface Operand {
+  readonly type: TensorType
+  readonly access: Access
+  readonly variable: Variable | undefined
+}
+
 // By the list of types, which a node shares with those that run it again or read other places.
-const known = new WeakMap<Node['types'], Map<string, Recipe>>()
+const known = new WeakMap<Node['types'], Known[]>()
 
 /** The dispatches of a kernel node. Inputs and outputs of the recipe are the node's, in order. Plans that have a node in common,
  * as all that a budget chooses from have, share its recipe. */
 export function lower(node: Node, info: LowerInfo): Recipe {
-  const operands = node.inputs.map((x) => {
-    const variable = info.variableOf(x)
-    return `${showType(x)} ${info.access(x)} ${variable ? identity(variable) : ''}`
-  })
-  const key = [identity(info.caps), ...operands].join()
-  const recipes = known.get(node.types) ?? new Map<string, Recipe>()
-  known.set(node.types, recipes)
-  const recipe = recipes.get(key) ?? lowered(node, info)
-  recipes.set(key, recipe)
+  const operands = node.inputs.map(
+    (x): Operand => ({
+      type: x.node.types[x.index],
+      access: info.access(x),
+      variable: info.variableOf(x),
+    }),
+  )
+  const recipes = known.get(node.types) ?? []
+  const found = recipes.find((k) => k.caps === info.caps && k.operands.every(isLike, operands))
+  if (found) return found.recipe
+  const recipe = lowered(node, info)
+  known.set(node.types, [...recipes, { caps: info.caps, operands, recipe }])
   return recipe
 }
+
+function isLike(this: readonly Operand[], a: Operand, i: number): boolean {
+  const b = this[i]
+  return (
+    a.variable === b.variable &&
+    a.access === b.access &&
+    (a.type === b.type || sameType(a.type, b.type))
+  )
+}
+
+/** Whether its recipe has no scratch memory, as one sees without lowering it. */
+export const isWithoutScratch = (node: Node): boolean =>
+  node.op.kind === 'fused' && bodyOf(node).root < 0
 
 function lowered(node: Node, info: LowerInfo): Recipe {
   const { op } = node

@@ -49,6 +49,9 @@ export function pack(values: readonly Lifetime[], slabBytes: number): Packing {
   return best!
 }
 
+/** Steps that share a list of what is placed. */
+const STRETCH = 64
+
 /** Undefined where it takes as much as `most` or more. */
 function packInOrder(
   values: readonly Lifetime[],
@@ -56,41 +59,52 @@ function packInOrder(
   slabBytes: number,
   most = Number.POSITIVE_INFINITY,
 ): Packing | undefined {
-  const sequence = values.map((_, i) => i).sort((a, b) => order(values[a], values[b]) || a - b)
+  const numbers = new Map(values.map((v, i) => [v, i]))
   const offsets = new Array<number>(values.length).fill(0)
-  // What is placed, sorted by offset, so that one sweep finds the first gap. A sweep looks at every one of them: plain arrays of
-  // numbers are several times as fast here as a list of objects.
-  const begins = new Float64Array(values.length)
+  // What is placed, sorted by offset, so that one sweep finds the first gap: all of it, and what is alive in each stretch of steps.
+  // Most values live within one stretch and need not look at the rest.
+  const all: number[] = []
+  const steps = values.reduce((n, { to }) => Math.max(n, to + 1), 0)
+  const stretches = Array.from({ length: Math.ceil(steps / STRETCH) }, (): number[] => [])
+  const froms = Int32Array.from(values, (v) => v.from)
+  const tos = Int32Array.from(values, (v) => v.to)
   const ends = new Float64Array(values.length)
-  const froms = new Int32Array(values.length)
-  const tos = new Int32Array(values.length)
-  const columns = [begins, ends, froms, tos]
   let bytes = 0
-  let placed = 0
-  for (const i of sequence) {
-    const v = values[i]
+  for (const v of [...values].sort(order)) {
+    const i = numbers.get(v)!
     const { from, to } = v
+    const first = Math.floor(from / STRETCH)
+    const last = Math.floor(to / STRETCH)
+    const near = first === last ? stretches[first] : all
     let at = 0
-    for (let j = 0; j < placed; j++) {
+    let end = fit(at, v.bytes, slabBytes) + v.bytes
+    for (const j of near) {
       if (tos[j] < from || froms[j] > to) continue
-      if (begins[j] >= fit(at, v.bytes, slabBytes) + v.bytes) break
-      at = Math.max(at, ends[j])
+      if (offsets[j] >= end) break
+      if (ends[j] <= at) continue
+      at = ends[j]
+      end = fit(at, v.bytes, slabBytes) + v.bytes
     }
-    const offset = fit(at, v.bytes, slabBytes)
-    const end = offset + v.bytes
     bytes = Math.max(bytes, end)
     if (bytes >= most) return undefined
-    offsets[i] = offset
-    let where = placed
-    while (where > 0 && begins[where - 1] > offset) where--
-    for (const column of columns) column.copyWithin(where + 1, where, placed)
-    begins[where] = offset
-    ends[where] = end
-    froms[where] = from
-    tos[where] = to
-    placed++
+    offsets[i] = end - v.bytes
+    ends[i] = end
+    insert(all, i, offsets)
+    for (let s = first; s <= last; s++) insert(stretches[s], i, offsets)
   }
   return { offsets, bytes }
+}
+
+/** Puts value `i` behind those that begin no later in memory. */
+function insert(list: number[], i: number, offsets: readonly number[]): void {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (offsets[list[middle]] > offsets[i]) high = middle
+    else low = middle + 1
+  }
+  list.splice(low, 0, i)
 }
 
 /** The first offset from `at` on where `bytes` stay inside one slab. */

@@ -24,11 +24,24 @@ export function recompute(
 ): Graph {
   if (typeof how === 'function') return how(graph)
   if (how === 'none') return graph
-  const outside = pass(graph, (g, passes) => blockValues(g, passes, least, blockOf))
+  const usual = least === undefined && blockOf === undefined
+  const ways: Ways = (usual && known.get(graph)) || {}
+  if (usual) known.set(graph, ways)
+  ways.outside ??= pass(graph, (g, passes) => blockValues(g, passes, least, blockOf))
+  const { outside } = ways
   if (how === 'checkpoints') return outside
   if (how === 'auto' && Math.max(0, ...liveOf(outside).live) < LITTLE) return outside
-  return pass(outside, (g, passes) => cheapValues(g, passes, least))
+  ways.cheap ??= pass(outside, (g, passes) => cheapValues(g, passes, least))
+  return ways.cheap
 }
+
+interface Ways {
+  outside?: Graph
+  cheap?: Graph
+}
+
+// What runs without a budget is also what the choices for a budget begin with.
+const known = new WeakMap<Graph, Ways>()
 
 function pass(graph: Graph, choose: (g: Graph, passes: Passes) => ReadonlySet<Tensor>): Graph {
   const passes = passesOf(graph)

@@ -87,33 +87,40 @@ function ordered(graph: Graph): Node[] {
 function numbered(graph: Graph): Numbered {
   const { nodes } = graph
   const position = new Map(nodes.map((node, at) => [node, at]))
-  const numbers = new Map<Tensor, number>()
-  const values: Tensor[] = []
-  const numberOf = (x: Tensor): number => {
-    const base = baseOf(x)
-    let number = numbers.get(base)
-    if (number === undefined) {
-      number = values.push(base) - 1
-      numbers.set(base, number)
-    }
-    return number
-  }
-  const reads = nodes.map(({ inputs }) => [...new Set(inputs.map(numberOf))])
-  const readers = values.map((): number[] => [])
-  const after = nodes.map((): number[] => [])
-  for (const [at, node] of nodes.entries()) {
-    if (node.op.kind !== 'view') for (const value of reads[at]) readers[value].push(at)
-    for (const x of new Set(node.inputs.map((t) => t.node))) after[position.get(x)!].push(at)
-  }
+  /** The number of the first result of each node; a view's is that of what it shows. */
+  const first: number[] = []
   const pinned = new Set([...graph.outputs, ...graph.assigns].map(baseOf))
-  const frees = values.map((t) =>
-    t.node.op.kind === 'source' || pinned.has(t) ? 0 : storageBytes(t),
-  )
-  const takes = nodes.map((node) =>
-    node.op.kind === 'view' || node.op.kind === 'source'
-      ? 0
-      : node.types.reduce((n, t, i) => n + (assignedBy(node, i) ? 0 : storageBytes(t)), 0),
-  )
+  const frees: number[] = []
+  const takes: number[] = []
+  const readers: number[][] = []
+  const reads: number[][] = []
+  const after = nodes.map((): number[] => [])
+  const numberOf = ({ node, index }: Tensor) => first[position.get(node)!] + index
+  for (const [at, node] of nodes.entries()) {
+    const { op, inputs, types } = node
+    const isView = op.kind === 'view'
+    const own: number[] = []
+    for (const x of inputs) {
+      const from = position.get(x.node)!
+      const value = first[from] + x.index
+      // Who reads a value twice stands at the end of these lists already.
+      if (isView ? !own.includes(value) : readers[value].at(-1) !== at) {
+        own.push(value)
+        if (!isView) readers[value].push(at)
+      }
+      if (after[from].at(-1) !== at) after[from].push(at)
+    }
+    reads.push(own)
+    takes.push(0)
+    first.push(isView ? numberOf(inputs[0]) : frees.length)
+    if (isView) continue
+    for (const [i, type] of types.entries()) {
+      const bytes = op.kind === 'source' ? 0 : storageBytes(type)
+      frees.push(pinned.has(node.output(i)) ? 0 : bytes)
+      readers.push([])
+      if (!assignedBy(node, i)) takes[at] += bytes
+    }
+  }
   // An update comes after all that reads what it overwrites.
   const current = new Map<Variable, Tensor>()
   for (const node of nodes)
@@ -126,7 +133,7 @@ function numbered(graph: Graph): Numbered {
     current.set(variable, next)
     if (!old) continue
     const update = position.get(next.node)!
-    for (const at of new Set([position.get(old.node)!, ...(readers[numbers.get(old)!] ?? [])]))
+    for (const at of new Set([position.get(old.node)!, ...readers[numberOf(old)]]))
       if (at !== update) after[at].push(update)
   }
   return { reads, readers, frees, takes, after }

@@ -77,10 +77,16 @@ export class Pools {
 
   /** Puts variables into one list, with all that share one with any of them, unless `fits` says no to it. */
   join(variables: readonly Variable[], fits = (_: readonly Variable[]) => true): boolean {
-    const near = new Set(variables.flatMap((v) => [this.#listOf.get(v) ?? []]))
-    const all = [...new Set([...[...near].flat(), ...variables])]
-    if (!fits(all)) return false
-    for (const v of all) this.#listOf.set(v, all)
+    const near = new Set(variables.map((v) => this.#listOf.get(v)))
+    near.delete(undefined)
+    const [first = [], ...others] = near as Set<Variable[]>
+    const fresh = new Set(variables.filter((v) => !this.#listOf.has(v)))
+    const more = [...others.flat(), ...fresh]
+    if (!more.length) return true
+    if (!fits([...first, ...more])) return false
+    // Lists that grow and grow are not made anew each time.
+    first.push(...more)
+    for (const v of more) this.#listOf.set(v, first)
     return true
   }
 

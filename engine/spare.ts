@@ -10,6 +10,14 @@ import type { Node, Tensor } from './tensor.ts'
 /** The graph without those kernels that run again whose values can wait beneath the peak; of several that cannot wait all, those
  * wait that take the most time for their bytes. What a checkpoint asks for runs again in any case. */
 export function spare(graph: Graph): Graph {
+  const found = known.get(graph) ?? spared(graph)
+  known.set(graph, found)
+  return found
+}
+
+const known = new WeakMap<Graph, Graph>()
+
+function spared(graph: Graph): Graph {
   const { order, live, values } = liveOf(graph)
   const peak = Math.max(...live)
   const at = new Map(order.map((node, step) => [node, step]))
@@ -59,10 +67,10 @@ export function spare(graph: Graph): Graph {
   repeats.sort(([a], [b]) => price.get(b)! - price.get(a)! || at.get(a)! - at.get(b)!)
   for (const [again, first] of repeats) tryToKeep(again, first)
   if (!kept.size) return graph
-  const spared = rewrite(graph, (node, inputs) =>
+  const made = rewrite(graph, (node, inputs) =>
     outputsOf(kept.get(node) ?? withInputs(node, inputs)),
   )
-  return Math.max(...liveOf(spared).live) <= peak ? spared : graph
+  return Math.max(...liveOf(made).live) <= peak ? made : graph
 }
 
 /** The steps that read each value, in order. */

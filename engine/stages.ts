@@ -24,7 +24,7 @@ import { type Node, Tensor } from './tensor.ts'
 import { tracing } from './trace.ts'
 import { inlineVectors } from './vectors.ts'
 import { cutLarge } from './windows.ts'
-import { bytesOfBudget, planWithin, type Replan } from './within.ts'
+import { bytesOfBudget, graphWithin, type Replan } from './within.ts'
 import { witness } from './witness.ts'
 
 /** What a compiled function may return: a tensor, or arrays and records of them. */
@@ -113,16 +113,13 @@ export function stages<R>(
         )
   const joined = options.fuse === false ? kernels : inlineVectors(kernels, maxBuffers)
   const fused = stored(hoistNumbers(unalias(joined), maxBuffers), caps, options)
-  const { graph: recomputed, plan: apart } = recomputedPlan(
-    fused,
-    caps,
-    options,
-    (smaller) => void stages(fn, smaller, caps, options),
-  )
+  const replan: Replan = (smaller) => void stages(fn, smaller, caps, options)
+  const recomputed = recomputedWithin(fused, caps, options, replan)
   witness.recomputed?.(fused, recomputed)
   const { memoryBudget } = options
   const budget = memoryBudget === undefined ? undefined : bytesOfBudget(memoryBudget)
-  const planned = (options.fuse ?? true) === true ? joinUpdates(apart, caps, budget) : apart
+  const joins = (options.fuse ?? true) === true
+  const planned = joins ? joinUpdates(recomputed, caps, budget) : plan(recomputed, caps)
   const { cotangents } = trace
   return { traced, simplified, fused, recomputed, plan: planned, result, replaced, cotangents }
 }
@@ -143,20 +140,19 @@ function stored(graph: Graph, caps: Caps, { precision = 'full' }: StageOptions):
   return narrow(graph)
 }
 
-function recomputedPlan(
+function recomputedWithin(
   fused: Graph,
   caps: Caps,
   { recompute: how, memoryBudget }: StageOptions,
   replan: Replan,
-) {
+): Graph {
   if (memoryBudget !== undefined) {
     if (how !== undefined && how !== 'auto' && how !== 'cheap')
       throw new OptionError('memoryBudget decides what is recomputed', 'leave recompute out')
-    return planWithin(fused, caps, bytesOfBudget(memoryBudget), deviceProfiles[caps.kind], replan)
+    return graphWithin(fused, caps, bytesOfBudget(memoryBudget), deviceProfiles[caps.kind], replan)
   }
   const made = recompute(fused, how)
-  const graph = typeof how === 'function' ? made : spare(made)
-  return { graph, plan: plan(graph, caps) }
+  return typeof how === 'function' ? made : spare(made)
 }
 
 /** Only what its own trace made can be an argument or an assignment of a program. */

@@ -1,4 +1,4 @@
-// The plan within a budget: the size that is asked for, the first way to run the graph whose plan fits it, and what would fit
+// The way within a budget: the size that is asked for, the first way to run the graph whose plan fits it, and what would fit
 // where none does.
 
 import type { Caps } from './adapter.ts'
@@ -10,7 +10,7 @@ import type { Graph } from './graph.ts'
 import { liveOf } from './live.ts'
 import { resized, showSize, sizesBelow } from './needs.ts'
 import { shown } from './ops/refuse.ts'
-import { fixedBytes, type Plan, plan, planBytes } from './plan.ts'
+import { fixedBytes, plan, planBytes } from './plan.ts'
 import { showBytes } from './print.ts'
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -49,15 +49,15 @@ function bytesOfText(text: string): number {
 /** Plans the same program for arguments of other types; throws where that cannot be, or does not fit. */
 export type Replan = (types: readonly TensorType[]) => void
 
-/** The plan that takes the least time within `budget` bytes, all of the program's memory counted. Throws OutOfMemoryError, which
+/** The way to run the graph that takes the least time within `budget` bytes, all of the program's memory counted. Throws OutOfMemoryError, which
  * names the smallest budget that would do, and the largest batch and crop that `replan` finds to fit, where none does. */
-export function planWithin(
+export function graphWithin(
   fused: Graph,
   caps: Caps,
   budget: number,
   profile: DeviceProfile,
   replan: Replan,
-): { readonly graph: Graph; readonly plan: Plan } {
+): Graph {
   const fixed = fixedBytes(fused)
   let [least, all] = [Number.POSITIVE_INFINITY, 0]
   const tried = (graph: Graph) => {
@@ -65,7 +65,7 @@ export function planWithin(
     const total = planBytes(made)
     least = Math.min(least, total)
     all = Math.max(all, total - made.activationBytes)
-    return { made, total }
+    return total
   }
   const tooLarge: { readonly graph: Graph; readonly bytes: number }[] = []
   for (const { graph } of budgetChoices(fused, profile)) {
@@ -75,8 +75,7 @@ export function planWithin(
       tooLarge.push({ graph, bytes })
       continue
     }
-    const { made, total } = tried(graph)
-    if (total <= budget) return { graph, plan: made }
+    if (tried(graph) <= budget) return graph
   }
   if (searching) throw new OutOfMemoryError(`no plan fits a budget of ${showBytes(budget)}`)
   for (const { graph, bytes } of tooLarge.sort((a, b) => a.bytes - b.bytes))

@@ -1,11 +1,12 @@
 // The ways to run a training step in less and less memory, and what they cost.
 
 import type { Caps } from '../../engine/adapter.ts'
+import { arranged } from '../../engine/arrangement.ts'
 import { budgetChoices } from '../../engine/budget.ts'
 import { type DeviceProfile, secondsOf } from '../../engine/device-profile.ts'
 import type { Graph } from '../../engine/graph.ts'
 import { joinUpdates } from '../../engine/joint.ts'
-import { type Plan, plan, planBytes } from '../../engine/plan.ts'
+import { fixedBytes, type Plan, plan, planBytes } from '../../engine/plan.ts'
 
 /** One way to run a step. */
 export interface Trade {
@@ -33,9 +34,12 @@ export function sweep(fused: Graph, caps: Caps, profile: DeviceProfile): Trade[]
     }
   }
   // Updates that wait for each other take a little more, which the smallest budget has no room for.
-  const free = (graph: Graph) => joinUpdates(plan(graph, caps), caps)
+  const free = (graph: Graph) => joinUpdates(graph, caps)
   const trades = [tradeOf('everything kept', fused, free(fused))]
   for (const { how, segments, graph } of budgetChoices(fused, profile)) {
+    // Most of what is allocated is known before anything is placed.
+    const mostBytes = () => fixedBytes(graph) + arranged(graph, caps).packing().bytes
+    if (how === 'again' && trades.some((t) => mostBytes() >= t.peakBytes)) continue
     const { length } = segments
     const what = {
       kept: 'checkpoints alone',
@@ -51,10 +55,10 @@ export function sweep(fused: Graph, caps: Caps, profile: DeviceProfile): Trade[]
 function costOf(graph: Graph, profile: DeviceProfile): [macs: number, seconds: number] {
   const kernels = graph.nodes.filter(({ op }) => op.kind !== 'source' && op.kind !== 'view')
   return kernels.reduce(
-    ([macs, seconds], node) => [
-      macs + node.op.cost(node.inputs, node.types, node.attrs).macs,
-      seconds + secondsOf(node, profile),
-    ],
+    ([macs, seconds], node) => {
+      const cost = node.op.cost(node.inputs, node.types, node.attrs)
+      return [macs + cost.macs, seconds + secondsOf(node, profile, cost)]
+    },
     [0, 0],
   )
 }
