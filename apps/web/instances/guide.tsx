@@ -14,7 +14,8 @@ export function Guide() {
       </li>
       <li>
         <strong>Drop both checkpoints</strong> here: each run folder holds a{' '}
-        <code>checkpoint-best.safetensors</code>.
+        <code>checkpoint-best.safetensors</code>. What <code>eval-instances --search</code> found,{' '}
+        <code>instances.json</code> beside the second, may come with them.
       </li>
       <li>
         <strong>Drop pictures</strong>, or have a crowded scene drawn. Their objects appear here, to

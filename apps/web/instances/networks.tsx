@@ -83,9 +83,7 @@ export function Networks({
         onFiles={take}
       >
         <strong>Drop both checkpoints</strong>
-        <span>
-          or choose them: .safetensors, in either order; with instances.json if one was searched
-        </span>
+        <span>or choose them: .safetensors, in either order</span>
       </DropZone>
       {problem && <ProblemBox problem={problem} onClose={() => setProblem(undefined)} />}
       {choice('Category net', 'semantic', false)}
