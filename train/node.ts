@@ -10,6 +10,7 @@ export {
 } from './checkpoint/files.ts'
 export * from './data/index.ts'
 export * from './index.ts'
+export { type AheadOptions, readAhead } from './loader/ahead.ts'
 export {
   defaultWorkers,
   type OpenAheadOptions,
