@@ -37,6 +37,16 @@ const recipe = (...argv: string[]): Recipe =>
 
 const optionsOf = ({ model }: RecipeFile) => Object.keys(models[model.name].options)
 
+test('recipes: the usual rate is the usual network’s; wide heads without batch norm have a smaller one', () => {
+  const first = (...argv: string[]) => recipe(...argv).rate[0].lr
+  assert.equal(first(), 8e-3)
+  assert.equal(first('--model', 'gcn-18'), 8e-3)
+  assert.equal(first('--model', 'model-16'), 3e-4)
+  assert.equal(first('--model', 'model-16', '--lr', '1e-3'), 1e-3)
+  assert.equal(first('folder', '--model', 'model-a'), 3e-4)
+  assert.equal('rateFor' in recipe('--model', 'model-16'), false)
+})
+
 test('recipes: the numbers of the papers', () => {
   const a = recipeNamed('frrn-a')
   const rate = recipeRate({ ...recipe('frrn-a') })

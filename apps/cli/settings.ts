@@ -66,7 +66,7 @@ export function newRecipe(
 ): Recipe {
   const file = fileOf(args, found, note)
   const seed = args.whole('seed', 0) ?? 1
-  const { name, data, summary: _, source: __, fresh: ___, from, ...rest } = file
+  const { name, data, summary: _, source: __, fresh: ___, rateFor: ____, from, ...rest } = file
   const own: Recipe = {
     name,
     data: dataOf(args, found, data.size, seed),
@@ -97,7 +97,8 @@ function fileOf(
   const { formats } = file.data
   if (name !== undefined && found && formats.length && !formats.includes(found.kind))
     note(`note: ${name} is for ${formats.join(', ')}; this is ${found.kind}`)
-  const own = { ...file, model: modelNamed(args, file.model) }
+  const model = modelNamed(args, file.model)
+  const own = { ...file, model, rate: rateFor(file, model.name) }
   const scale = args.positive('scale')
   const small =
     scale === undefined ? own : scaled(own, scale, Object.keys(models[own.model.name].options))
@@ -172,7 +173,17 @@ function rateOf(rate: Recipe['rate'], args: Args): Recipe['rate'] {
       ? rate
       : [{ lr: first, steps: rate.reduce((sum, { steps }) => sum + steps, 0), schedule }]
   if (lr === undefined) return phases
-  return phases.map((phase) => ({ ...phase, lr: phase.lr * (lr / first) }))
+  return scaledTo(phases, lr)
+}
+
+/** Phases that begin with another rate, in proportion. */
+const scaledTo = (phases: Recipe['rate'], lr: number): Recipe['rate'] =>
+  phases.map((phase) => ({ ...phase, lr: phase.lr * (lr / phases[0].lr) }))
+
+/** The rate of a recipe whose network may have been replaced. */
+function rateFor({ model, rate, rateFor = {} }: RecipeFile, name: string): Recipe['rate'] {
+  const [, lr] = Object.entries(rateFor).find(([begin]) => name.startsWith(begin)) ?? []
+  return lr === undefined || name === model.name ? rate : scaledTo(rate, lr)
 }
 
 function lossOf(loss: Recipe['loss'], keep: number | undefined): Recipe['loss'] {

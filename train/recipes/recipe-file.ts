@@ -21,4 +21,6 @@ export interface RecipeFile extends Omit<Recipe, 'name' | 'data' | 'seed' | 'ini
   readonly from?: string
   /** Options of the network, if it has them, where its weights are new; default: batch norm is trained. */
   readonly fresh?: Readonly<Record<string, unknown>>
+  /** The first learning rate where another network takes the place of the recipe's, by how its name begins. */
+  readonly rateFor?: Readonly<Record<string, number>>
 }
