@@ -42,6 +42,7 @@ test('cli: unknown commands, options and values are refused with the nearest one
       /train has no option --bacth\n {2}hint: did you mean --batch\?/,
     ),
     refused(['train', '--steps'], /--steps needs a value: --steps N/),
+    refused(['train', '--size', '90000x90000'], /scenes of 90000×90000 are too large to draw/),
     refused(['train', '--steps', '2.5'], /--steps cannot be '2.5'\n {2}hint: give a whole number/),
     refused(['train', '--steps', '2', '--minutes', '1'], /exclude each other/),
     refused(['train', '--size', '96'], /--size cannot be '96'\n {2}hint: .*96x128/),

@@ -3,6 +3,7 @@
 // A scene is sampled in metres (street/sample.ts), painted on a canvas of 2×2 samples a pixel with a depth buffer
 // (street/ground.ts, street/things.ts), and developed here: samples averaged into pixels, lens and sensor added.
 
+import { OptionError } from '../../engine/errors.ts'
 import { type ClassInfo, type Dataset, type Example, type Split, VOID } from '../dataset.ts'
 import { hashKeys, mix32 } from '../random.ts'
 import { Canvas, lattice } from './canvas.ts'
@@ -29,6 +30,9 @@ const FIRST_INDEX: Record<Split, number> = { train: 0, val: 1_000_000_000, test:
 
 const DEFAULT_SIZE: Record<Split, number> = { train: 4096, val: 64, test: 128 }
 
+/** Pixels of a scene; drawing takes 44 bytes and much time for each. */
+const MOST = 4096 * 4096
+
 export interface StreetOptions {
   readonly split?: Split
   /** Number of scenes; at most 1e9. */
@@ -40,7 +44,8 @@ export interface StreetOptions {
   readonly objects?: boolean
 }
 
-/** Street scenes of one size, 48×64 unless told otherwise; nothing is stored, each `get` draws. */
+/** Street scenes of one size, 48×64 unless told otherwise; nothing is stored, each `get` draws. Throws OptionError for more than
+ * 4096×4096 pixels. */
 export function streetScenes(options: StreetOptions = {}): Dataset {
   const { split = 'train', seed = 1, height = 48, width = 64, objects } = options
   const draw = streetPainter(height, width, objects)
@@ -60,6 +65,11 @@ export function streetPainter(
   width: number,
   objects = false,
 ): (seed: number, index: number) => Example {
+  if (height * width > MOST)
+    throw new OptionError(
+      `street scenes of ${height}×${width} are too large to draw`,
+      `they have at most ${MOST} pixels; 48×64 is usual`,
+    )
   const canvas = new Canvas(2 * height, 2 * width)
   return (seed, index) => {
     const scene = sampleScene(seed, index)
