@@ -30,7 +30,7 @@ const FIRST_INDEX: Record<Split, number> = { train: 0, val: 1_000_000_000, test:
 
 const DEFAULT_SIZE: Record<Split, number> = { train: 4096, val: 64, test: 128 }
 
-/** Pixels of a scene; drawing takes 44 bytes and much time for each. */
+/** Pixels of a scene; drawing takes 80 bytes and much time for each. */
 const MOST = 4096 * 4096
 
 export interface StreetOptions {
