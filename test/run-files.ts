@@ -5,42 +5,34 @@ import { existsSync, readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { FileResult } from './harness.ts'
-
-/** Stands before what the runner is told, on a line of its own: no test prints it. */
-export const MARK = '\u0000 result of a file '
+import { MARK } from './mark.ts'
 
 // uvu reads this when it is first imported, hence the imports of the harness further down.
 Object.assign(globalThis, { UVU_DEFER: 1 })
 
 const outside: string[] = []
 
-// The runner itself has this module for the mark only.
-if (process.send) serve()
+// What a test starts and does not wait for can still fail; that is a failure of its file.
+process.on('uncaughtException', (error) => {
+  outside.push(`  outside any test: ${error.stack ?? error}\n`)
+})
 
-function serve(): void {
-  // What a test starts and does not wait for can still fail; that is a failure of its file.
-  process.on('uncaughtException', (error) => {
-    outside.push(`  outside any test: ${error.stack ?? error}\n`)
-  })
+// On lavapipe every bind group is a memory mapping, of which a process has 65,530, and its place is used again only
+// when its handle is collected. The collector sees a small handle and waits; the driver crashes where the next would be.
+setFlagsFromString('--expose-gc')
+setInterval(runInNewContext('gc') as () => void, 1000).unref()
 
-  // On lavapipe every bind group is a memory mapping, of which a process has 65,530, and its place is used again only
-  // when its handle is collected. The collector sees a small handle and waits; the driver crashes where the next would be.
-  setFlagsFromString('--expose-gc')
-  setInterval(runInNewContext('gc') as () => void, 1000).unref()
-
-  process.on('message', async (file: string) => {
-    const result = await runFile(file)
-    if (mappings() > 15000) await (await import('./device.ts')).renewDevice()
-    process.stdout.write(`\n${MARK}${JSON.stringify(result)}\n`)
-  })
-  // A test that leaves something running must not hold up whoever waits for the last line.
-  process.on('disconnect', () => setTimeout(() => process.exit(), 5000).unref())
-}
+process.on('message', async (file: string) => {
+  process.stdout.write(`\n${MARK}${JSON.stringify(await runFile(file))}\n`)
+})
+// A test that leaves something running must not hold up whoever waits for the last line.
+process.on('disconnect', () => setTimeout(() => process.exit(), 5000).unref())
 
 async function runFile(file: string): Promise<FileResult> {
-  const { runRegistered } = await import('./harness.ts')
   let result: FileResult
   try {
+    const { runRegistered } = await import('./harness.ts')
+    if (mappings() > 15000) await (await import('./device.ts')).renewDevice()
     await import(new URL(file, import.meta.url).href)
     result = await runRegistered()
   } catch (error) {

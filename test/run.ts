@@ -8,9 +8,10 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { FileResult } from './harness.ts'
-import { MARK } from './run-files.ts'
+import { MARK } from './mark.ts'
 
 const usage = `usage: npm test -- [PART OF A FILE NAME …] [--slow] [--jobs N]
        npm test -- web/   the web pages in a browser
@@ -60,7 +61,7 @@ async function runAll(files: readonly string[]): Promise<void> {
   if (failures.length) console.log(`\n${failures.join('\n')}`)
   console.log(`\n${files.length} file${files.length === 1 ? '' : 's'} in ${seconds(started)}`)
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
-  process.exitCode = failures.length ? 1 : 0
+  process.exitCode = total.failed ? 1 : 0
 }
 
 /** Runs files until none is left, in a process that is replaced where it dies. */
@@ -68,9 +69,11 @@ async function work(left: string[]): Promise<void> {
   while (left.length) await serve(left)
 }
 
-function serve(left: string[]): Promise<void> {
+async function serve(left: string[]): Promise<void> {
   const script = join(here, 'run-files.js')
   const child = fork(script, flags, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  process.on('exit', () => child.kill())
+  const output = child.stdout!.setEncoding('utf8')
   let file: string | undefined
   let begun = 0
   let printed = ''
@@ -78,33 +81,37 @@ function serve(left: string[]): Promise<void> {
   const next = () => {
     file = left.shift()
     begun = performance.now()
-    if (file) child.send(file)
-    else child.disconnect()
+    // One that died meanwhile is told of by its end.
+    if (file) child.send(file, () => {})
+    else if (child.connected) child.disconnect()
   }
   const show = (result: FileResult, text: string) => {
     console.log(`${file!.replace(/\.test\.js$/, '')} ${text.trim()}\n  ${seconds(begun)}`)
     count(file!, result)
   }
-
-  return new Promise((resolve) => {
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      printed += text
-      const at = printed.indexOf(MARK)
-      const end = printed.indexOf('\n', at)
-      if (at < 0 || end < 0) return
-      show(JSON.parse(printed.slice(at + MARK.length, end)), printed.slice(0, at))
-      printed = printed.slice(end + 1)
-      next()
-    })
-    // Not `close`, which Node 20.20 never says of a child whose channel was disconnected from here.
-    Promise.all([once(child, 'exit'), once(child.stdout!, 'close')]).then(([[code, signal]]) => {
-      const errors = `  the process of the tests ended with ${signal ?? `code ${code}`}\n`
-      if (file) show({ passed: 0, failed: 1, skipped: [], errors }, printed)
-      resolve()
-    })
-    process.on('exit', () => child.kill())
+  output.on('data', (text: string) => {
+    printed += text
+    const at = printed.indexOf(MARK)
+    const end = printed.indexOf('\n', at)
+    if (at < 0 || end < 0) return
+    show(JSON.parse(printed.slice(at + MARK.length, end)), printed.slice(0, at))
+    printed = printed.slice(end + 1)
     next()
   })
+  // Not `close`, which Node 20.20 never says of a child whose channel was disconnected from here.
+  const ended = new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(`${error.message}`))
+    child.on('exit', (code, signal) => resolve(signal ?? (code ? `code ${code}` : '')))
+  })
+  const drained = once(output, 'close')
+  next()
+
+  const why = await ended
+  await Promise.race([drained, setTimeout(300)])
+  const errors = `  the process of the tests ended with ${why || 'code 0'}\n`
+  const failed = { passed: 0, failed: 1, skipped: [], errors }
+  if (file) show(failed, printed)
+  else if (why) count('after the last file', failed)
 }
 
 function count(file: string, result: FileResult): void {

@@ -10,7 +10,7 @@ import { type Snapshots, Training, type TrainingEvent } from '../train/training.
 import { test } from './harness.ts'
 
 const size = { height: 16, width: 16 }
-const { summary: _, source: __, fresh: ___, ...street } = recipeNamed('street')
+const { summary: _, source: __, fresh: ___, rateFor: ____, ...street } = recipeNamed('street')
 const recipe: Recipe = {
   ...street,
   data: { kind: 'street', seed: 1, ...size },
