@@ -176,21 +176,9 @@ export function bindStatic<R>(fn: (...args: Parameter[]) => R, types: Types) {
   const positions = [...types.keys()].filter((i) => !isStatic(types[i]))
   const bound = (...inputs: Tensor[]) => {
     const rest = [...inputs]
-    const result = fn(...types.map((t) => (isStatic(t) ? t : rest.shift()!)))
-    if (result instanceof Promise) refusePromise(result)
-    return result
+    return fn(...types.map((t) => (isStatic(t) ? t : rest.shift()!)))
   }
   return { bound, positions, tensors: types.filter((t): t is TensorType => !isStatic(t)) }
-}
-
-/** Throws OptionError: what follows an `await` would not be traced. */
-function refusePromise(result: Promise<unknown>): never {
-  // Nobody waits for it.
-  result.catch(() => undefined)
-  throw new OptionError(
-    'a compiled function is async',
-    'it is called once, to write down what the device does: await results outside of it',
-  )
 }
 
 /** Reads of variables by nodes that are older than node number `begun`. */

@@ -173,14 +173,30 @@ function refuseStrangers(graph: Graph, own: readonly Tensor[]): void {
   )
 }
 
-/** The tensors of a structure, in a fixed order. */
+/** The tensors of a structure, in a fixed order. Throws OptionError for a promise anywhere in it, AtrousError for what else cannot be
+ * returned. */
 export function leavesOf(tree: unknown): Tensor[] {
   if (tree instanceof Tensor) return [tree]
+  if (tree instanceof Promise) refusePromise(tree)
+  if (tree instanceof Map || tree instanceof Set) throw notReturned(tree.constructor.name)
   if (Array.isArray(tree)) return tree.flatMap(leavesOf)
   if (tree && typeof tree === 'object') return Object.values(tree).flatMap(leavesOf)
   if (tree === undefined || tree === null) return []
-  throw new AtrousError(
-    `a compiled function returned ${typeof tree}; it can return tensors, arrays and records of them`,
+  throw notReturned(typeof tree)
+}
+
+const notReturned = (what: string) =>
+  new AtrousError(
+    `a compiled function returned ${what}; it can return tensors, arrays and records of them`,
+  )
+
+/** What follows an `await` would not be traced. */
+function refusePromise(result: Promise<unknown>): never {
+  // Nobody waits for it.
+  result.catch(() => undefined)
+  throw new OptionError(
+    'a compiled function is async',
+    'it is called once, to write down what the device does: await results outside of it',
   )
 }
 

@@ -6,6 +6,7 @@ import {
   assign,
   constant,
   DeviceTensor,
+  explain,
   hostTensor,
   mul,
   OptionError,
@@ -80,12 +81,19 @@ test(
       [(x) => x + 1, /a tensor has no value while/],
       [(x) => -x, /a tensor has no value while/],
       [async (x) => x, /a compiled function is async\n {2}hint: it is called once/],
+      [(x) => ({ loss: (async () => x)() }), /a compiled function is async/],
     ]
-    for (const [body, text] of wrong) {
-      const error = await refusal(() => device.compile(body as () => Tensor).run(one))
-      assert.instance(error, OptionError)
-      assert.match(error.message, text)
-    }
+    for (const [body, text] of wrong)
+      for (const run of [
+        () => device.compile(body as () => Tensor).run(one),
+        async () => explain(body as () => Tensor, [{ dtype: 'f32', shape: [1] }]),
+      ]) {
+        const error = await refusal(run)
+        assert.instance(error, OptionError)
+        assert.match(error.message, text)
+      }
+    const map = await refusal(() => device.compile((x: Tensor) => new Map([['x', x]])).run(one))
+    assert.match(map.message, /returned Map; it can return tensors, arrays and records/)
     assert.throws(() => device.compile(3 as never), /compile takes a function, not number/)
     using result = await device.compile((x: Tensor) => mul(x, 2)).run(one)
     assert.throws(() => Number(result), /a result stays on its device.*\n {2}hint: await result/)
