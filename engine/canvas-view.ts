@@ -12,9 +12,10 @@ import {
 import { type Buffer, usage, writePadded } from './buffers.ts'
 import type { Device } from './device.ts'
 import type { DeviceTensor } from './device-tensor.ts'
-import { DeviceError, OptionError } from './errors.ts'
+import { DeviceError, OptionError, OutOfMemoryError } from './errors.ts'
 import type { Pair } from './ops/options.ts'
 import { hostTensor } from './ops/source.ts'
+import { showBytes } from './print.ts'
 import { heatRamp, rampColour } from './ramp.ts'
 import { type Bound, canvasSize, type Painted, viewBands } from './view-bands.ts'
 import { checkOptions, checkShown, type Mode, type ViewOptions } from './view-options.ts'
@@ -156,8 +157,16 @@ export class CanvasView {
     }
     const shown = [image, map].filter((t) => t !== undefined)
     const painted = shown.map((t) => paintedOf(t, t === image ? 3 : channels))
+    // The lines between classes look at the rows beside theirs.
+    const bands = viewBands([height, width], painted, maxBindingBytes, options.outline ? 1 : 0)
+    const most = Math.max(...bands.flatMap(({ bound }) => bound.map(({ bytes }) => bytes)))
+    if (most > maxBindingBytes)
+      throw new OutOfMemoryError(
+        `a row of ${height} needs ${showBytes(most)} of what is shown, and ${device.caps.name} binds at most ${showBytes(maxBindingBytes)}`,
+        'show it smaller, or a part of it',
+      )
     const texture = this.#context.getCurrentTexture().createView()
-    for (const { rows, bound } of viewBands([height, width], painted, maxBindingBytes)) {
+    for (const { rows, bound } of bands) {
       const ofImage = image && bound[0]
       const ofMap = map && bound[shown.length - 1]
       const first = [ofImage?.first ?? 0, ofMap?.first ?? 0] as const

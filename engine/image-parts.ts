@@ -31,7 +31,7 @@ const STEP = 256
 export function imageParts([top, left, height, width]: Crop, limits: PartLimits): Part[] {
   const { side, bindingBytes, pixelBytes } = limits
   const columns = Math.min(width, side)
-  // A binding begins up to a step before what it is for and ends up to three pixels after; a row always fits into one.
+  // A binding begins up to a step before what it is for and ends up to three pixels after. A row is never divided.
   const bound = Math.floor((bindingBytes / pixelBytes - STEP - 4) / width)
   const rows = Math.max(1, Math.min(height, side, Math.floor(MOST_PIXELS / columns), bound))
   const parts: Part[] = []

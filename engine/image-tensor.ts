@@ -75,8 +75,9 @@ function uploadsOf(device: Device): ImageUploads {
   return uploads
 }
 
-/** Tensors' buffers that are kept at rest. */
+/** Tensors' buffers that are kept at rest, for cameras: not those of large photographs. */
 const MOST_SPARE = 2
+const MOST_SPARE_BYTES = 2 ** 27
 
 // As numbers: Node has no such globals.
 const textureUsage = { copyDst: 2, textureBinding: 4, renderAttachment: 16 } as const
@@ -117,6 +118,11 @@ class ImageUploads {
       ...{ side: caps.maxTextureSide, bindingBytes: caps.maxBindingBytes },
       pixelBytes: dtype === 'u8' ? 3 : 12,
     })
+    if (parts.some((part) => part.bytes > caps.maxBindingBytes))
+      throw new OutOfMemoryError(
+        `${large().figures}, and ${caps.name} binds at most ${showBytes(caps.maxBindingBytes)}, less than a row of it`,
+        large().hint,
+      )
     const pipeline = await this.#pipeline(dtype)
     // In one go from here on: a frame of a video is gone afterwards, and the texture may become another image's.
     device.check()
@@ -145,7 +151,8 @@ class ImageUploads {
   }
 
   #giveBack(buffer: Buffer): void {
-    this.#spare.push(buffer)
+    if (buffer.bytes > MOST_SPARE_BYTES) this.#device.buffers.free(buffer)
+    else this.#spare.push(buffer)
     while (this.#spare.length > MOST_SPARE) this.#device.buffers.free(this.#spare.shift()!)
   }
 

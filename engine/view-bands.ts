@@ -38,14 +38,19 @@ export function canvasSize([height, width]: Pair, side: number): Pair {
   return scale === 1 ? [height, width] : [scaled(height), scaled(width)]
 }
 
-/** All rows of a canvas, in bands whose bindings are no larger than `most` bytes. */
-export function viewBands([height]: Pair, painted: readonly Painted[], most: number): Band[] {
+/** All rows of a canvas, in bands whose bindings are no larger than `most` bytes, or of one row each. A row reads as many rows above and
+ * below it as the `margin` says. */
+export function viewBands(
+  [height]: Pair,
+  painted: readonly Painted[],
+  most: number,
+  margin: number,
+): Band[] {
   const bandOf = (begin: number, end: number): Band => ({
     rows: [begin, end],
-    bound: painted.map((tensor) => boundOf(tensor, begin, end, height)),
+    bound: painted.map((tensor) => boundOf(tensor, begin - margin, end + margin, height)),
   })
   let rows = height
-  // A row is bound whatever it takes: that it is too long for any device is another's to say.
   while (rows > 1 && !fits(rows)) rows = Math.ceil(rows / 2)
   return split(rows)
 
@@ -60,12 +65,12 @@ export function viewBands([height]: Pair, painted: readonly Painted[], most: num
   }
 }
 
-/** What lies under these rows and, for the lines between classes, under one more on either side. */
+/** What lies under these rows, as far as they are there. */
 function boundOf(tensor: Painted, begin: number, end: number, height: number): Bound {
   const { size, elements, elementBytes, bytes } = tensor
   const rowBytes = size[1] * elements * elementBytes
   const under = (y: number) => Math.floor(((2 * y + 1) * size[0]) / (2 * height))
-  const from = Math.floor((under(Math.max(0, begin - 1)) * rowBytes) / STEP) * STEP
-  const to = 4 * Math.ceil(((under(Math.min(height - 1, end)) + 1) * rowBytes) / 4)
+  const from = Math.floor((under(Math.max(0, begin)) * rowBytes) / STEP) * STEP
+  const to = 4 * Math.ceil(((under(Math.min(height, end) - 1) + 1) * rowBytes) / 4)
   return { offset: from, bytes: Math.min(bytes, to) - from, first: from / elementBytes }
 }

@@ -49,6 +49,7 @@ test('images: a part is that part', async () => {
 
 test('images: larger than a texture may be they come in parts, byte for byte what comes at once', async () => {
   const image = imageData(23, 41) as ImageData
+  const inverted = { ...image, data: image.data.map((v) => 255 - v) } as ImageData
   const crop: Crop = [3, 2, 17, 37]
   for (const side of [5, 8, 40])
     await withDevice(
@@ -64,6 +65,7 @@ test('images: larger than a texture may be they come in parts, byte for byte wha
         for (const dtype of ['u8', 'f32'] as const)
           for (const options of [{ dtype }, { dtype, crop }, { dtype, size: [9, 20] as const }]) {
             using whole = await imageTensor(await testDevice(), image, options)
+            ;(await imageTensor(small, inverted, options)).dispose()
             using parts = await imageTensor(small, image, options)
             assert.equal(
               await parts.read(),

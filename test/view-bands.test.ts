@@ -24,26 +24,29 @@ test('view bands: one where it fits, else bands that bind all that is read, and 
     const rowBytes = size[1] * elements * elementBytes
     const bytes = 16 * Math.ceil((size[0] * rowBytes) / 16)
     const painted = [{ size, elements, elementBytes, bytes }]
-    const whole = viewBands(canvas, painted, bytes)
+    const whole = viewBands(canvas, painted, bytes, 1)
     assert.is(whole.length, 1)
     assert.equal(whole[0].rows, [0, canvas[0]])
 
     const most = Math.ceil((4 * size[0]) / canvas[0] + 2) * rowBytes + 260
-    const bands = viewBands(canvas, painted, most)
-    let next = 0
-    for (const { rows, bound } of bands) {
-      const [{ offset, bytes: own, first }] = bound
-      assert.is(rows[0], next)
-      next = rows[1]
-      assert.is(offset % 256, 0)
-      assert.is(first * elementBytes, offset)
-      assert.ok(own <= most && own % 4 === 0 && offset + own <= bytes, `${own} of ${most}`)
-      for (let y = Math.max(0, rows[0] - 1); y <= Math.min(canvas[0] - 1, rows[1]); y++) {
-        const row = Math.floor(((2 * y + 1) * size[0]) / (2 * canvas[0]))
-        assert.ok(offset <= row * rowBytes && (row + 1) * rowBytes <= offset + own, `row ${row}`)
+    for (const margin of [0, 1]) {
+      const bands = viewBands(canvas, painted, most, margin)
+      let next = 0
+      for (const { rows, bound } of bands) {
+        const [{ offset, bytes: own, first }] = bound
+        assert.is(rows[0], next)
+        next = rows[1]
+        assert.is(offset % 256, 0)
+        assert.is(first * elementBytes, offset)
+        assert.ok(own <= most && own % 4 === 0 && offset + own <= bytes, `${own} of ${most}`)
+        const [from, to] = [Math.max(0, rows[0] - margin), Math.min(canvas[0], rows[1] + margin)]
+        for (let y = from; y < to; y++) {
+          const row = Math.floor(((2 * y + 1) * size[0]) / (2 * canvas[0]))
+          assert.ok(offset <= row * rowBytes && (row + 1) * rowBytes <= offset + own, `row ${row}`)
+        }
       }
+      assert.is(next, canvas[0])
+      assert.ok(bands.length > 1 || most >= bytes, `${bands.length}`)
     }
-    assert.is(next, canvas[0])
-    assert.ok(bands.length > 1 || most >= bytes, `${bands.length}`)
   }
 })
