@@ -109,7 +109,11 @@ test('web instances: the overlap that a search found is what the networks begin 
     // That of other weights of the run does not count.
     await drop(app, NETS, record(8, 0.9))
     await page.getByText('searched with a localization net of step 8').waitFor()
-    assert.is(await overlap.inputValue(), `${instanceSettings().threshold}`)
+    const now = await overlap.elementHandle()
+    await page.waitForFunction(([input, value]) => (input as HTMLInputElement).value === value, [
+      now,
+      `${instanceSettings().threshold}`,
+    ] as const)
   }))
 
 const isMarked = (row: Locator) => row.evaluate((r) => r.classList.contains('marked'))

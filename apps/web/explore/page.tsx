@@ -58,7 +58,11 @@ function Explorer({ example: asked }: { example: string }) {
   const [target, setTarget] = useState<Target>('this adapter')
   const [trying, setTrying] = useState(false)
   const [endless, setEndless] = useState<Problem>()
+  /** What is being tried belongs to what is shown, and not to what was shown before. */
+  const turn = useRef(0)
   useEffect(() => {
+    turn.current++
+    setTrying(false)
     setWritten(start)
     setTraced(start)
     setEndless(undefined)
@@ -68,15 +72,16 @@ function Explorer({ example: asked }: { example: string }) {
   const result = useTraced(traced, ready ? caps : undefined, recompute)
   const { now, kept, problem, working } = result
   const traceIt = async () => {
+    const mine = ++turn.current
     setTrying(true)
     setEndless(undefined)
     try {
       await endsWithin(written.code, written.inputs, PATIENCE)
-      setTraced({ ...written })
+      if (mine === turn.current) setTraced({ ...written })
     } catch (error) {
-      setEndless(problemOf(error))
+      if (mine === turn.current) setEndless(problemOf(error))
     }
-    setTrying(false)
+    if (mine === turn.current) setTrying(false)
   }
   return (
     <div class="stack explore" aria-busy={working}>
@@ -95,7 +100,7 @@ function Explorer({ example: asked }: { example: string }) {
         target={target}
         onTarget={setTarget}
         problem={endless ?? problem}
-        busy={!ready || trying}
+        busy={!ready || trying || working}
       />
       {noDevice && <ProblemBox problem={noDevice} />}
       {lost && <ProblemBox problem={lost} onClose={forgetLoss} />}

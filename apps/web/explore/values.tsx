@@ -30,9 +30,10 @@ export function Values(props: {
       const looked = await look(await pageDevice(), explored, node)
       if (mine === newest.current) setFound(looked)
     } catch (error) {
-      // Of a device that went away the page tells by itself, and the next one is looked at when it is there.
-      if (mine === newest.current && (error as Error).name !== 'DeviceLostError')
-        setProblem(problemOf(error))
+      if (mine !== newest.current) return
+      // Of a device that went away the page tells by itself. It may be this run that ended it: the next one waits to be asked.
+      if ((error as Error).name === 'DeviceLostError') setAsked(false)
+      else setProblem(problemOf(error))
     }
   }
   // Once asked for, the values of each node that is chosen are shown.

@@ -32,7 +32,7 @@ export function Networks({
   checkpoints: Checkpoints
   pair: Pair
   search: ChosenOverlap | undefined
-  onPair: (pair: Pair) => void
+  onPair: (change: (now: Pair) => Pair) => void
   onSearch: (search: ChosenOverlap) => void
 }) {
   const [problem, setProblem] = useState<Problem>()
@@ -46,10 +46,11 @@ export function Networks({
         added.find(({ info }) => tellsBoxes(info) === boxes),
       )
       setProblem(undefined)
-      onPair({
-        semantic: semantic ?? pair.semantic,
-        localization: localization ?? pair.localization,
-      })
+      // Another may have been chosen while files were read.
+      onPair((now) => ({
+        semantic: semantic ?? now.semantic,
+        localization: localization ?? now.localization,
+      }))
     } catch (error) {
       setProblem(problemOf(error))
     }
@@ -70,7 +71,7 @@ export function Networks({
         ]}
         disabled={!of.length}
         note={chosen ? aboutCheckpoint(chosen.info) : tells[role]}
-        onChange={(key) => onPair({ ...pair, [role]: of.find((one) => one.key === key) })}
+        onChange={(key) => onPair((now) => ({ ...now, [role]: of.find((one) => one.key === key) }))}
       />
     )
   }

@@ -28,7 +28,8 @@ export function useSettings(chosen: number | undefined): SettingsState {
     return () => clearTimeout(waiting)
   }, [now])
   useEffect(() => {
-    const begun = (one: Tuned) => ({ ...one, threshold: first.threshold })
+    // One object for both: what is settled does not change again later.
+    const begun = { ...now, threshold: first.threshold }
     set(begun)
     setSettled(begun)
   }, [first])

@@ -55,6 +55,7 @@ export class Session {
   /** Counts what was asked for; a prediction goes on while it is that which was asked for last. */
   #turn = 0
   #loads = 0
+  #fetching: AbortController | undefined
   #busy: Promise<unknown> = Promise.resolve()
   /** Milliseconds for which kernels were being made, and when that was last counted. */
   readonly #kernels = { ms: 0, from: 0 }
@@ -110,10 +111,14 @@ export class Session {
 
   async load(source: Source, form?: Form): Promise<LoadedNetwork | Unnamed | undefined> {
     const load = ++this.#loads
+    // What nobody waits for any more is not fetched to its end.
+    this.#fetching?.abort()
+    this.#fetching = new AbortController()
+    const say = (text: string, share?: number) => {
+      if (load === this.#loads) this.#send('progress', { text, share })
+    }
     try {
-      const opened = await openNetwork(source, form, (text, share) => {
-        if (load === this.#loads) this.#send('progress', { text, share })
-      })
+      const opened = await openNetwork(source, form, say, this.#fetching.signal)
       if (load !== this.#loads) return undefined
       if (!('place' in opened)) return opened
       const place = await this.#here()

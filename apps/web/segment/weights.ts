@@ -42,9 +42,10 @@ export async function openNetwork(
   source: Source,
   form: Form | undefined,
   say: Say,
+  signal?: AbortSignal,
 ): Promise<Opened | Unnamed> {
   if (source.from === 'untrained') return untrained()
-  const file = source.from === 'file' ? source.file : await fetched(source.url, say)
+  const file = source.from === 'file' ? source.file : await fetched(source.url, say, signal)
   const weights = await openWeights(file)
   if (weights.metadata.has('atrous')) return openOwn(file, say)
   if (form) return openOther(weights, form, say)
@@ -53,9 +54,10 @@ export async function openNetwork(
 }
 
 /** Kept for the next time by the browser, where it keeps files. */
-async function fetched(url: string, say: Say): Promise<File> {
+async function fetched(url: string, say: Say, signal?: AbortSignal): Promise<File> {
   say('Asking the server')
   return fetchWeights(url, {
+    ...(signal && { signal }),
     onProgress: ({ loaded, total, from }) =>
       from === 'network' &&
       say(
