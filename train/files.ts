@@ -80,9 +80,13 @@ async function makeWithParents(folder: string): Promise<void> {
     if (await isFolder(folder)) return
     if (errorCode(error) !== 'ENOENT') throw error
     const parent = dirname(folder)
-    if (await isFolder(parent)) throw new Error('no folder can be made there')
-    await makeWithParents(parent)
-    await makeWithParents(folder)
+    if (parent === folder) throw error
+    if (!(await isFolder(parent))) await makeWithParents(parent)
+    // Once more: somebody else may have made the parent meanwhile.
+    await mkdir(folder).catch(async (again) => {
+      if (await isFolder(folder)) return
+      throw errorCode(again) === 'ENOENT' ? new Error('no folder can be made there') : again
+    })
   }
 }
 

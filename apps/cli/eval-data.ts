@@ -33,8 +33,10 @@ export async function sourceOf(
   if (data !== undefined && data !== 'street')
     return { kind: await formatOf(data), folder: resolve(data), ...sides }
   if (trained && trained.kind !== 'street' && data === undefined) {
-    const { kind, folder, overfit } = trained
-    return { kind, folder, ...(overfit !== undefined && { overfit }), ...sides }
+    const { kind, folder, also, overfit } = trained
+    // Images that were learned by heart are all of the set that they were chosen from.
+    const chosen = overfit !== undefined && { overfit, ...(also && { also }) }
+    return { kind, folder, ...chosen, ...sides }
   }
   if (trained?.kind === 'street') return { ...trained, ...sides }
   const [height, width] = size ?? info.size ?? [48, 64]

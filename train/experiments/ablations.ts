@@ -33,6 +33,8 @@ const dilated = (model: string, width: number): string[] => [
 const wide = [
   ...['--model', 'model-16', '--width', '16', '--option', 'head=1conv'],
   ...['--option', 'dilation=2', '--option', 'dropout=[0,0]'],
+  // That of the networks beside it; a head of one convolution learns at it.
+  ...['--lr', '6e-3'],
 ]
 
 export const ablations: readonly Experiment[] = [

@@ -16,7 +16,8 @@ export function chosenOverlap(text: string, file: string): ChosenOverlap {
   try {
     const { threshold, split, localization } = JSON.parse(text)
     const { step } = localization
-    if (threshold >= 0 && threshold <= 1 && typeof split === 'string' && step >= 0)
+    const isShare = typeof threshold === 'number' && threshold >= 0 && threshold <= 1
+    if (isShare && typeof split === 'string' && Number.isInteger(step) && step >= 0)
       return { threshold, split, step }
   } catch {
     // Told below.

@@ -75,11 +75,12 @@ async function open(spec: DatasetSpec): Promise<Dataset> {
   return openDataset(spec.options)
 }
 
-/** Copies, since what a decoder made may be part of a larger buffer, which cannot be given away. */
+/** Copies, since what a decoder made may be part of a larger buffer, which cannot be given away. (A `slice` of Node's own kind of array
+ * is no copy.) */
 function handed({ image, labels, instances, ...rest }: Example): Done {
   const own = {
-    ...{ image: image.slice(), labels: labels.slice() },
-    ...(instances && { instances: instances.slice() }),
+    ...{ image: new Uint8Array(image), labels: new Uint8Array(labels) },
+    ...(instances && { instances: new Uint16Array(instances) }),
   }
   const moved = Object.values(own).map(({ buffer }) => buffer as ArrayBuffer)
   return { answer: { example: { ...rest, ...own } }, moved }

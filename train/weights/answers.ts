@@ -30,10 +30,11 @@ export function goesOn(answer: Response, { exact, length }: FileHeaders, loaded:
   const { headers, status } = answer
   const isPart = status === 206 && answer.body && !headers.has('content-encoding')
   if (!isPart || length === undefined) return false
-  if (headersOf(answer).exact !== exact) return false
-  const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get('content-range') ?? '')
-  if (range) return Number(range[1]) === loaded && Number(range[2]) === length
-  return Number(headers.get('content-length')) === length - loaded
+  if (exact === undefined || headersOf(answer).exact !== exact) return false
+  const said = headers.get('content-range')
+  if (said === null) return Number(headers.get('content-length')) === length - loaded
+  const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(said)
+  return range !== null && Number(range[1]) === loaded && Number(range[2]) === length
 }
 
 /** Throws FetchError for what is not worth receiving, and ends it. */
@@ -61,6 +62,7 @@ function problemOf(
           : 'try again later'
     return new FetchError(address, 'status', `cannot be fetched: status ${said}`, hint, status)
   }
+  if (status === 206) return damaged(address, 'was answered in part, which was not asked for')
   if (!body) return truncated(address, 0, bytes ?? length)
   if (bytes !== undefined && length !== undefined && length !== bytes)
     return damaged(address, `is ${length} bytes long, and should be ${bytes}`)

@@ -28,6 +28,8 @@ interface Coming {
   readonly sink: Sink
   readonly hash: Sha256 | undefined
   loaded: number
+  /** Whether it went on after a cut: then its length is known for certain. */
+  continued: boolean
 }
 
 /** Milliseconds before the second attempt; before each one after it twice as many. */
@@ -50,12 +52,15 @@ export async function received(answer: Response, wanted: Wanted): Promise<Blob> 
         if (++failures >= tries) throw truncated(address, file.loaded, totalOf(file, wanted), cut)
         return WAIT * 2 ** (failures - 1)
       })
-      if (!goesOn(next, file.headers, file.loaded)) {
+      if (goesOn(next, file.headers, file.loaded)) file.continued = true
+      else {
         await file.sink.abort()
         file = await begun(next, wanted)
       }
       body = next.body!
     }
+    if (file.continued && file.loaded !== file.headers.length)
+      throw damaged(address, `is ${file.loaded} bytes long, and should be ${file.headers.length}`)
     const needed = bytes ?? totalOf(file, wanted)
     if (needed !== undefined && file.loaded < needed) throw truncated(address, file.loaded, needed)
     const found = file.hash?.digest()
@@ -70,7 +75,7 @@ export async function received(answer: Response, wanted: Wanted): Promise<Blob> 
 async function begun(answer: Response, wanted: Wanted): Promise<Coming> {
   const { address, place, sha256, onProgress } = wanted
   const headers = headersOf(answer)
-  const file = { headers, hash: sha256 ? new Sha256() : undefined, loaded: 0 }
+  const file = { headers, hash: sha256 ? new Sha256() : undefined, loaded: 0, continued: false }
   try {
     if (place && headers.length) await needRoom(address, headers.length)
     const sink = place ? await roomFor(place.sink(), file, wanted) : memorySink()
