@@ -55,6 +55,19 @@ test('ahead: examples are the same in every order, with 0, 1 and 3 threads, own 
   }
 })
 
+test('ahead: what a thread hands over is its own, also of images that share a buffer', async () => {
+  const drawn = { size: 3, pooled: true }
+  await using ahead = await opened(drawn, { workers: 1 })
+  for (let i = 0; i < 3; i++) {
+    const { image } = await ahead.get(i)
+    assert.deepEqual(
+      new Uint8Array(image),
+      (await openDataset({ size: 3 }).then((d) => d.get(i))).image,
+    )
+    assert.equal(image.buffer.byteLength, image.length)
+  }
+})
+
 test('ahead: an evaluation has the same scores with 0, 1 and 3 threads, in batches and one by one', async () => {
   const device = await testDevice()
   const drawn = { size: 21, ragged: true }

@@ -23,6 +23,8 @@ export interface DrawnOptions {
   readonly absent?: boolean
   /** Widths differ. */
   readonly ragged?: boolean
+  /** Images are parts of a larger buffer, as a decoder of Node's makes them. */
+  readonly pooled?: boolean
   /** A file that gets a letter for each read. */
   readonly log?: string
 }
@@ -42,7 +44,8 @@ export async function openDataset(options: DrawnOptions): Promise<Dataset> {
         if (once) rmSync(once)
         process.exit(7)
       }
-      return drawn(index, options)
+      const example = drawn(index, options)
+      return options.pooled ? { ...example, image: Buffer.from(example.image) } : example
     },
   }
 }

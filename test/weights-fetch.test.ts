@@ -222,6 +222,19 @@ test('fetch: a server that is out of breath is asked again; one that refuses, an
   assert.equal([gone.asked.length, stays.asked.length], [2, 3])
 })
 
+test('fetch: a part that was not asked for is no file, and neither is more than was to come', async () => {
+  const part: Answer = (r) =>
+    r.writeHead(206, { 'content-range': 'bytes 6-9/10', 'content-length': 4 }).end('1234')
+  const long: Answer = (r, q) => {
+    const from = Number(/^bytes=(\d+)-$/.exec(q.headers.range!)![1])
+    r.writeHead(206, { etag: '"one"', 'content-range': `bytes ${from}-299999/300000` })
+    r.end(new Uint8Array(300_050 - from))
+  }
+  const [inPart, tooLong] = await Promise.all([fetchedFrom([part]), fetchedFrom([firstPart, long])])
+  assert.match(String(inPart.outcome), /FetchError: .*answered in part/)
+  assert.match(String(tooLong.outcome), /FetchError: .*is 300050 bytes long, and should be 300000/)
+})
+
 test('fetch: a wrong file put together of right parts is refused by its hash', async () => {
   const mixed = others.slice()
   const { outcome } = await fetchedFrom([firstPart, (r, q) => rest(q, r, { data: mixed })], {
