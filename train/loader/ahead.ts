@@ -6,7 +6,8 @@ import { type Dataset, type Example, exampleBytes, firstOf } from '../dataset.ts
 export interface AheadOptions {
   /** Examples at most that are read or kept ahead of the one that is asked for; default 16. */
   readonly examples?: number | undefined
-  /** Bytes at most of those; default 512 MiB. One is read ahead all the same, unless `examples` is 0. */
+  /** Bytes at most of those, each counted as the largest so far; default 512 MiB. One is read ahead all the same, unless `examples`
+   * is 0. */
   readonly bytes?: number | undefined
 }
 

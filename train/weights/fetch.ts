@@ -24,8 +24,9 @@ export interface FetchOptions {
   readonly bytes?: number
   /** Its SHA-256, in hexadecimal digits. What is kept and has it serves without asking the server. */
   readonly sha256?: string
-  /** How many attempts in a row may bring no byte that was not here before; default 5, 1 gives up at the first cut. Between them
-   * are half a second, one second, two, four … */
+  /** Where the bytes are cut the server is asked `tries` − 1 times more, and as often again after an attempt that brought bytes which
+   * were not here before; default 5, 1 gives up at the first cut. Before them are half a second, one second, two, four … The first
+   * answer is asked for once. */
   readonly tries?: number
   /** Ends it: the promise rejects with the signal's reason, and what was kept before stays. */
   readonly signal?: AbortSignal
