@@ -88,7 +88,7 @@ export function cheapestSegments(
   for (let i = 1; i <= slots; i++) if (best[n][i] < best[n][m]) m = i
   if (best[n][m] === Infinity) return undefined
   const segments: Segment[] = []
-  const { [m]: seconds } = best[n]
+  const seconds = best[n][m]
   for (let i = n; i > 0; ) {
     const code = cameFrom[i][m]
     const from = Math.floor(code / (slots + 1))

@@ -13,6 +13,7 @@ Checks random programs: unfused, fused and with kernels run again, against the f
   --seeds FROM-TO   which; default: 1-2000. One seed is checked by itself
   --minutes N       begin none after N minutes
   --workers N       processes; default: 2. Even seeds run with WebGPU's default limits
+  --one-way         run kernels again in one way a program instead of all four, and no updates one by one; for very many programs
   --adapter NAME    lavapipe, swiftshader or hardware; default: the fastest that is here`
 
 async function main(): Promise<number> {
@@ -21,6 +22,7 @@ async function main(): Promise<number> {
       seeds: { type: 'string', default: '1-2000' },
       minutes: { type: 'string' },
       workers: { type: 'string', default: '2' },
+      'one-way': { type: 'boolean' },
       adapter: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -37,6 +39,7 @@ async function main(): Promise<number> {
     from,
     to,
     workers,
+    ways: values['one-way'] ? 'one' : 'all',
     ...(values.minutes && { minutes: Number(values.minutes) }),
     ...(values.adapter && { adapter: values.adapter as DeviceOptions['adapter'] }),
     say: (text) => console.log(text),

@@ -4,6 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { DeviceOptions } from '../../engine/node.ts'
+import type { Ways } from './check.ts'
 import type { Report } from './worker.ts'
 
 export interface FuzzOptions {
@@ -13,6 +14,8 @@ export interface FuzzOptions {
   /** No program is begun after so many minutes. */
   readonly minutes?: number
   readonly adapter?: DeviceOptions['adapter']
+  /** Default: 'all'. */
+  readonly ways?: Ways
   /** The file of the process. */
   readonly worker?: string
   /** Told of every failure, and now and then of progress. */
@@ -42,7 +45,7 @@ const ownWorker = fileURLToPath(new URL('worker.js', import.meta.url))
 /** Seconds after which a program counts as hanging. */
 const patience = 300
 /** Programs after which a process makes room for a new one: pipelines are kept as long as their device. */
-const fresh = 2000
+const fresh = 5000
 
 /** Checks the programs of all seeds from … to. */
 export async function fuzz(options: FuzzOptions): Promise<Summary> {
@@ -73,11 +76,11 @@ function work(
   from: number,
   last: number,
   step: number,
-  { adapter, worker = ownWorker, say = () => undefined }: FuzzOptions,
+  { adapter, ways = 'all', worker = ownWorker, say = () => undefined }: FuzzOptions,
   over: () => boolean,
   sum: Sum,
 ): Promise<number> {
-  const child = start(worker, adapter)
+  const child = start(worker, ways, adapter)
   let seed = from
   let timer: NodeJS.Timeout | undefined
   return new Promise((resolve, reject) => {
@@ -115,9 +118,10 @@ function work(
   })
 }
 
-function start(file: string, adapter: DeviceOptions['adapter']): ChildProcess {
-  return fork(file, adapter ? [adapter] : [], {
-    execArgv: ['--max-semi-space-size=32'],
+function start(file: string, ways: Ways, adapter: DeviceOptions['adapter']): ChildProcess {
+  return fork(file, [ways, ...(adapter ? [adapter] : [])], {
+    // As many processes as processors leave none for helpers; and what is optimised late is not optimised for one program alone.
+    execArgv: ['--max-semi-space-size=32', '--single-threaded-gc', '--interrupt-budget=400000'],
     // Most of the time goes into lavapipe's compiler, and most of that into optimising kernels that run once.
     env: { GALLIVM_PERF: 'nopt', ...process.env },
   })

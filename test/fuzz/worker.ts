@@ -5,7 +5,7 @@ import { type DeviceOptions, openDevice, ops } from '../../engine/node.ts'
 import { witness } from '../../engine/witness.ts'
 import { checkPlan } from '../plan-checker.ts'
 import { checkRecomputed } from '../recompute-checker.ts'
-import { type Case, check, type Failure, type Verdict } from './check.ts'
+import { type Case, check, type Failure, type Verdict, type Ways } from './check.ts'
 import { isOfLayers } from './layers.ts'
 import { type Program, randomProgram } from './program.ts'
 import { printCase, shrink } from './shrink.ts'
@@ -21,7 +21,7 @@ export interface Report extends Verdict {
   readonly smallest?: string
 }
 
-const adapter = process.argv[2] as DeviceOptions['adapter']
+const [, , ways, adapter] = process.argv as [string, string, Ways, DeviceOptions['adapter']]
 const devices: Promise<Device>[] = []
 witness.plan = checkPlan
 witness.recomputed = checkRecomputed
@@ -63,7 +63,7 @@ async function run(device: Device, seed: number): Promise<Report> {
     const failure = { kind: 'error' as const, message: String((error as Error).stack) }
     return { results: 0, unsure: 0, loose: 0, jumps: [], failure, ...rest() }
   }
-  const verdict = await check(device, p, seed)
+  const verdict = await check(device, p, seed, ways)
   const slope = p.slope && wrongSlope(p.graph, p.args, p.slope, seed)
   const failure = slope ? { kind: 'slope' as const, message: slope } : undefined
   const report = { ...(failure && { failure }), ...verdict, ...rest(p) }
@@ -72,9 +72,9 @@ async function run(device: Device, seed: number): Promise<Report> {
 }
 
 async function smallest(device: Device, p: Case, seed: number, { kind }: Failure): Promise<string> {
-  const fails = async (c: Case) => (await check(device, c, seed)).failure?.kind === kind
+  const fails = async (c: Case) => (await check(device, c, seed, ways)).failure?.kind === kind
   const least = await shrink(p, fails)
-  const { failure } = await check(device, least, seed)
+  const { failure } = await check(device, least, seed, ways)
   return `${printCase(least)}\n${failure?.kind}: ${failure?.message}`
 }
 
