@@ -46,6 +46,8 @@ const ownWorker = fileURLToPath(new URL('worker.js', import.meta.url))
 const patience = 300
 /** Programs after which a process makes room for a new one: pipelines are kept as long as their device. */
 const fresh = 5000
+/** Programs from one word of progress to the next. */
+const often = 1000
 
 /** Checks the programs of all seeds from … to. */
 export async function fuzz(options: FuzzOptions): Promise<Summary> {
@@ -136,6 +138,7 @@ class Sum {
   #unsure = 0
   #loose = 0
   #pipelines = 0
+  readonly #begun = performance.now()
 
   add(r: Report, say: (text: string) => void): void {
     this.#graphs++
@@ -147,6 +150,9 @@ class Sum {
     for (const name of r.jumps) count(this.#jumps, name, 1)
     if (r.failure)
       this.fail(r.seed, `${r.failure.kind}: ${r.failure.message}\n${r.smallest ?? ''}`, say)
+    if (this.#graphs % often) return
+    const seconds = Math.round((performance.now() - this.#begun) / 1000)
+    say(`${this.#graphs} graphs, ${this.#failed.length} failed; seed ${r.seed}; ${seconds} s`)
   }
 
   fail(seed: number, text: string, say: (text: string) => void): void {
