@@ -49,21 +49,20 @@ export function lower(node: Node, info: LowerInfo): Recipe {
     }),
   )
   const recipes = known.get(node.types) ?? []
-  const found = recipes.find((k) => k.caps === info.caps && k.operands.every(isLike, operands))
+  const found = recipes.find((k) => k.caps === info.caps && areLike(k.operands, operands))
   if (found) return found.recipe
   const recipe = lowered(node, info)
   known.set(node.types, [...recipes, { caps: info.caps, operands, recipe }])
   return recipe
 }
 
-function isLike(this: readonly Operand[], a: Operand, i: number): boolean {
-  const b = this[i]
-  return (
-    a.variable === b.variable &&
-    a.access === b.access &&
-    (a.type === b.type || sameType(a.type, b.type))
-  )
-}
+const areLike = (a: readonly Operand[], b: readonly Operand[]): boolean =>
+  a.length === b.length && a.every((x, i) => isLike(x, b[i]))
+
+const isLike = (a: Operand, b: Operand): boolean =>
+  a.variable === b.variable &&
+  a.access === b.access &&
+  (a.type === b.type || sameType(a.type, b.type))
 
 /** Whether its recipe has no scratch memory, as one sees without lowering it. */
 export const isWithoutScratch = (node: Node): boolean =>

@@ -49,8 +49,9 @@ function bytesOfText(text: string): number {
 /** Plans the same program for arguments of other types; throws where that cannot be, or does not fit. */
 export type Replan = (types: readonly TensorType[]) => void
 
-/** The way to run the graph that takes the least time within `budget` bytes, all of the program's memory counted. Throws OutOfMemoryError, which
- * names the smallest budget that would do, and the largest batch and crop that `replan` finds to fit, where none does. */
+/** The way to run the graph that takes the least time within `budget` bytes, all of the program's memory counted. Throws
+ * OutOfMemoryError, which names the smallest budget that would do, and the largest batch and crop that `replan` finds to
+ * fit, where none does. */
 export function graphWithin(
   fused: Graph,
   caps: Caps,

@@ -86,6 +86,7 @@ export type { Progress } from './loop/progress.ts'
 export { type TrainOptions, train } from './loop.ts'
 export * from './optimizers.ts'
 export * from './pictures/heat-map.ts'
+export { colourPng, palettePng } from './pictures/mask-png.ts'
 export * from './pictures/picture.ts'
 export {
   type Preview,
@@ -141,7 +142,6 @@ export { type DistanceOptions, DistanceScores } from './scoring/distance-scores.
 export * from './scoring/index.ts'
 export * from './scoring/instance-scores.ts'
 export * from './scoring/metrics.ts'
-export { colourPng, palettePng } from './submission/palette-png.ts'
 export {
   checkTestTime,
   type TestSize,

@@ -106,9 +106,13 @@ test('web instances: the overlap that a search found is what the networks begin 
     await overlap.fill('0.6')
     await page.getByRole('button', { name: 'As it was' }).click()
     assert.is(await overlap.inputValue(), '0.2')
-    // That of other weights of the run does not count.
+    // It is for the net that came with it, not for another of as many steps; one that comes alone is for its step.
+    await drop(app, NETS, named('c.safetensors', await boxesNet()))
+    await page.getByText('is for the localization net that it was dropped with').waitFor()
+    await drop(app, NETS, record(7, 0.3))
+    await page.getByText('Overlap of boxes 0.3, as a search on the val split found.').waitFor()
     await drop(app, NETS, record(8, 0.9))
-    await page.getByText('searched with a localization net of step 8').waitFor()
+    await page.getByText('is for the localization net of step 8').waitFor()
     const now = await overlap.elementHandle()
     await page.waitForFunction(([input, value]) => (input as HTMLInputElement).value === value, [
       now,

@@ -12,7 +12,7 @@ import { VOC_CLASSES } from '../data/voc.ts'
 import type { ClassInfo, Dataset } from '../dataset.ts'
 import { errorCode, fileError, makeFolder, writeAtomic } from '../files.ts'
 import { writeLabelsPng } from '../pictures/images.ts'
-import { palettePng } from './palette-png.ts'
+import { palettePng } from '../pictures/mask-png.ts'
 
 export { openUnlabelled } from './unlabelled.ts'
 

@@ -17,6 +17,15 @@ export interface Pair {
   readonly localization: KnownCheckpoint | undefined
 }
 
+/** What a search found, and the key of the localization net that it was dropped with. */
+export interface Search extends ChosenOverlap {
+  readonly droppedWith?: string | undefined
+}
+
+/** Whether a search was for this localization net: the one beside it, or one of as many steps. */
+export const isFor = ({ droppedWith, step }: Search, net: KnownCheckpoint | undefined): boolean =>
+  droppedWith ? droppedWith === net?.key : step === net?.info.progress.step
+
 const tells: Record<keyof Pair, string> = {
   semantic: 'says what each pixel is',
   localization: 'says where the object of a pixel is, and how large',
@@ -31,9 +40,9 @@ export function Networks({
 }: {
   checkpoints: Checkpoints
   pair: Pair
-  search: ChosenOverlap | undefined
+  search: Search | undefined
   onPair: (change: (now: Pair) => Pair) => void
-  onSearch: (search: ChosenOverlap) => void
+  onSearch: (search: Search) => void
 }) {
   const [problem, setProblem] = useState<Problem>()
   const take = async (files: readonly DroppedFile[]) => {
@@ -41,10 +50,10 @@ export function Networks({
       const record = files.find(isRecord)
       const found = record && chosenOverlap(await record.file.text(), record.file.name)
       const added = await checkpoints.add(files.filter((one) => !isRecord(one)))
-      if (found) onSearch(found)
       const [semantic, localization] = [false, true].map((boxes) =>
         added.find(({ info }) => tellsBoxes(info) === boxes),
       )
+      if (found) onSearch({ ...found, droppedWith: localization?.key })
       setProblem(undefined)
       // Another may have been chosen while files were read.
       onPair((now) => ({
@@ -89,21 +98,22 @@ export function Networks({
       {problem && <ProblemBox problem={problem} onClose={() => setProblem(undefined)} />}
       {choice('Category net', 'semantic', false)}
       {choice('Localization net', 'localization', true)}
-      {search && <Searched search={search} step={pair.localization?.info.progress.step} />}
+      {search && <Searched search={search} counts={isFor(search, pair.localization)} />}
     </Card>
   )
 }
 
 const isRecord = ({ file }: DroppedFile): boolean => file.name.toLowerCase().endsWith('.json')
 
-/** What the record is for: weights of a step. */
-function Searched({ search, step }: { search: ChosenOverlap; step: number | undefined }) {
-  const { threshold, split } = search
+/** What the record is for, and whether that is here. */
+function Searched({ search, counts }: { search: Search; counts: boolean }) {
+  const { threshold, split, step, droppedWith } = search
+  const net = droppedWith ? 'that it was dropped with' : `of step ${step.toLocaleString('en')}`
   return (
     <p class="soft">
-      {search.step === step
+      {counts
         ? `Overlap of boxes ${threshold}, as a search on the ${split} split found.`
-        : `instances.json was searched with a localization net of step ${search.step.toLocaleString('en')}: it counts when that one is chosen.`}
+        : `instances.json is for the localization net ${net}: it counts when that one is chosen.`}
     </p>
   )
 }

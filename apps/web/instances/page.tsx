@@ -2,11 +2,10 @@
 
 import { useEffect, useState } from 'preact/hooks'
 import { type Support, webgpuSupport } from '../../../engine/index.ts'
-import type { ChosenOverlap } from '../../../train/index.ts'
 import { useCheckpoints } from '../ui/checkpoints.ts'
 import { ProblemBox } from '../ui/problem.tsx'
 import { useFinder } from './finder.ts'
-import { Networks, type Pair } from './networks.tsx'
+import { isFor, Networks, type Pair, type Search } from './networks.tsx'
 import { Pictures } from './pictures.tsx'
 import { Result } from './result.tsx'
 import { PipelineSettings, useSettings } from './settings.tsx'
@@ -14,9 +13,9 @@ import { PipelineSettings, useSettings } from './settings.tsx'
 export default function Instances() {
   const checkpoints = useCheckpoints()
   const [pair, setPair] = useState<Pair>({ semantic: undefined, localization: undefined })
-  const [search, setSearch] = useState<ChosenOverlap>()
-  const isForIt = search?.step === pair.localization?.info.progress.step
-  const settings = useSettings(isForIt ? search?.threshold : undefined)
+  const [search, setSearch] = useState<Search>()
+  const found = search && isFor(search, pair.localization) ? search.threshold : undefined
+  const settings = useSettings(found)
   const finder = useFinder(pair.semantic, pair.localization, settings.settled)
   const [at, setAt] = useState<string>()
   const [support, setSupport] = useState<Support>()
