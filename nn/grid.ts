@@ -91,9 +91,13 @@ export function scoresOnImage(
     const whole: Pair = [cells[0] * stride, cells[1] * stride]
     if (offset.every((o) => o === middleOf(stride)))
       return slice(resizeBilinear(t, whole), [], [t.shape[0], h, w])
-    const fine = resizeBilinear(t, whole, 'asymmetric')
-    const moved = padReplicate(fine, [0, ...offset, 0], [0, 0, 0, 0])
-    return slice(moved, [], [t.shape[0], h, w])
+    // The first cells once more, so often that the image begins within the grid: that is at src = from/s of it.
+    const more = offset.map((o) => Math.ceil(o / stride))
+    const from = offset.map((o, i) => more[i] * stride - o)
+    const size: Pair = [whole[0] + more[0] * stride, whole[1] + more[1] * stride]
+    const wide = padReplicate(t, [0, ...more, 0], [0, 0, 0, 0])
+    const fine = resizeBilinear(wide, size, 'asymmetric')
+    return slice(fine, [0, ...from], [t.shape[0], from[0] + h, from[1] + w])
   })
 }
 

@@ -148,7 +148,9 @@ for (const [what, procedure] of [
         const scored = CITYSCAPES_CLASSES.find((c) => c.id === id)
         if (!scored) continue
         const mine = pixels.filter((p) => p.object === object)
-        const weight = CITYSCAPES_OBJECT_SIZES[scored.name] / mine.length
+        // Sizes are of images of 1024×2048.
+        const average = (CITYSCAPES_OBJECT_SIZES[scored.name] * pixels.length) / (1024 * 2048)
+        const weight = average / mine.length
         const count = (key: string, good: (guess: number) => boolean) => {
           const tp = mine.filter((p) => good(p.guess)).length
           const before = sums.get(key) ?? { tp: 0, fn: 0 }

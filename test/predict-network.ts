@@ -133,11 +133,13 @@ const host = ({ data, size, channels }: Map64): HostTensor => ({
   data: Float32Array.from(data),
 })
 
-/** Probabilities [height, width, classes] of a picture, by the whole procedure but for shifted passes and the CRF. */
+/** Probabilities [height, width, classes] of a picture, by the whole procedure but for shifted passes and the CRF; with `offset` a score
+ * stands for that row and column of its cell, not for the middle one. */
 export function byTheLetter(
   networks: readonly Network[],
   { data, height, width }: Picture,
   test: TestTime,
+  offset?: number,
 ): Float64Array {
   const kind = test.upsample ?? 'bilinear'
   const classes = networks[0].classes
@@ -155,7 +157,7 @@ export function byTheLetter(
     const image = { data: pixels, size, channels: 3 }
     for (const network of networks)
       for (const mirrored of test.flip ? [false, true] : [false]) {
-        const seen = looked(network, image, test, mirrored)
+        const seen = looked(network, image, test, mirrored, offset)
         const same = size[0] === height && size[1] === width
         const position = (dst: number, a: 0 | 1) => ((dst + 0.5) * size[a]) / picture.size[a] - 0.5
         const own = same ? seen : sampled(seen, picture.size, kind, position)
@@ -169,7 +171,13 @@ export function byTheLetter(
 }
 
 /** The mean probabilities of all windows of one look. */
-function looked(network: Network, image: Map64, test: TestTime, mirrored: boolean): Map64 {
+function looked(
+  network: Network,
+  image: Map64,
+  test: TestTime,
+  mirrored: boolean,
+  offset?: number,
+): Map64 {
   const { rows, columns, size } = windowsOf(test.window, image.size)
   const { height = 1, width = 1 } = test.pad ?? {}
   const padded = paddedSize(size, network.sizeMultiple, [height, width])
@@ -188,7 +196,11 @@ function looked(network: Network, image: Map64, test: TestTime, mirrored: boolea
       const s = network.scoreStride
       const cells = padded.map((n) => Math.ceil(n / s)) as [number, number]
       const grid = { data: scores, size: cells, channels: network.classes }
-      const position = (dst: number) => (dst + 0.5) / s - 0.5
+      const middle = Math.floor(s / 2)
+      const moved = (offset ?? middle) - middle
+      // Beside the middle it is exact for scores, and symmetric cells that are moved by whole pixels for probabilities.
+      const half = moved && test.upsample !== 'bicubic' ? (s % 2 ? 0 : 0.5) : 0
+      const position = (dst: number) => (dst + 0.5 - half - moved) / s - 0.5
       const fine =
         test.upsample === 'bicubic'
           ? sampled(softmaxed(grid), padded, 'bicubic', position)

@@ -1,15 +1,17 @@
 // The test-time procedure on the device: what must be the same is the same, and all of it agrees with the procedure by the letter.
 
 import assert from 'node:assert/strict'
+import { softmax } from '../engine/index.ts'
 import { largestDifference } from '../engine/reference/index.ts'
-import { fcrn } from '../models/index.ts'
+import { fcrn, shiftedScores } from '../models/index.ts'
 import type { Network } from '../models/network.ts'
+import { scoresOnImage } from '../nn/index.ts'
 import type { Picture } from '../train/pictures/picture.ts'
 import { Predictor, type PredictorOptions } from '../train/predict.ts'
 import type { TestTime } from '../train/test-time.ts'
 import { close, withDevice } from './checks.ts'
 import { testDevice } from './device.ts'
-import { drawnState, place } from './drawn.ts'
+import { drawnState, place, valuesOf } from './drawn.ts'
 import { test } from './harness.ts'
 import { byTheLetter, drawnPicture, TinyNetwork } from './predict-network.ts'
 
@@ -77,6 +79,40 @@ const networks = [
   [new TinyNetwork({ kernel: 3, multiple: 8, padding: [0.2, 0.9, 0.4] })],
   [new TinyNetwork({ kernel: 3, stride: 2, multiple: 8, classes: 4 }), coarse],
 ]
+
+test('predict: where a network learned the label of another pixel than the middle one, its scores stand for that', async () => {
+  const five = new TinyNetwork({ kernel: 3, stride: 5, multiple: 5 })
+  const picture = drawnPicture(13, 11, 7)
+  const plain = await resultOf(coarse, picture)
+  for (const [network, ...offsets] of [[coarse, 0, 3, 6] as const, [five, 1] as const])
+    for (const offset of offsets)
+      for (const testTime of [{}, { flip: true, window: { height: 6, width: 7 } }] as TestTime[])
+        for (const upsample of ['bilinear', 'bicubic'] as const) {
+          const test = { ...testTime, upsample }
+          using predictor = new Predictor(await testDevice(), network, test, { offset })
+          const got = await resultBy(predictor, picture)
+          const want = byTheLetter([network], picture, test, offset)
+          const what = `${JSON.stringify(test)} at ${network.scoreStride}, offset ${offset}`
+          close(got.probabilities, want, 2e-5, what)
+          if (network !== coarse || testTime.flip || upsample === 'bicubic') continue
+          const bytes = Float32Array.from(picture.data, (v) => v / 255)
+          assert.ok(largestDifference(got.probabilities, plain.probabilities) > 1e-2)
+          using classes = await predictor.batch(bytes, 1, picture.height, picture.width)
+          assert.deepEqual(await classes.read(), got.classes)
+        }
+  // Of several networks each has its own.
+  const both = await resultOf([coarse, coarse], picture, {}, { offset: [undefined, 0] })
+  const first = await resultOf(coarse, picture, {}, { offset: 0 })
+  const mean = first.probabilities.map((p, i) => (p + plain.probabilities[i]) / 2)
+  close(both.probabilities, mean, 1e-6, 'two networks')
+  const device = await testDevice()
+  for (const [offset, message] of [
+    [-1, /offset -1 is no row of a cell/],
+    ['4', /offset 4 is no row of a cell|offset '4'/],
+    [[0, 1, 2], /3 offsets are given, and there are 2 networks/],
+  ] as const)
+    assert.throws(() => new Predictor(device, [coarse, coarse], {}, { offset } as never), message)
+})
 
 for (const [i, [what, testTime]] of procedures.entries())
   test(`predict: ${what}: as by the letter in float64`, async () => {
@@ -157,19 +193,40 @@ test('predict: a network that sees single pixels gives the same through windows 
     }
 })
 
-test('predict: shifted passes are the dilated network, mirrored and in windows too', async () => {
+test('predict: shifted passes are the dilated network, each score for the pixel that its pass learned', async () => {
   const device = await testDevice()
   const options = { width: 4, depthMultiplier: 0.1, classes: 4, kernel: 3, dropout: 0 }
   const shifted = fcrn(18, { ...options, dilation: 2 })
   const dilated = fcrn(18, { ...options, dilation: 4, outputStride: 4 })
   for (const net of [shifted, dilated]) place(device, drawnState(net))
   const picture = drawnPicture(37, 28)
-  for (const more of [{}, { flip: true, window: { height: 24, width: 21 } }]) {
-    const got = await resultOf(shifted, picture, { ...more, shifted: 'features' })
-    // Sums of the same products in another order.
-    same(got, await resultOf(dilated, picture, more), JSON.stringify(more), 2e-5)
+  const image = Float32Array.from(picture.data, (v) => v / 255)
+  const finer = { shifted: 'features' } as const
+  for (const offset of [undefined, 3]) {
+    const learned = { offset: offset ?? 4 }
+    for (const more of [
+      {},
+      { flip: true, window: { height: 24, width: 21 } },
+      { upsample: 'bicubic' },
+    ] as const) {
+      const got = await resultOf(shifted, picture, { ...more, ...finer }, { offset })
+      const want = await resultOf(dilated, picture, more, learned)
+      // Sums of the same products in another order.
+      same(got, want, `${JSON.stringify(more)}, offset ${offset}`, 2e-5)
+    }
+    // Labels of the shifted loss are at (8i + 4a + o, 8j + 4b + o), so score (2i + a, 2j + b) is that of pixel (4·2i + 4a + o, …).
+    const [want] = valuesOf(
+      (x) => {
+        const scores = shiftedScores(shifted, x, { train: false })
+        return [softmax(scoresOnImage(scores, [37, 28], 4, learned))]
+      },
+      [{ dtype: 'f32', shape: [1, 37, 28, 3], data: image }],
+      drawnState(shifted),
+    )
+    const { probabilities } = await resultOf(shifted, picture, finer, { offset })
+    close(probabilities, want, 2e-5, 'on the image')
   }
-  await resultOf(shifted, drawnPicture(1, 1), { shifted: 'features' })
+  await resultOf(shifted, drawnPicture(1, 1), finer)
 })
 
 test('predict: passes over a moved image answer for the pixels between', async () => {
@@ -178,6 +235,10 @@ test('predict: passes over a moved image answer for the pixels between', async (
   const picture = drawnPicture(24, 32)
   const fine = await resultOf(centre(2), picture)
   same(await resultOf(centre(4), picture, { shifted: 'input' }), fine, 'as fine', 1e-6)
+  // Where it learned the pixel in the corner, the passes look from there.
+  const corner = (stride: number) => new TinyNetwork({ stride })
+  const learned = await resultOf(corner(4), picture, { shifted: 'input' }, { offset: 0 })
+  same(learned, fine, 'from the corner', 1e-6)
   const plain = await resultOf(centre(4), picture)
   assert.ok(largestDifference(plain.probabilities, fine.probabilities) > 1e-2)
 })

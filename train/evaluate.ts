@@ -82,8 +82,8 @@ export async function evaluate(
   let done = 0
   const finish = async ({ looked, counts, numbered }: Running): Promise<void> => {
     const counted = await counts()
-    looked.examples.forEach(({ name }, i) => {
-      objects?.add(numbered[i].classes, counted.objects[i])
+    looked.examples.forEach(({ name, height, width }, i) => {
+      objects?.add(numbered[i].classes, counted.objects[i], height * width)
       if (perImage) images.push(imageScore(done + i, name, counted.confusions[i]))
     })
     await shown(looked, done, options)

@@ -149,6 +149,7 @@ export {
   type TestWindow,
   testTimeNamed,
   testTimes,
+  trainedOffset,
   trainedSize,
   usualTestTime,
 } from './test-time.ts'

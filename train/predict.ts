@@ -14,6 +14,7 @@ import { DeviceTensor } from '../engine/device-tensor.ts'
 import { isWholes, showType } from '../engine/dtype.ts'
 import { OptionError, ShapeError } from '../engine/errors.ts'
 import type { Pair } from '../engine/ops/options.ts'
+import { shown } from '../engine/ops/refuse.ts'
 import { hostTensor } from '../engine/ops/source.ts'
 import type { HostTensor, Tensor } from '../engine/tensor.ts'
 import type { Network } from '../models/network.ts'
@@ -29,6 +30,9 @@ import { checkModels, type Scorer, scorerOf, viewOf } from './predict/scorer.ts'
 import { checkTestTime, crfOptionsOf, type TestTime } from './test-time.ts'
 
 export interface PredictorOptions {
+  /** Row and column, in its cell's s×s pixels, of the pixel that a network's score answers for: the `loss.offset` of the recipe that
+   * it learned by (`trainedOffset` of its checkpoint). Default the middle one. Of several networks a list, one for each. */
+  readonly offset?: number | readonly (number | undefined)[] | undefined
   /** Bytes of scores that may wait for each other; default 512 MiB. */
   readonly hold?: number
   /** Plans kept of each program, one for each size of a picture or of a window; default 8, and at least one for each scale. Those
@@ -67,7 +71,7 @@ export class Predictor {
     device: Device,
     models: Network | readonly Network[],
     test: TestTime = {},
-    { hold = 2 ** 29, plans = 8, onKernel }: PredictorOptions = {},
+    { offset, hold = 2 ** 29, plans = 8, onKernel }: PredictorOptions = {},
   ) {
     const all = Array.isArray(models) ? (models as readonly Network[]) : [models as Network]
     this.test = checkTestTime(test)
@@ -77,11 +81,15 @@ export class Predictor {
     this.#hold = hold
     const cache = Math.max(plans, test.scales?.length ?? 1)
     const onProgress = onKernel && { onProgress: onKernel }
-    this.#scorers = all.map((m) => scorerOf(device, m, test, { cache, ...onProgress }))
+    const offsets = offsetsOf(offset, all.length)
+    this.#scorers = all.map((m, i) =>
+      scorerOf(device, m, test, { offset: offsets[i], cache, ...onProgress }),
+    )
     this.#plain = device.compile((image) => {
       const [, h, w] = image.shape
       const scores = model.apply(image, { train: false })
-      return predict(scoresOnImage(scores, [h, w], model.scoreStride))
+      const at = offsets[0] === undefined ? {} : { offset: offsets[0] }
+      return predict(scoresOnImage(scores, [h, w], model.scoreStride, at))
     }, onProgress)
     this.#resize = device.compile(
       (bytes: Tensor, size: string) => resizedPicture(bytes, JSON.parse(size) as Pair),
@@ -239,6 +247,21 @@ export class Predictor {
   [Symbol.dispose](): void {
     this.dispose()
   }
+}
+
+/** One for each network. Throws OptionError for other than rows of a cell, and for other than one or one for each. */
+function offsetsOf(given: PredictorOptions['offset'], count: number): (number | undefined)[] {
+  const all = Array.isArray(given)
+    ? [...given]
+    : new Array<number | undefined>(count).fill(given as number)
+  const bad = all.find((o) => o !== undefined && !isWholes([o], 0))
+  if (bad !== undefined)
+    throw new OptionError(`offset ${shown(bad)} is no row of a cell`, 'use a whole number from 0')
+  if (all.length === count) return all
+  throw new OptionError(
+    `${all.length} offsets are given, and there are ${count} networks`,
+    'give one for each, or one number for all',
+  )
 }
 
 /** Throws ShapeError for what is no picture. */

@@ -205,6 +205,11 @@ export function trainedSize(
   return exact ? { height, width } : { height }
 }
 
+/** The pixel of its cell that a network's scores answer for, as the loss says by which a checkpoint's was trained; undefined for
+ * the middle one. */
+export const trainedOffset = ({ recipe }: Pick<CheckpointInfo, 'recipe'>): number | undefined =>
+  (recipe as { readonly loss?: { readonly offset?: number } } | undefined)?.loss?.offset
+
 interface Sides {
   readonly height?: number | undefined
   readonly width?: number | undefined

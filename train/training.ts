@@ -179,7 +179,12 @@ export class Training {
         loadModel(device, model, checkpoint)
         loadOptimizer(device, optimizer, checkpoint)
       }
-      const predictor = new Predictor(device, model)
+      const predictor = new Predictor(
+        device,
+        model,
+        {},
+        { offset: this.#options.recipe.loss.offset },
+      )
       return { device, model, optimizer, predictor, progress: checkpoint?.info.progress }
     } catch (error) {
       device.close()

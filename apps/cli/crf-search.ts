@@ -1,8 +1,6 @@
 // `crf-search`: the parameters of the fully connected CRF, by trial on a validation set.
 
 import { OptionError } from '../../engine/errors.ts'
-import type { Device } from '../../engine/node.ts'
-import type { Network } from '../../models/network.ts'
 import { checkpointModel, loadModel } from '../../train/checkpoint/checkpoint.ts'
 import { readCheckpoint } from '../../train/checkpoint/files.ts'
 import type { CrfParameters } from '../../train/crf/index.ts'
@@ -17,7 +15,7 @@ import { Predictor } from '../../train/predict.ts'
 import { percent } from '../../train/scoring/metrics.ts'
 import { scoreRules } from '../../train/scoring/rules.ts'
 import { openSplit } from '../../train/sources.ts'
-import type { TestTime } from '../../train/test-time.ts'
+import { trainedOffset } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { sameClasses, sourceOf, usualTest } from './eval-data.ts'
 import { openSaying } from './open.ts'
@@ -52,7 +50,8 @@ async function run(args: Args): Promise<number> {
     using device = await openSaying((line) => progress.say(line))
     loadModel(device, model, checkpoint)
     const task = { dataset, chosen, progress, signal: stop.signal }
-    await predictAll(device, model, test, store, task)
+    using predictor = new Predictor(device, model, test, { offset: trainedOffset(checkpoint.info) })
+    await predictAll(predictor, store, task)
     const found = await searchCrf(device, stored(dataset, chosen, store), {
       ...{ trials: trials ?? 40, seed, iterations, normalisation, signal: stop.signal },
       score: { absent: scoreRules(dataset).absent },
@@ -83,13 +82,10 @@ interface Task {
 
 /** Predicts each chosen picture once. */
 async function predictAll(
-  device: Device,
-  model: Network,
-  test: TestTime,
+  predictor: Predictor,
   store: ProbabilityFile,
   { dataset, chosen, progress, signal }: Task,
 ): Promise<void> {
-  using predictor = new Predictor(device, model, test)
   for (const [done, index] of chosen.entries()) {
     const { image, height, width } = await dataset.get(index)
     if (signal.aborted) return

@@ -27,7 +27,7 @@ import {
   type Submission,
   submissionNames,
 } from '../../train/submission/index.ts'
-import type { TestTime } from '../../train/test-time.ts'
+import { type TestTime, trainedOffset } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { evaluateBoxes } from './eval-boxes.ts'
 import { onlyOptions, sameClasses, sourceOf, usualTest } from './eval-data.ts'
@@ -77,7 +77,9 @@ async function run(args: Args): Promise<number> {
     loadModel(device, model, task.checkpoint)
     if (dataset.labelled === 'image') await classify(task, device)
     else {
-      using predictor = new Predictor(device, model, task.test)
+      using predictor = new Predictor(device, model, task.test, {
+        offset: trainedOffset(task.checkpoint.info),
+      })
       if (labelled) await score(task, predictor)
       else await predictSplit(predictor, ahead, { ...watching(task, 'predicting') })
       progress.clear()

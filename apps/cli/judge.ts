@@ -27,8 +27,8 @@ interface Watching {
 type JudgeOf = (device: Device, model: Network, dataset: Dataset, recipe: Recipe) => Judge
 
 const judges: Record<Task, JudgeOf> = {
-  pixels(device, model, dataset) {
-    const predictor = new Predictor(device, model)
+  pixels(device, model, dataset, { loss }) {
+    const predictor = new Predictor(device, model, {}, { offset: loss.offset })
     const samples = new Samples(dataset)
     return {
       validate: async (options) =>

@@ -21,7 +21,7 @@ const EXTREMES = 3
 export async function scorePixels(best: Best): Promise<Scored> {
   const { device, model, recipe, dataset, run, step, signal, onProgress } = best
   const { test = {} } = recipe
-  using predictor = new Predictor(device, model, test)
+  using predictor = new Predictor(device, model, test, { offset: recipe.loss.offset })
   const every = Math.max(1, Math.floor(dataset.size / PICTURES))
   const panels: { name: string; picture: Picture }[] = []
   const evaluation = await evaluate(predictor, dataset, {

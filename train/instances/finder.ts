@@ -11,7 +11,7 @@ import type { Network } from '../../models/network.ts'
 import type { Picture } from '../pictures/picture.ts'
 import { sizesOf } from '../predict/geometry.ts'
 import { resizedPicture } from '../predict/look.ts'
-import { Predictor } from '../predict.ts'
+import { Predictor, type PredictorOptions } from '../predict.ts'
 import type { LossConfig } from '../recipes/loss.ts'
 import type { TestSize, TestTime } from '../test-time.ts'
 import { boxOffset, needBoxes, sigmaOf } from './boxes-loss.ts'
@@ -24,6 +24,8 @@ export interface FinderOptions {
   readonly instances?: InstanceOptions
   /** The test-time procedure of the category net. */
   readonly test?: TestTime
+  /** The pixel that a cell of the category net stands for: see `PredictorOptions`. */
+  readonly offset?: PredictorOptions['offset']
   /** The size at which the localization net sees pictures; default their own. */
   readonly resize?: TestSize | undefined
   /** The loss that the localization net was trained with, which says in which units and for which pixels its boxes are. */
@@ -43,14 +45,14 @@ export class InstanceFinder {
     device: Device,
     semantic: Network | readonly Network[],
     localization: Network,
-    { instances, test, resize, loss }: FinderOptions = {},
+    { instances, test, offset, resize, loss }: FinderOptions = {},
   ) {
     checkPair(semantic, localization)
     this.pipeline = new InstancePipeline(device, instances)
     this.localization = localization
     this.#resize = resize
     this.#loss = loss
-    this.predictor = new Predictor(device, semantic, test)
+    this.predictor = new Predictor(device, semantic, test, { offset })
     this.#boxes = device.compile((bytes: Tensor, size: string) => {
       const image = div(cast(resizedPicture(bytes, JSON.parse(size) as Pair), 'f32'), 255)
       return localization.apply(image, { train: false })

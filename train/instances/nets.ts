@@ -12,7 +12,13 @@ import {
 import type { ClassInfo } from '../dataset.ts'
 import { checkModels } from '../predict/scorer.ts'
 import type { Recipe } from '../recipes/recipe.ts'
-import { type TestSize, type TestTime, trainedSize, usualTestTime } from '../test-time.ts'
+import {
+  type TestSize,
+  type TestTime,
+  trainedOffset,
+  trainedSize,
+  usualTestTime,
+} from '../test-time.ts'
 import { checkPair, InstanceFinder } from './finder.ts'
 import type { InstanceOptions } from './options.ts'
 
@@ -72,6 +78,7 @@ export function finderOf(
   const { instances, test = usualTestTime(semantic.info) } = options
   const resize = 'resize' in options ? options.resize : trainedSize(localization.info)
   checkModels([models[0]], test)
+  const offset = trainedOffset(semantic.info)
   const { loss } = (localization.info.recipe as Partial<Recipe> | undefined) ?? {}
-  return new InstanceFinder(device, ...models, { instances, test, resize, loss })
+  return new InstanceFinder(device, ...models, { instances, test, offset, resize, loss })
 }

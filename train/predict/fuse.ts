@@ -8,6 +8,7 @@ import {
   concat,
   flip,
   mul,
+  padReplicate,
   resizeBicubic,
   resizeBilinear,
   slice,
@@ -16,7 +17,7 @@ import {
 } from '../../engine/index.ts'
 import type { Pair } from '../../engine/ops/options.ts'
 import { interleavedPasses } from '../../models/shifted.ts'
-import { scoresOnImage } from '../../nn/grid.ts'
+import { middleOf, scoresOnImage } from '../../nn/grid.ts'
 import { predict } from '../../nn/losses.ts'
 import type { TestTime } from '../test-time.ts'
 import { windowsOf } from './geometry.ts'
@@ -29,6 +30,8 @@ export interface View {
   readonly padded: Pair
   /** Pixels from one of its scores to the next. */
   readonly stride: number
+  /** Row and column, in so many pixels, for which a score stands; the middle one if left out. */
+  readonly offset?: number
   /** Passes over each window. */
   readonly passes: 1 | 4
 }
@@ -42,9 +45,9 @@ export const lookCount = ({ size, passes }: View, { window }: TestTime): number 
 }
 
 /** The scores of a window f32 [1, h, w, classes] at its pixels. */
-export function pixelScores(passes: readonly Tensor[], { padded, stride }: View): Tensor {
+export function pixelScores(passes: readonly Tensor[], { padded, stride, offset }: View): Tensor {
   const { grid, step } = gridOf(passes, padded, stride)
-  return scoresOnImage(grid, padded, step)
+  return scoresOnImage(grid, padded, step, offset === undefined ? {} : { offset })
 }
 
 /** The four passes of a window on one grid. */
@@ -64,13 +67,18 @@ function probabilitiesOf(
   size: Pair,
   upsample: Kind,
 ): Tensor {
-  const classes = passes[0].shape[3]
-  const cut = (x: Tensor) => slice(x, [], [1, ...size, classes])
+  const cut = (x: Tensor, from = 0) =>
+    slice(x, [0, from, from], [1, from + size[0], from + size[1]])
   const turned = (x: Tensor) => (view.mirrored ? flip(x, [2]) : x)
   if (upsample === 'bilinear') return turned(softmax(cut(pixelScores(passes, view))))
   const { grid, step } = gridOf(passes, view.padded, view.stride)
-  const whole: Pair = [grid.shape[1] * step, grid.shape[2] * step]
-  return turned(cut(resizeBicubic(softmax(grid), whole, { antialias: false })))
+  // Pixels by which the cells stand for others than their middle; where these are further on, the first cells are there once more.
+  const beyond = (view.offset ?? middleOf(step)) - middleOf(step)
+  const [before, after] = [Math.ceil(Math.max(0, beyond) / step), beyond < 0 ? 1 : 0]
+  const wide = padReplicate(grid, [0, before, before, 0], [0, after, after, 0])
+  const whole: Pair = [wide.shape[1] * step, wide.shape[2] * step]
+  const fine = resizeBicubic(softmax(wide), whole, { antialias: false })
+  return turned(cut(fine, before * step - beyond))
 }
 
 /** Tensors of one `length` that lie along an axis, each from its start on: the means where they overlap, in pieces from one edge to

@@ -21,6 +21,8 @@ export interface Scorer {
   readonly look: Program<Tensor>
   /** Pixels from one score to the next. */
   readonly stride: number
+  /** Row and column, in so many pixels, for which a score stands; the middle one where undefined. */
+  readonly offset: number | undefined
   /** Rows and columns, in pixels, by which each pass looks further down and to the right. */
   readonly moves: readonly Pair[]
 }
@@ -54,15 +56,20 @@ export function checkModels(models: readonly Network[], { shifted }: TestTime): 
 const isShiftable = (model: Network): model is Fcrn =>
   model instanceof Fcrn && Boolean(model.backbone.lastStrided)
 
-/** The programs of a network that `checkModels` accepts. */
+/** The programs of a network that `checkModels` accepts; `offset` is the row and column, in its cell's s×s pixels, of the pixel
+ * whose label a score learned, by default the middle one. */
 export function scorerOf(
   device: Device,
   model: Network,
   { shifted }: TestTime,
-  options: Pick<CompileOptions, 'cache' | 'onProgress'>,
+  {
+    offset,
+    ...options
+  }: Pick<CompileOptions, 'cache' | 'onProgress'> & { offset?: number | undefined },
 ): Scorer {
   const { scoreStride: s, padding } = model
   const features = shifted === 'features' && isShiftable(model)
+  const moveOf = (pass: number) => (s / 2) * pass + s / 4 - (offset ?? s / 2)
   const mode = { train: false }
   return {
     model,
@@ -75,17 +82,19 @@ export function scorerOf(
       options,
     ),
     stride: features ? s / 2 : s,
-    // Cell i of pass a answers for pixel s·i + s/2 of what it looks at, which is (s/2)·(2i + a) + s/4 of the picture.
+    // Cell i of pass a stands for pixel (s/2)·(2i + a) + o, which is beyond the middle of cell 2i + a where o is that of cell i.
+    offset: features ? (offset ?? s / 2) : shifted === 'input' ? undefined : offset,
+    // Cell i of pass a answers for pixel s·i + o of what it looks at, which is (s/2)·(2i + a) + s/4 of the picture.
     moves:
       shifted === 'input'
-        ? passOffsets.map((pass): Pair => [(pass[0] - 0.5) * (s / 2), (pass[1] - 0.5) * (s / 2)])
+        ? passOffsets.map((pass): Pair => [moveOf(pass[0]), moveOf(pass[1])])
         : [[0, 0]],
   }
 }
 
 /** A look by this network at a picture of a size. */
 export function viewOf(
-  { model, stride, moves }: Scorer,
+  { model, stride, offset, moves }: Scorer,
   test: TestTime,
   size: Pair,
   mirrored: boolean,
@@ -95,5 +104,6 @@ export function viewOf(
   const least = test.shifted === 'features' ? model.scoreStride / 2 + 1 : 1
   const padTo: Pair = [Math.max(least, pad?.height ?? 1), Math.max(least, pad?.width ?? 1)]
   const padded = paddedSize(windowsOf(window, size).size, model.sizeMultiple, padTo)
-  return { size, mirrored, padded, stride, passes: moves.length === 4 ? 4 : 1 }
+  const own = offset === undefined ? {} : { offset }
+  return { size, mirrored, padded, stride, ...own, passes: moves.length === 4 ? 4 : 1 }
 }

@@ -3,12 +3,16 @@
 // as they are.
 //
 //   iIoU = Σ_o w_o TP_o / (Σ_o w_o TP_o + FP + Σ_o w_o FN_o),    w_o = average size of the class / size of o
+//
+// Sizes are shares of an image, so that images may be scored at any size.
 
 import { type ConfusionMatrix, type Grouping, mean } from './metrics.ts'
 
 export interface InstanceIouRules extends Grouping {
   /** Average size of the objects of each class, in pixels; undefined for classes that have none. */
   readonly sizes: readonly (number | undefined)[]
+  /** Pixels of the images that these are of. */
+  readonly imagePixels: number
   /** The class of an object by its number in the data set; undefined for what is not scored. */
   classOf(number: number): number | undefined
 }
@@ -67,20 +71,21 @@ export class InstanceIou {
     this.#groups = sums(rules.groups.length)
   }
 
-  /** Adds the objects of an image: `predicted[o · classes + k]` pixels of object o, counted from 0, were predicted as class k. */
-  add(objects: readonly number[], predicted: ArrayLike<number>): void {
-    const { sizes, groupOf } = this.#rules
+  /** Adds the objects of an image of so many pixels: `predicted[o · classes + k]` of object o, counted from 0, were predicted as
+   * class k. */
+  add(objects: readonly number[], predicted: ArrayLike<number>, pixels: number): void {
+    const { sizes, imagePixels, groupOf } = this.#rules
     const n = sizes.length
     objects.forEach((own, o) => {
       let [size, hits, groupHits] = [0, 0, 0]
       for (let k = 0; k < n; k++) {
-        const pixels = predicted[o * n + k]
-        size += pixels
-        if (k === own) hits += pixels
-        if (groupOf[k] === groupOf[own]) groupHits += pixels
+        const count = predicted[o * n + k]
+        size += count
+        if (k === own) hits += count
+        if (groupOf[k] === groupOf[own]) groupHits += count
       }
       if (!size) return
-      const weight = (sizes[own] ?? 0) / size
+      const weight = ((sizes[own] ?? 0) * pixels) / imagePixels / size
       this.#classes.found[own] += weight * hits
       this.#classes.missed[own] += weight * (size - hits)
       this.#groups.found[groupOf[own]] += weight * groupHits

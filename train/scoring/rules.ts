@@ -40,6 +40,7 @@ const rules: Readonly<Record<string, ScoreRules>> = {
     instances: {
       ...cityscapesCategories,
       sizes: CITYSCAPES_CLASSES.map(({ name }) => CITYSCAPES_OBJECT_SIZES[name]),
+      imagePixels: 1024 * 2048,
       // Numbers are id·1000 + n; what is smaller is a class, or a group that nobody parted.
       classOf: (number) => (number < 1000 ? undefined : classOfId.get(Math.floor(number / 1000))),
     },
