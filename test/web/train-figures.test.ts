@@ -3,7 +3,7 @@
 import type { VNode } from 'preact'
 import * as assert from 'uvu/assert'
 import { noCurves } from '../../apps/web/train/curves.ts'
-import { RunFigures, RunStatus } from '../../apps/web/train/figures.tsx'
+import { afterLoss, RunFigures, RunStatus } from '../../apps/web/train/figures.tsx'
 import type { RunState } from '../../apps/web/train/run.ts'
 import { test } from '../harness.ts'
 
@@ -39,4 +39,18 @@ test('train figures: a run that was stopped claims a snapshot only where there i
   const stopped: RunState = { ...running, status: 'stopped' }
   assert.is(sentence(stopped), 'Stopped at step 3 of 100')
   assert.is(sentence({ ...stopped, kept: 3 }), 'Stopped at step 3 of 100; its snapshot is kept')
+})
+
+test('train figures: of a lost device no other is claimed before it is open', () => {
+  const lost = { what: 'The device was lost', step: 1012, from: 1000, isReplaced: false }
+  assert.is(afterLoss(lost), '12 steps were lost since the snapshot of step 1,000.')
+  assert.is(
+    afterLoss({ ...lost, isReplaced: true }),
+    'Another was opened, and training goes on from the snapshot of step 1,000: 12 steps were lost.',
+  )
+  assert.is(afterLoss({ ...lost, step: 1, from: 0 }), '1 step was lost since the beginning.')
+  assert.is(
+    afterLoss({ ...lost, step: 0, from: 0, isReplaced: true }),
+    'Another was opened, and training goes on from the beginning: no step was lost.',
+  )
 })

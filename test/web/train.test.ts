@@ -45,7 +45,7 @@ test(
       await stepsAfter(app, paused)
 
       await press(app, /Lose the device/)
-      await page.getByRole('alert').waitFor({ timeout: long })
+      await until(app, /Another was opened/)
       const told = (await page.getByRole('alert').textContent()) ?? ''
       assert.match(told, /^The device was lost: .*goes on from the snapshot of step \d+/)
       assert.match(told, /: (no step was lost|\d+ steps? (was|were) lost)\.$/)

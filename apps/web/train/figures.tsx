@@ -43,6 +43,20 @@ function sentence(state: RunState): string {
   }
 }
 
+/** What a lost device cost, and whether it goes on: another may be slow to open, or not there. */
+export function afterLoss({ step, from, isReplaced }: NonNullable<RunState['lost']>): string {
+  const count = Math.max(0, step - from)
+  const lost = count
+    ? `${whole(count)} step${count > 1 ? 's were' : ' was'} lost`
+    : 'no step was lost'
+  const since = from ? `the snapshot of step ${whole(from)}` : 'the beginning'
+  return isReplaced
+    ? `Another was opened, and training goes on from ${since}: ${lost}.`
+    : `${capital(lost)} since ${since}.`
+}
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
 export function RunFigures({ state }: { state: RunState }) {
   const { last, start, validation } = state
   if (!last) return null

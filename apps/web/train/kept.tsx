@@ -30,8 +30,8 @@ export function LeftRun({ status, settings }: { status: RunState['status']; sett
   const over = steps === undefined ? progress.seconds >= 60 * minutes! : progress.step >= steps
   if (over) return null
   const goOn = async () => {
-    run.clear(await keptCurves())
-    await run.play(() => run.call.goOn({ kept: true }, settings))
+    const curves = await keptCurves()
+    await run.begin(() => run.call.goOn({ kept: true }, settings), curves)
   }
   return (
     <Card title="A run was left here">
@@ -140,10 +140,7 @@ export function Checkpoints({ state, settings }: { state: RunState; settings: Se
                 <Button
                   disabled={busy}
                   label={`Train ${one.name} on`}
-                  onPress={() => {
-                    run.clear()
-                    return run.play(() => run.call.goOn({ name: one.name }, settings))
-                  }}
+                  onPress={() => run.begin(() => run.call.goOn({ name: one.name }, settings))}
                 >
                   Train on
                 </Button>

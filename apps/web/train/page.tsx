@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { type Support, webgpuSupport } from '../../../engine/index.ts'
 import { Button, Card } from '../ui/parts.tsx'
 import { ProblemBox } from '../ui/problem.tsx'
-import { Curves, RunFigures, RunStatus } from './figures.tsx'
+import { afterLoss, Curves, capital, RunFigures, RunStatus } from './figures.tsx'
 import { Form } from './form.tsx'
 import { Checkpoints, LeftRun } from './kept.tsx'
 import { Classes, Looks } from './looks.tsx'
@@ -26,10 +26,7 @@ export default function Train() {
   useEffect(() => {
     if (able && status === 'idle') void run.preview(settings)
   }, [able, status, settings.data, settings.size, settings.seed, state.folder])
-  const start = () => {
-    run.clear()
-    return run.play(() => run.call.start(settings))
-  }
+  const start = () => run.begin(() => run.call.start(settings))
   return (
     <>
       <header class="intro">
@@ -97,8 +94,7 @@ function RunCard({ state }: { state: RunState }) {
       <RunStatus state={state} />
       {lost && (
         <p class="lost" role="alert">
-          <strong>{capital(lost.what)}.</strong> Another was opened, and training goes on from the
-          snapshot of step {lost.from}: {stepsLost(lost)}.
+          <strong>{capital(lost.what)}.</strong> {afterLoss(lost)}
         </p>
       )}
       {(status === 'running' || status === 'paused') && (
@@ -106,7 +102,7 @@ function RunCard({ state }: { state: RunState }) {
           {status === 'running' ? (
             <Button onPress={() => run.pause()}>Pause</Button>
           ) : (
-            <Button main onPress={() => run.play(() => run.call.resume())}>
+            <Button main onPress={() => run.resume()}>
               Resume
             </Button>
           )}
@@ -126,14 +122,6 @@ function RunCard({ state }: { state: RunState }) {
     </Card>
   )
 }
-
-const stepsLost = ({ step, from }: { step: number; from: number }): string => {
-  const count = Math.max(0, step - from)
-  if (!count) return 'no step was lost'
-  return count === 1 ? '1 step was lost' : `${count} steps were lost`
-}
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** `#train?debug` */
 const isDebug = (): boolean => /\?(.*&)?debug\b/.test(location.hash)

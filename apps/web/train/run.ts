@@ -15,6 +15,7 @@ import { type Problem, problemOf } from '../ui/problem.tsx'
 import { startWorker } from '../ui/start-worker.ts'
 import { type Curves, grown, noCurves, until } from './curves.ts'
 import type { FolderFound, Look, Outcome, TrainFunctions, TrainMessages } from './messages.ts'
+import { onlyOne } from './only-one.ts'
 import { CURVES, SNAPSHOT, TRAINING } from './run-store.ts'
 import type { Settings } from './settings.ts'
 
@@ -44,7 +45,8 @@ export interface RunState {
   readonly curves: Curves
   /** Steps of the newest snapshot. */
   readonly kept?: number
-  readonly lost?: TrainMessages['lost'] | undefined
+  /** The device that was lost last, and whether there is another since. */
+  readonly lost?: (TrainMessages['lost'] & { readonly isReplaced: boolean }) | undefined
   readonly notes: readonly string[]
   readonly folder?: FolderFound | undefined
   /** How far a dropped folder is looked through, while one is. */
@@ -95,7 +97,10 @@ class Run {
     remote.on('looking', (looking) => {
       if (this.state.looking) this.#set({ looking })
     })
-    remote.on('device', (device) => this.#set({ device }))
+    remote.on('device', (device) => {
+      const { lost } = this.state
+      this.#set({ device, lost: lost && { ...lost, isReplaced: true } })
+    })
     remote.on('run', (run) => this.#begun(run))
     remote.on('event', (event) => this.#happened(event))
     remote.on('answers', ({ step, looks }) => this.#set({ looks, looksStep: step }))
@@ -104,7 +109,8 @@ class Run {
       this.#keepCurves()
     })
     remote.on('lost', (lost) => {
-      this.#set({ lost, step: lost.from, curves: until(this.state.curves, lost.from) })
+      const curves = until(this.state.curves, lost.from)
+      this.#set({ lost: { ...lost, isReplaced: false }, step: lost.from, curves })
     })
     remote.on('note', (text) => {
       if (!this.state.notes.includes(text)) this.#set({ notes: [...this.state.notes, text] })
@@ -146,21 +152,29 @@ class Run {
     }
   }
 
-  /** Runs what trains, until it ends or pauses. */
-  async play(begin: () => Promise<Outcome>): Promise<void> {
+  /** Runs what trains in place of the run that is shown, with the curves until then. Nothing happens where that is not over: a
+   * button is pressed twice before it is gone. */
+  async begin(work: () => Promise<Outcome>, curves: Curves = noCurves): Promise<void> {
+    const { status, folder, looking } = this.state
+    if (isBusy(status)) return
+    this.state = fresh
+    this.#set({ folder, looking, curves })
+    await this.#play(work)
+  }
+
+  /** Goes on with the run that was paused. */
+  async resume(): Promise<void> {
+    if (this.state.status === 'paused') await this.#play(() => this.call.resume())
+  }
+
+  /** Until it ends or pauses. */
+  async #play(work: () => Promise<Outcome>): Promise<void> {
     this.#set({ status: 'running', problem: undefined, saved: undefined, at: undefined })
     try {
-      this.#set({ status: await begin(), at: undefined })
+      this.#set({ status: await work(), at: undefined })
     } catch (error) {
       this.#set({ status: 'idle', problem: problemOf(error), at: undefined })
     }
-  }
-
-  /** Forgets what was shown of a run before. */
-  clear(curves: Curves = noCurves): void {
-    const { folder, looking } = this.state
-    this.state = fresh
-    this.#set({ folder, looking, curves })
   }
 
   /** Shows what there is to learn. */
@@ -237,10 +251,15 @@ export async function keptCurves(): Promise<Curves> {
   }
 }
 
-/** Forgets the run that was left. */
+/** Forgets the run that was left. Throws OptionError where that is the run of another tab. */
 export async function forgetKept(): Promise<void> {
-  const folder = await openFolder(TRAINING)
-  for (const name of [SNAPSHOT, CURVES]) await removeFile(folder, name)
+  const release = await onlyOne()
+  try {
+    const folder = await openFolder(TRAINING)
+    for (const name of [SNAPSHOT, CURVES]) await removeFile(folder, name)
+  } finally {
+    release()
+  }
 }
 
 export const run = new Run()

@@ -20,6 +20,7 @@ import { serve } from '../remote.ts'
 import { CHECKPOINTS } from '../ui/checkpoints.ts'
 import { lookThrough } from './folder.ts'
 import type { FolderFound, Look, Outcome, TrainFunctions, TrainMessages } from './messages.ts'
+import { onlyOne } from './only-one.ts'
 import { RunStore, SNAPSHOT, TRAINING } from './run-store.ts'
 import { goingOn, recipeOf } from './settings.ts'
 
@@ -166,7 +167,12 @@ function tell(event: TrainingEvent): void {
   if (event.kind === 'open') {
     send('device', event.device.line)
     warn(event.device)
-    send('at', { text: 'Looking at the images before learning' })
+    // It looks at them once a run.
+    const isNew = !training!.answers.length
+    const text = isNew
+      ? 'Looking at the images before learning'
+      : `Going on from step ${store!.step.toLocaleString('en')}`
+    send('at', { text })
   } else if (event.kind === 'lost') {
     const [what] = event.error.message.split('\n')
     send('lost', { what, step: event.step, from: event.from })
@@ -194,22 +200,6 @@ function end(): void {
   training = undefined
   release()
   release = () => {}
-}
-
-/** Two tabs would overwrite each other's snapshots. */
-function onlyOne(): Promise<() => void> {
-  return new Promise((resolve, reject) => {
-    navigator.locks.request('atrous-training', { ifAvailable: true }, (lock) => {
-      if (!lock)
-        return reject(
-          new OptionError(
-            'another tab of this page is training',
-            'stop it there, or go on there: both would keep their snapshots in one place',
-          ),
-        )
-      return new Promise<void>((done) => resolve(done))
-    })
-  })
 }
 
 async function opened({ data }: Recipe, split: Split): Promise<Dataset> {
