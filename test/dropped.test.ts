@@ -75,7 +75,7 @@ test('png labels: streams inflate what zlib does, at every depth, and refuse the
 test('dropped folder: the same splits, classes and bytes as on disk', async () => {
   const root = await folder()
   for (const split of ['train', 'val'] as const)
-    for (const before of ['', 'my-photos/']) {
+    for (const before of ['', 'my-photos/', 'images/', '.kept/']) {
       const own = await openFolder(root, { split })
       const there = await openDropped(dropped(root, before), { split, decode })
       assert.deepEqual(there.classes, own.classes)

@@ -67,14 +67,16 @@ export async function openDropped(
 
 const bytesOf = async (file: Blob): Promise<Uint8Array> => new Uint8Array(await file.arrayBuffer())
 
-/** Paths from where `images` is: what was dropped may be the folder, or all that is in it. Hidden files are left out. */
+/** Paths from where `images` is: what was dropped may be the folder, whatever its name, or all that is in it. Hidden files are left
+ * out, and hidden folders below it. */
 function withoutRoot(files: readonly DroppedFile[]): readonly DroppedFile[] {
-  const shown = files.filter(({ path }) => !path.split('/').some((part) => part.startsWith('.')))
-  const inside = ['images/', 'labels/', 'classes.txt']
-  if (shown.some(({ path }) => inside.some((part) => path.startsWith(part)))) return shown
-  const roots = new Set(shown.map(({ path }) => path.split('/')[0]))
-  if (roots.size !== 1 || shown.some(({ path }) => !path.includes('/'))) return shown
-  return shown.map(({ path, file }) => ({ path: path.slice(path.indexOf('/') + 1), file }))
+  const shown = files.filter(({ path }) => !/\/\.|^\.[^/]*$/.test(path))
+  const roots = new Set(shown.map(({ path }) => path.slice(0, path.indexOf('/') + 1)))
+  const [root] = roots
+  if (roots.size !== 1 || !root) return shown
+  const inside = ['images/', 'labels/', 'classes.txt'].map((part) => root + part)
+  if (!shown.some(({ path }) => inside.some((part) => path.startsWith(part)))) return shown
+  return shown.map(({ path, file }) => ({ path: path.slice(root.length), file }))
 }
 
 function treeOf(byPath: ReadonlyMap<string, Blob>): FileTree {

@@ -9,7 +9,8 @@ import {
   type KnownCheckpoint,
   tellsBoxes,
 } from '../ui/checkpoints.ts'
-import { Card, Choice, type DroppedFile, DropZone } from '../ui/parts.tsx'
+import type { DroppedFile } from '../ui/dropped-files.ts'
+import { Card, Choice, DropZone } from '../ui/parts.tsx'
 import { type Problem, ProblemBox, problemOf } from '../ui/problem.tsx'
 
 export interface Pair {

@@ -2,7 +2,8 @@
 
 import { useRef, useState } from 'preact/hooks'
 import { crowdScenes } from '../../../train/index.ts'
-import { Button, Card, type DroppedFile, DropZone } from '../ui/parts.tsx'
+import type { DroppedFile } from '../ui/dropped-files.ts'
+import { Button, Card, DropZone } from '../ui/parts.tsx'
 import { type OpenedPicture, openPicture } from '../ui/picture.ts'
 import { type Problem, ProblemBox, problemOf } from '../ui/problem.tsx'
 

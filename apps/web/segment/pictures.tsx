@@ -1,7 +1,8 @@
 // Which pictures: files, what was copied, drawn scenes, or the camera.
 
 import { useEffect } from 'preact/hooks'
-import { Button, Card, type DroppedFile, DropZone } from '../ui/parts.tsx'
+import type { DroppedFile } from '../ui/dropped-files.ts'
+import { Button, Card, DropZone } from '../ui/parts.tsx'
 import { ProblemBox } from '../ui/problem.tsx'
 import { WEIGHTS } from './network.tsx'
 import type { Segment } from './use-segment.ts'

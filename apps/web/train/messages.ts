@@ -1,7 +1,7 @@
 // What the page and its worker say to each other.
 
 import type { ClassInfo, TrainEvent } from '../../../train/index.ts'
-import type { DroppedFile } from '../ui/parts.tsx'
+import type { DroppedFile } from '../ui/dropped-files.ts'
 import type { FolderName, Settings } from './settings.ts'
 
 /** What was found in a dropped folder. */

@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
 import { type CheckpointInfo, openCheckpoint } from '../../../train/index.ts'
 import { listFiles, openFolder, readFile } from '../opfs.ts'
-import type { DroppedFile } from './parts.tsx'
+import type { DroppedFile } from './dropped-files.ts'
 
 /** The folder of those that are kept. */
 export const CHECKPOINTS = 'checkpoints'

@@ -3,6 +3,7 @@
 
 import type { ComponentChildren, TargetedDragEvent } from 'preact'
 import { useId, useRef, useState } from 'preact/hooks'
+import { type DroppedFile, droppedFiles } from './dropped-files.ts'
 
 type Children = { readonly children?: ComponentChildren }
 
@@ -129,19 +130,13 @@ export function Slider({ name, value, min, max, step, text, onChange, disabled }
 }
 
 export interface DropZoneProps extends Children {
-  /** Called with what was dropped or chosen; a dropped folder's files have their path in it as `webkitRelativePath` or `path`. */
+  /** Called with what was dropped or chosen. */
   readonly onFiles: (files: readonly DroppedFile[]) => void
   readonly accept?: string
   readonly multiple?: boolean
   /** Whole folders, by the chooser too. */
   readonly folder?: boolean
   readonly label: string
-}
-
-export interface DroppedFile {
-  readonly file: File
-  /** Within what was dropped, as `images/1.png`. */
-  readonly path: string
 }
 
 /** Takes files by drop, by click, and by keyboard. */
@@ -178,50 +173,13 @@ export function DropZone({ onFiles, accept, multiple, folder, label, children }:
           const files = [...(currentTarget.files ?? [])]
           // So that the same file can be chosen again.
           currentTarget.value = ''
-          if (files.length) onFiles(files.map((file) => ({ file, path: pathOf(file) })))
+          if (files.length)
+            onFiles(files.map((file) => ({ file, path: file.webkitRelativePath || file.name })))
         }}
       />
       {children ?? label}
     </label>
   )
-}
-
-const pathOf = (file: File): string => {
-  const path = file.webkitRelativePath || file.name
-  const [, ...rest] = path.split('/')
-  return rest.length ? rest.join('/') : path
-}
-
-/** Every file of what was dropped, folders walked through. */
-async function droppedFiles(transfer: DataTransfer): Promise<DroppedFile[]> {
-  // Entries are only there until the event is over.
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.())
-  if (!entries.some((entry) => entry?.isDirectory)) {
-    return [...transfer.files].map((file) => ({ file, path: file.name }))
-  }
-  const found = await Promise.all(entries.map((entry) => (entry ? filesOf(entry, '') : [])))
-  return found.flat()
-}
-
-async function filesOf(entry: FileSystemEntry, path: string): Promise<DroppedFile[]> {
-  if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) =>
-      (entry as FileSystemFileEntry).file(resolve, reject),
-    )
-    return [{ file, path: path + file.name }]
-  }
-  const reader = (entry as FileSystemDirectoryEntry).createReader()
-  const all: DroppedFile[] = []
-  // A reader gives a hundred at a time, and none at the end.
-  for (;;) {
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
-      reader.readEntries(resolve, reject),
-    )
-    if (!some.length) return all
-    // The dropped folder's own name is left out, as it is for a chosen one.
-    const below = path || entry.fullPath.split('/').length > 2 ? `${path}${entry.name}/` : ''
-    for (const inner of some) all.push(...(await filesOf(inner, below)))
-  }
 }
 
 export interface ProgressProps {
