@@ -1,7 +1,7 @@
 // Files that this origin keeps for the page (the origin private file system), for pages and workers. A file is written
 // whole under another name and then moved, so that a reader never sees half of one.
 
-import { DataError } from '../../engine/index.ts'
+import { DataError, showBytes } from '../../engine/index.ts'
 
 /** Of this origin's `folder`, made where it is not there. Throws DataError where the browser keeps no files. */
 export async function openFolder(folder: string): Promise<FileSystemDirectoryHandle> {
@@ -17,7 +17,8 @@ export async function openFolder(folder: string): Promise<FileSystemDirectoryHan
   }
 }
 
-/** Writes `bytes` as `name`, replacing what was there at once and whole; where that fails, what was there stays. */
+/** Writes `bytes` as `name`, replacing what was there at once and whole; where that fails, what was there stays. Throws DataError
+ * where there is no room. */
 export async function writeFile(
   folder: FileSystemDirectoryHandle,
   name: string,
@@ -35,7 +36,13 @@ export async function writeFile(
     await stream?.abort().catch(() => {})
     // An empty file was made for the handle.
     if (!before) await removeFile(folder, name).catch(() => {})
-    throw error
+    if ((error as Error).name !== 'QuotaExceededError') throw error
+    const size = bytes instanceof Blob ? bytes.size : bytes.byteLength
+    throw new DataError(
+      name,
+      `cannot be kept: the browser has no room for its ${showBytes(size)}`,
+      'delete checkpoints that are kept on the Train page, or free disk space',
+    )
   }
 }
 

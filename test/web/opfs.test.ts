@@ -41,8 +41,10 @@ const bytes = (count: number) => new Uint8Array(count)
 
 test('opfs: a file that there was no room for leaves none, and the one before stays', async () => {
   const { files, folder } = folderOf(10)
-  const full = await writeFile(folder, 'a.bin', bytes(11)).catch((error) => error.name)
-  assert.is(full, 'QuotaExceededError')
+  const full = await writeFile(folder, 'a.bin', bytes(11)).catch((error) => error)
+  assert.is(full.name, 'DataError')
+  assert.match(full.message, /^a.bin: cannot be kept: the browser has no room for its 11 B$/m)
+  assert.match(full.hint, /^delete checkpoints .* or free disk space$/)
   assert.equal([...files.keys()], [])
   assert.is(await readFile(folder, 'a.bin'), undefined)
 

@@ -12,6 +12,7 @@ import type { Network } from '../../../models/index.ts'
 import { problemOf } from '../ui/problem.tsx'
 import { sentences } from './how.ts'
 import { type Fitting, prepared, testTimeBy } from './prepared.ts'
+import { placedOn } from './put-back.ts'
 import { Asking, Seen } from './seen.ts'
 import type {
   Events,
@@ -121,8 +122,10 @@ export class Session {
       const opened = await openNetwork(source, form, say, this.#fetching.signal)
       if (load !== this.#loads) return undefined
       if (!('place' in opened)) return opened
-      const place = await this.#here()
-      const { network, report } = await opened.place(place.device)
+      const [place, { network, report }] = await placedOn(
+        () => this.#here(),
+        ({ device }) => opened.place(device),
+      )
       // What is being predicted goes on until there is another network: it may be that there is none.
       await this.#freed()
       if (load !== this.#loads) {

@@ -5,6 +5,7 @@ import { moved, type Remote } from '../remote.ts'
 import { type Problem, problemOf } from '../ui/problem.tsx'
 import { startWorker } from '../ui/start-worker.ts'
 import { type Camera, openCamera } from './camera.ts'
+import { openedAgain } from './put-back.ts'
 import { type Chosen, recall, remember } from './remembered.ts'
 import type { Events, Functions, LoadedNetwork, Look, Result, Unnamed, View } from './types.ts'
 
@@ -25,8 +26,6 @@ export const usualLook: Look = {
 }
 
 const firstView: View = { mode: 'overlay', blend: 0.55, class: 0, outline: false }
-
-const AGAIN = 'It was opened again, the network is back on it, and the picture is looked at anew.'
 
 let keys = 0
 
@@ -55,12 +54,13 @@ export function useSegment() {
   const [rate, setRate] = useState(0)
   /** Grows when all is to be done again, as on a new device. */
   const [again, setAgain] = useState(0)
-  const latest = useRef({ look, view, pictures })
-  latest.current = { look, view, pictures }
+  const latest = useRef({ look, view, pictures, network })
+  latest.current = { look, view, pictures, network }
 
   const say = useCallback((where: Where, error: unknown) => {
-    // Of a device that went away the page has been told.
-    if (where !== 'device' && (error as Error | undefined)?.name === 'DeviceLostError') return
+    // Of a device that went away the page has been told, and pictures are looked at again. Weights did not come.
+    const again = where === 'picture' || where === 'camera'
+    if (again && (error as Error | undefined)?.name === 'DeviceLostError') return
     const problem = error === undefined ? undefined : problemOf(error)
     setProblems((all) => ({ ...all, [where]: problem }))
   }, [])
@@ -101,9 +101,11 @@ export function useSegment() {
     mine.on('lost', (problem) => setProblems((all) => ({ ...all, device: problem })))
     mine.on('again', ({ line }) => {
       setLine(line)
+      const { network, pictures } = latest.current
+      const toDo = openedAgain(network !== undefined, pictures.length > 0)
       setProblems(({ device, ...rest }) => ({
         ...rest,
-        ...(device && { device: { ...device, toDo: AGAIN } }),
+        ...(device && { device: { ...device, toDo } }),
       }))
       setAgain((n) => n + 1)
     })

@@ -1,6 +1,6 @@
 // A network from where a person has it: our own checkpoints say what they are, of other weights the network is named.
 
-import { type Device, OptionError, showBytes } from '../../../engine/index.ts'
+import { type Device, FetchError, OptionError, showBytes } from '../../../engine/index.ts'
 import { buildModel, findModel, models, optionOf } from '../../../models/index.ts'
 import { recognized } from '../../../models/keys/index.ts'
 import { type ModelConfig, type Network, needPixelScores } from '../../../models/network.ts'
@@ -53,17 +53,23 @@ export async function openNetwork(
   return { file: file.name, names: names?.map.summary, tensors: weights.tensors.size }
 }
 
-/** Kept for the next time by the browser, where it keeps files. */
+/** Kept for the next time by the browser, where it keeps files and has room. */
 async function fetched(url: string, say: Say, signal?: AbortSignal): Promise<File> {
   say('Asking the server')
-  return fetchWeights(url, {
-    ...(signal && { signal }),
-    onProgress: ({ loaded, total, from }) =>
-      from === 'network' &&
-      say(
-        `Fetching ${showBytes(loaded)}${total ? ` of ${showBytes(total)}` : ''}`,
-        total && loaded / total,
-      ),
+  const ask = (keep: boolean) =>
+    fetchWeights(url, {
+      ...(signal && { signal }),
+      keep,
+      onProgress: ({ loaded, total, from }) =>
+        from === 'network' &&
+        say(
+          `Fetching ${showBytes(loaded)}${total ? ` of ${showBytes(total)}` : ''}`,
+          total && loaded / total,
+        ),
+    })
+  return ask(true).catch((error: unknown) => {
+    if (error instanceof FetchError && error.reason === 'quota') return ask(false)
+    throw error
   })
 }
 
