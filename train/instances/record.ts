@@ -43,7 +43,12 @@ export class CocoWriter {
     this.#categories = classes.map(({ name }, id) => ({ id, name })).slice(1)
   }
 
-  add(file_name: string, height: number, width: number, found: readonly FoundInstance[]): void {
+  add(
+    file_name: string,
+    height: number,
+    width: number,
+    found: Iterable<Pick<FoundInstance, 'class' | 'score' | 'box' | 'area' | 'mask'>>,
+  ): void {
     const image_id = this.#images.length + 1
     this.#images.push({ id: image_id, file_name, height, width })
     for (const { class: category_id, score, box, area, mask } of found) {

@@ -98,8 +98,7 @@ export function useFinder(
     setDoing(`Looking at ${picture.name} …`)
     const became = (what: Pick<Shown, 'found' | 'failed'>) =>
       setShown((all) => all.map((one) => (one.key === key ? { ...one, ...what } : one)))
-    const { name, data, height, width } = picture
-    worker.current!.call.find({ key, name, data, height, width }, settings).then(
+    worker.current!.call.find({ key, ...picture }, settings).then(
       (found) => {
         if (stale) return
         setDoing(undefined)

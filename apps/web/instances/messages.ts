@@ -31,6 +31,8 @@ export interface Asked extends Picture {
   /** What the page calls it by. */
   readonly key: string
   readonly name: string
+  /** Height and width of the file's, where this is a smaller copy. */
+  readonly from?: readonly [height: number, width: number] | undefined
 }
 
 export type Functions = {
@@ -39,7 +41,7 @@ export type Functions = {
   /** The objects of a picture; it is remembered for `coco`. */
   find(picture: Asked, settings: InstanceOptions): Promise<Found>
   forget(key: string): Promise<void>
-  /** COCO's results, as text, of pictures that were looked at: objects of this confidence or more. */
+  /** COCO's results, as text, of pictures that were looked at: objects of this confidence or more, at the sizes of their files. */
   coco(keys: readonly string[], least: number): string
 }
 

@@ -21,6 +21,7 @@ import {
   openCheckpoint,
 } from '../../../train/index.ts'
 import { serve } from '../remote.ts'
+import { atSize } from './full-size.ts'
 import type { Asked, Events, Found, FoundObject, Functions } from './messages.ts'
 
 /** What the networks say of a picture, so that another setting needs no other look. */
@@ -158,9 +159,10 @@ function coco(keys: readonly string[], least: number): string {
   for (const key of keys) {
     const one = found.get(key)
     if (!one) continue
-    const { name, height, width } = one.asked
+    const { name, from, height, width } = one.asked
     const sure = one.instances.filter(({ score }) => score >= least)
-    writer.add(name, height, width, sure)
+    if (from) writer.add(name, ...from, atSize(sure, from))
+    else writer.add(name, height, width, sure)
   }
   return `${JSON.stringify(writer.file)}\n`
 }
