@@ -33,6 +33,7 @@ export function DescentTask({ scene, onSolved }: StepProps) {
 
   const steps = async (count: number, from: Path | undefined) => {
     setBusy(true)
+    setProblem(undefined)
     try {
       let path = from
       if (!path) {
