@@ -8,7 +8,7 @@ import { sum } from '../engine/ops/reduce.ts'
 import { read } from '../engine/ops/source.ts'
 import { type Tensor, Variable } from '../engine/tensor.ts'
 import { tracing } from '../engine/trace.ts'
-import { Adam, Sgd } from '../train/optimizers.ts'
+import { Adam, type AdamOptions, AdamW, Sgd } from '../train/optimizers.ts'
 import { constantRate, droppedRate, linearRate } from '../train/schedules.ts'
 import { testDevice } from './device.ts'
 import { close } from './goldens/check.ts'
@@ -33,6 +33,17 @@ test('optimisers: with a constant rate SGD takes the same steps with it inside v
     steps.push(outside)
   }
   assert.notDeepEqual(steps[0], steps[1])
+})
+
+test('optimisers: what is left undefined is the default; Nesterov without momentum is refused', () => {
+  const p = new Variable({ dtype: 'f32', shape: [2] }, () => new Float32Array(2), 'p')
+  for (const weightDecay of [undefined, 0, 0.1])
+    assert.equal(
+      new AdamW([p], { weightDecay } as AdamOptions).options.weightDecay,
+      weightDecay ?? 0.01,
+    )
+  assert.equal(new Adam([p]).options.weightDecay, 0)
+  assert.throws(() => new Sgd([p], { nesterov: true }), /no step without momentum/)
 })
 
 test('optimisers: what a loss does not depend on stays; equal names are refused', () => {

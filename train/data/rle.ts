@@ -6,7 +6,7 @@ export interface RunLengths {
   readonly counts: readonly number[]
 }
 
-/** The runs that a text of COCO's packs: each length, from the third on less the one two before it, in groups of five bits, the
+/** The runs that a text of COCO's packs: each length, from the fourth on less the one two before it, in groups of five bits, the
  * lowest first; the sixth bit says that more follow, and characters begin at '0'. */
 export function unpackCounts(text: string): number[] {
   const counts: number[] = []

@@ -54,7 +54,9 @@ function fcrnRun(c: Config, on: string): Made | string {
 function frrnRun(c: Config): Made | string {
   const name = { A: 'frrn-a', B: 'frrn-b', 'A-resnet-baseline': 'frrn-baseline' }[`${c['variant']}`]
   if (!name || c['crf']) return 'the paper does not say of which network'
-  return { train: [name] }
+  // Predictions are enlarged to the labels' own size and scored there.
+  const [height, width] = name === 'frrn-b' ? [512, 1024] : [256, 512]
+  return { train: [name], test: { resize: { height, width } } }
 }
 
 function gcnRun(c: Config, on: string): Made | string {

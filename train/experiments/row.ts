@@ -13,7 +13,7 @@ export interface ExperimentRow {
   readonly train: readonly string[]
   /** Key of the row whose best weights it starts from. */
   readonly init?: string
-  /** How its best weights are tested; default: as its recipe says. */
+  /** How its best weights are tested, where that is not as its recipe says. */
   readonly test?: TestTime
   /** What the paper prints, in percent unless `metrics` say otherwise. */
   readonly published?: Readonly<Record<string, number>>

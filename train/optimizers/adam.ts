@@ -11,11 +11,11 @@ export interface AdamOptions extends OptimizerOptions {
   readonly betas?: readonly [number, number]
   /** Added outside the square root, after bias correction; default 1e-8. */
   readonly eps?: number
-  /** Default 0. */
+  /** Default 0, of AdamW 0.01. */
   readonly weightDecay?: number
 }
 
-const defaults = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 } as const
+const defaults = { betas: [0.9, 0.999], eps: 1e-8 } as const
 
 /** m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p − lr · m̂ / (√v̂ + eps) (Kingma and Ba 2015). The bias corrections
  * 1 − βᵗ are kept as moving averages of 1, which in f32 are exact to rounding where a power near 1 is not. */
@@ -26,9 +26,10 @@ abstract class Moments extends Optimizer {
   readonly meanWeight: Variable
   readonly squareWeight: Variable
 
-  constructor(me: string, parameters: readonly Variable[], options: AdamOptions) {
+  /** `decay` is the weight decay where the options say nothing of it. */
+  constructor(me: string, parameters: readonly Variable[], options: AdamOptions, decay: number) {
     super(parameters, options)
-    this.options = optionsOf(me, ownOptions(options), defaults)
+    this.options = optionsOf(me, ownOptions(options), { ...defaults, weightDecay: decay })
     const { betas, eps, weightDecay } = this.options
     const shares = betas?.length === 2 && betas.every((b) => b >= 0 && b < 1)
     checkRange(me, 'betas', betas?.[0], shares, 'from 0 and below 1, two of them')
@@ -64,7 +65,7 @@ abstract class Moments extends Optimizer {
 /** Adam; weight decay is added to the gradient. */
 export class Adam extends Moments {
   constructor(parameters: readonly Variable[], options: AdamOptions = {}) {
-    super('Adam', parameters, options)
+    super('Adam', parameters, options, 0)
   }
 
   protected prepare(lr: Tensor) {
@@ -79,7 +80,7 @@ export class Adam extends Moments {
 /** AdamW (Loshchilov and Hutter 2019): the parameter itself decays first, by its lr · weightDecay. */
 export class AdamW extends Moments {
   constructor(parameters: readonly Variable[], options: AdamOptions = {}) {
-    super('AdamW', parameters, { weightDecay: 0.01, ...options })
+    super('AdamW', parameters, options, 0.01)
   }
 
   protected prepare(lr: Tensor) {

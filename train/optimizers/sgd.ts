@@ -2,6 +2,7 @@
 
 import { add, mul, sub } from '../../engine/ops/arithmetic.ts'
 import { checkChoice, optionsOf } from '../../engine/ops/options.ts'
+import { refuseOption } from '../../engine/ops/refuse.ts'
 import { assign } from '../../engine/ops/source.ts'
 import type { Tensor, Variable } from '../../engine/tensor.ts'
 import { checkRange, Optimizer, type OptimizerOptions, type Own, ownOptions } from './base.ts'
@@ -14,7 +15,7 @@ export interface SgdOptions extends OptimizerOptions {
   /** `outside` (default, PyTorch): v ← m·v + g, p ← p − lr·v. `inside` (Caffe): v ← m·v + lr·g, p ← p − v. The same
    * while lr is constant. */
   readonly rate?: 'outside' | 'inside'
-  /** Step along g + m·v instead of v, as in Nesterov's method; default false. */
+  /** Step along g + m·v instead of v, as in Nesterov's method; it needs momentum. Default false. */
   readonly nesterov?: boolean
 }
 
@@ -29,10 +30,12 @@ export class Sgd extends Optimizer {
   constructor(parameters: readonly Variable[], options: SgdOptions = {}) {
     super(parameters, options)
     this.options = optionsOf(me, ownOptions(options), defaults)
-    const { momentum, weightDecay, rate } = this.options
+    const { momentum, weightDecay, rate, nesterov } = this.options
     checkRange(me, 'momentum', momentum, momentum >= 0 && momentum < 1, 'from 0 and below 1')
     checkRange(me, 'weightDecay', weightDecay, weightDecay >= 0, 'from 0')
     checkChoice(me, 'rate', rate, ['outside', 'inside'])
+    if (nesterov && !momentum)
+      refuseOption(me, "Nesterov's method has no step without momentum", 'give momentum, as 0.9')
     this.velocity = this.options.momentum ? this.moments('velocity') : undefined
   }
 
