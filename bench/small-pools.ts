@@ -164,14 +164,13 @@ async function checkRepeat(run: Runner, [n, h, w, c]: Shape, fh: number, fw: num
     [x],
     [{ elem: 'f32', values: y }],
   )
-  for (const split of [false, true])
-    await run.check(
-      'repeatGrad',
-      `${text} ${split}`,
-      (access) => repeatGrad({ ...spec, split, access }),
-      [big],
-      [{ elem: 'f32', values: dx, tolerance: 1e-5 }],
-    )
+  await run.check(
+    'repeatGrad',
+    text,
+    (access) => repeatGrad({ ...spec, access }),
+    [big],
+    [{ elem: 'f32', values: dx, tolerance: 1e-5 }],
+  )
 }
 
 export async function checkPools(run: Runner) {

@@ -73,10 +73,40 @@ export class Buffers {
   }
 }
 
+/** Kernels by key, each once. Throws DeviceError where two of one key have different code. */
+export function kernelsByKey(kernels: Iterable<Kernel>): Map<string, Kernel> {
+  const known = new Map<string, Kernel>()
+  for (const kernel of kernels) {
+    const other = known.get(kernel.key)
+    if (!other) known.set(kernel.key, kernel)
+    else if (other !== kernel) checkSame(kernel, codeOf(other))
+  }
+  return known
+}
+
+/** Throws DeviceError where a kernel has not the code of the one before it with its key, whose code the device would run. */
+function checkSame(kernel: Kernel, before: string | undefined): void {
+  const code = codeOf(kernel)
+  if (code !== undefined && before !== undefined && code !== before)
+    throw new DeviceError(
+      `two kernels are called ${kernel.key}`,
+      'the key must name everything that changes the text; what changes from call to call belongs in params',
+    )
+}
+
+/** The code of a kernel that has it already; one that writes it on demand is not asked. */
+const codeOf = (kernel: Kernel): string | undefined =>
+  Object.getOwnPropertyDescriptor(kernel, 'code')?.value
+
+interface Made {
+  readonly pipeline: Promise<GPUComputePipeline>
+  readonly code: string | undefined
+}
+
 /** Compute pipelines by kernel key, shared by all programs of a device: a new image size compiles nothing. */
 export class Pipelines {
   readonly #device: GPUDevice
-  readonly #made = new Map<string, Promise<GPUComputePipeline>>()
+  readonly #made = new Map<string, Made>()
   readonly #layouts = new Map<string, GPUBindGroupLayout>()
   constructor(device: GPUDevice) {
     this.#device = device
@@ -86,13 +116,16 @@ export class Pipelines {
     return this.#made.size
   }
 
+  /** The pipeline of a kernel. Throws DeviceError where another with its key has different code. */
   get(kernel: Kernel): Promise<GPUComputePipeline> {
-    let pipeline = this.#made.get(kernel.key)
-    if (!pipeline) {
-      pipeline = this.#make(kernel)
-      this.#made.set(kernel.key, pipeline)
-      pipeline.catch(() => this.#made.delete(kernel.key))
+    const known = this.#made.get(kernel.key)
+    if (known) {
+      checkSame(kernel, known.code)
+      return known.pipeline
     }
+    const pipeline = this.#make(kernel)
+    this.#made.set(kernel.key, { pipeline, code: codeOf(kernel) })
+    pipeline.catch(() => this.#made.delete(kernel.key))
     return pipeline
   }
 

@@ -17,7 +17,6 @@ import {
   overIndex,
   perIndex,
   type Recipe,
-  scratch,
   storeScalar,
   storeVec,
 } from './kernel.ts'
@@ -75,23 +74,19 @@ const BLOCK = 8
 const divisors = (n: number) =>
   Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0)
 
-/** dx = the sum of dy over each pixel's fh × fw block, rows first. Inputs dy; outputs dx.
- * `split` sums the rows in a dispatch of their own (scratch: dy's bytes / fw) with the same bits: fh times
- * more invocations, which a GPU wants where blocks are large and the maps that are left are small. */
-export function repeatGrad(spec: RepeatSpec & { readonly split?: boolean }): Recipe {
-  const { n, h, w, c, fh, fw, elem = 'f32', access, split } = spec
+/** dx = the sum of dy over each pixel's fh × fw block, rows first. Inputs dy; outputs dx. */
+export function repeatGrad({ n, h, w, c, fh, fw, elem = 'f32', access }: RepeatSpec): Recipe {
   const vec = c % 4 === 0
   const cv = vec ? c / 4 : c
   const type = vec ? 'vec4f' : 'f32'
-  const sum = (from: Access, x: FloatElem, y: FloatElem) =>
-    perIndex({
-      key: 'repeatGrad',
-      params: 'c: u32, w: u32, fh: u32, fw: u32',
-      bindings: [
-        { name: 'dy', access: from, elem: x, vec },
-        { name: 'dx', access: 'read_write', elem: y, vec },
-      ],
-      body: /* wgsl */ `
+  const kernel = perIndex({
+    key: 'repeatGrad',
+    params: 'c: u32, w: u32, fh: u32, fw: u32',
+    bindings: [
+      { name: 'dy', access: access[0], elem, vec },
+      { name: 'dx', access: 'read_write', elem, vec },
+    ],
+    body: /* wgsl */ `
   let pixel = i / p.c;
   let row = pixel / p.w;
   let ow = p.w * p.fw;
@@ -100,41 +95,12 @@ export function repeatGrad(spec: RepeatSpec & { readonly split?: boolean }): Rec
   // A sum of row sums: the rounding error grows with fh + fw, not with fh · fw.
   for (var ky = 0u; ky < p.fh; ky++) {
     var line = ${type}();
-    for (var kx = 0u; kx < p.fw; kx++) { line += ${(vec ? loadVec : loadScalar)('dy', x, 'at + kx * p.c')}; }
+    for (var kx = 0u; kx < p.fw; kx++) { line += ${(vec ? loadVec : loadScalar)('dy', elem, 'at + kx * p.c')}; }
     total += line;
     at += ow * p.c;
   }
-  ${(vec ? storeVec : storeScalar)('dx', y, 'i', 'total')}`,
-    })
-  const rows = n * h
-  if (!split)
-    return {
-      scratch: [],
-      dispatches: [
-        overIndex(sum(access[0], elem, elem), rows * w * cv, [input(0), output(0)], cv, w, fh, fw),
-      ],
-    }
-  return {
-    scratch: [rows * fh * w * c * 4],
-    dispatches: [
-      overIndex(
-        sum(access[0], elem, 'f32'),
-        rows * fh * w * cv,
-        [input(0), scratch(0)],
-        cv,
-        w,
-        1,
-        fw,
-      ),
-      overIndex(
-        sum('read_write', 'f32', elem),
-        rows * w * cv,
-        [scratch(0), output(0)],
-        cv,
-        w,
-        fh,
-        1,
-      ),
-    ],
-  }
+  ${(vec ? storeVec : storeScalar)('dx', elem, 'i', 'total')}`,
+  })
+  const dispatch = overIndex(kernel, n * h * w * cv, [input(0), output(0)], cv, w, fh, fw)
+  return { scratch: [], dispatches: [dispatch] }
 }

@@ -88,11 +88,11 @@ test('accuracy: sin and cos are good to 2 ulp up to 10⁴, 4 up to 10⁵, and to
   }
 })
 
-test('accuracy: tanh, sigmoid and softplus are good to 4 ulp', async () => {
+test('accuracy: tanh and softplus are good to 4 ulp, sigmoid to 3', async () => {
   const { exp, log1p, tanh, max, abs } = Math
   const tiny = [powers(-100, -3), powers(-100, -3, -1)]
   await sweep(a.tanh, tanh, { ulp: 4 }, ...tiny, even(-3, 3), even(-20, 20))
-  await sweep(a.sigmoid, (x) => 1 / (1 + exp(-x)), { ulp: 4 }, even(-8, 8), even(-87, 90))
+  await sweep(a.sigmoid, (x) => 1 / (1 + exp(-x)), { ulp: 3 }, even(-8, 8), even(-87, 90))
   const softplus = (x: number) => max(x, 0) + log1p(exp(-abs(x)))
   await sweep(a.softplus, softplus, { ulp: 4 }, even(-9, 9), even(-86, 100), powers(-40, 1))
 })

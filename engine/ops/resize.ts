@@ -111,7 +111,7 @@ const nearestOp: StructuredOp<ResizeAttrs> = {
   ...common,
   name: 'resizeNearest',
   error: 'exact',
-  source: '⌊dst·in/out⌋, PyTorch’s `nearest`',
+  source: '⌊dst·in/out⌋ in whole numbers; PyTorch’s nearest but where it rounds in/out',
   infer: ([x], attrs, no) => {
     if (!sizeOf(x.shape)) no('the map has no elements')
     return [{ dtype: x.dtype, shape: yShape(x.shape, attrs) }]

@@ -173,12 +173,12 @@ const iotaOp = pointwise<{ shape: Shape; axis: number }>('iota', {
     return `vec4f((${index} / ${whole(strideHigh, strideLow)}) % ${whole(sizeHigh, sizeLow)})`
   },
   reference: (_, { shape, axis }, index) =>
-    Math.floor(index / stridesOf(shape)[axis]) % shape[axis],
+    Math.fround(Math.floor(index / stridesOf(shape)[axis]) % shape[axis]),
   vjp: none('it has no inputs'),
   samples: [{ inputs: [], attrs: { shape: [3, 4, 5], axis: 1 } }],
 })
 
-/** f32 tensor whose every element is its coordinate along `axis`. Throws ShapeError. */
+/** f32 tensor whose every element is its coordinate along `axis`, rounded to f32 beyond 2²⁴. Throws ShapeError. */
 export function iota(shape: Shape, axis: number): Tensor {
   checkShape('iota', shape)
   const a = axisOf('iota', axis, shape.length, [{ dtype: 'f32', shape }])

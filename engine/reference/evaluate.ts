@@ -8,17 +8,25 @@ import { references } from './table.ts'
 import { broadcastStrides, eachCoordinate, type Value, wrap } from './value.ts'
 
 /** The outputs of an op, from its inputs. A fused op is evaluated step by step.
- * Throws AtrousError for an op without a reference and for sources, whose value comes from outside. */
+ * Throws AtrousError for an op without a reference, for a reference that gives too few or too short outputs, and for sources,
+ * whose value comes from outside. */
 export function evaluate(
   op: Op,
   inputs: readonly Value[],
   attrs: Attrs,
   types: readonly TensorType[],
 ): Value[] {
-  return compute(op, inputs, attrs, types).map((data, i) => {
+  const outputs = compute(op, inputs, attrs, types)
+  if (outputs.length !== types.length)
+    throw new AtrousError(
+      `the reference of ${op.name} gave ${outputs.length} arrays and the op has ${types.length} outputs`,
+    )
+  return outputs.map((data, i) => {
     const { dtype, shape } = types[i]
     if (data.length !== sizeOf(shape))
-      throw new AtrousError(`the reference of ${op.name} gave ${data.length} elements`)
+      throw new AtrousError(
+        `the reference of ${op.name} gave ${data.length} elements and output ${i} has ${sizeOf(shape)}`,
+      )
     return { dtype, shape, data: isFloat(dtype) ? data : data.map((x) => wrap(x, dtype)) }
   })
 }
