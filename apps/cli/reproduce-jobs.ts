@@ -6,6 +6,7 @@ import { OptionError } from '../../engine/errors.ts'
 import { listed } from '../../nn/near.ts'
 import { type Experiment, type ExperimentRow, isRun } from '../../train/experiments/index.ts'
 import { openRun } from '../../train/runs/folder.ts'
+import type { TestTime } from '../../train/test-time.ts'
 
 export interface Job {
   readonly seed: number
@@ -88,6 +89,14 @@ function merged(own: readonly string[], more: readonly string[]): string[] {
 }
 
 export type JobState = 'done' | 'begun' | 'waits'
+
+/** How the weights of a row's run are tested, which are by themselves as `usual` says: what the row says goes before that, but for the
+ * size, which stays that of training; --size may have changed it. */
+export const procedureOf = ({ test }: Pick<ExperimentRow, 'test'>, usual: TestTime): TestTime => ({
+  ...usual,
+  ...test,
+  ...(usual.resize && { resize: usual.resize }),
+})
 
 /** How far a job is: its scores are written last. */
 export function stateOf({ folder }: Pick<Job, 'folder'>): JobState {
