@@ -21,8 +21,10 @@ export interface Found {
   readonly adapter?: GPUAdapter
 }
 
-/** Asks this page's or worker's browser for an adapter. Never rejects. */
-export async function findAdapter(options: GPURequestAdapterOptions = {}): Promise<Found> {
+/** Asks this page's or worker's browser for an adapter; without options for its fastest. Never rejects. */
+export async function findAdapter(
+  options: GPURequestAdapterOptions = { powerPreference: 'high-performance' },
+): Promise<Found> {
   const scope = globalThis as { navigator?: { gpu?: GPU }; isSecureContext?: boolean }
   const gpu = scope.navigator?.gpu
   if (!gpu) return { support: withoutWebgpu(scope) }

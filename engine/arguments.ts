@@ -4,6 +4,7 @@
 import { DeviceTensor } from './device-tensor.ts'
 import { type DType, type HostArray, showType, sizeOf, type TensorType } from './dtype.ts'
 import { OptionError, ShapeError } from './errors.ts'
+import { checkDType, checkShape, shown } from './ops/refuse.ts'
 import { hostTensor } from './ops/source.ts'
 import { type HostTensor, Tensor, Variable } from './tensor.ts'
 
@@ -42,9 +43,24 @@ export function checkCount(given: number, needed: number): void {
   )
 }
 
+/** Throws ShapeError for a shape or a dtype that is none. */
+export function checkType(name: string, type: TensorType): void {
+  checkShape(name, type?.shape)
+  checkDType(name, type.dtype)
+}
+
 /** Throws ShapeError when host data does not fill its shape, or its array does not hold its dtype. */
 export function checkData(op: string, name: string, { dtype, shape, data }: HostTensor): void {
+  checkType(name, { dtype, shape })
   const type = `${name} ${showType({ dtype, shape })}`
+  if (!ArrayBuffer.isView(data) || data instanceof DataView)
+    throw new ShapeError(
+      op,
+      `data is a typed array, not ${Array.isArray(data) ? 'a list' : shown(data)}`,
+      [type],
+      '',
+      `${dtype} is in a ${arraysOf[dtype][0]}`,
+    )
   if (data.length !== sizeOf(shape))
     throw new ShapeError(
       op,
@@ -53,7 +69,7 @@ export function checkData(op: string, name: string, { dtype, shape, data }: Host
       '',
     )
   const array = data[Symbol.toStringTag]
-  if (arraysOf[dtype]?.includes(array)) return
+  if (arraysOf[dtype].includes(array)) return
   const hint = dtype === 'f16' ? 'f16 travels as its bits' : 'nothing is converted silently'
   throw new ShapeError(op, `${dtype} is no ${array}`, [type], '', hint)
 }
@@ -100,9 +116,13 @@ function readProblem(t: unknown): [problem: string, hint: string] {
   return [t === null ? 'null' : typeof t, 'a program gives tensors, and so do the ops']
 }
 
-/** Types without whatever else their owners carry; static arguments stand for themselves. */
+/** Types without whatever else their owners carry; static arguments stand for themselves. Throws ShapeError for what is no type. */
 export const typesOf = (args: readonly (TensorType | Static)[]): (TensorType | Static)[] =>
-  args.map((a) => (isStatic(a) ? a : { dtype: a.dtype, shape: a.shape }))
+  args.map((a, i) => {
+    if (isStatic(a)) return a
+    checkType(`argument ${i}`, a)
+    return { dtype: a.dtype, shape: a.shape }
+  })
 
 /** Equal for arguments of the same program. */
 export const keyOf = (types: readonly (TensorType | Static)[]): string =>

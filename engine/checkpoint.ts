@@ -6,8 +6,8 @@ import { WORTH } from './cheap.ts'
 import { storageBytes } from './dtype.ts'
 import { OptionError } from './errors.ts'
 import { baseOf, type Graph } from './graph.ts'
-import { inBlock, type Node, type Tensor } from './tensor.ts'
-import { currentPath } from './trace.ts'
+import type { Node, Tensor } from './tensor.ts'
+import { currentPath, inBlock } from './trace.ts'
 
 /** What `build` returns; the values inside it do not wait for the backward pass but are made again there, from what the block
  * reads, with the same kernels and so to the same bits, gradients too. `build` is called once, and the block need not be pure:

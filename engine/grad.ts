@@ -8,8 +8,8 @@ import { add, broadcastTo } from './ops/arithmetic.ts'
 import { sumTo } from './ops/reduce.ts'
 import { refuseNamed, shown } from './ops/refuse.ts'
 import { scalar, toTensor } from './ops/source.ts'
-import { derivedFrom, type Node, Tensor, Variable } from './tensor.ts'
-import { currentPath, currentTrace, scope } from './trace.ts'
+import { type Node, Tensor, Variable } from './tensor.ts'
+import { currentPath, currentTrace, derivedFrom, scope } from './trace.ts'
 
 /** d(y · seed)/d(each of wrt), as tensors of their shapes. `y` is a scalar unless `seed`, a tensor of y's type, is
  * given. A variable stands for the newest of its versions that `y` depends on, whether or not it has been assigned

@@ -38,9 +38,7 @@ export const browserPlatform: Platform = {
       )
     }
     const { support, adapter } = await findAdapter(
-      choice === 'swiftshader'
-        ? { forceFallbackAdapter: true }
-        : { powerPreference: 'high-performance' },
+      choice === 'swiftshader' ? { forceFallbackAdapter: true } : undefined,
     )
     if (!adapter) throw new DeviceError(support.what, support.toDo)
     const { kind, software } = adapterKind(adapter.info)
@@ -58,7 +56,7 @@ export const browserPlatform: Platform = {
   },
 
   async listAdapters(): Promise<AdapterCandidate[]> {
-    const { support, adapter } = await findAdapter({ powerPreference: 'high-performance' })
+    const { support, adapter } = await findAdapter()
     if (!adapter)
       return [
         { name: 'navigator.gpu', source: 'browser', status: 'passed over', reason: support.what },

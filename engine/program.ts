@@ -178,7 +178,7 @@ export class CompiledPlan {
     const device = this.#device
     for (const b of this.#spare.flat()) device.buffers.free(b)
     for (const list of this.#spare) list.length = 0
-    for (const v of fresh) device.release(v)
+    for (const v of fresh) device.forget(v)
     device.dropArena()
   }
 
@@ -225,9 +225,12 @@ export class CompiledPlan {
     return new DeviceTensor(device, { dtype, shape }, buffer, () => this.#giveBack(output, buffer))
   }
 
-  /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan. Needs the feature
-   * timestamp-query; browsers quantise it. */
+  /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan; browsers quantise them. Throws
+   * DeviceError where the device has no timestamp-query. */
   async profile(args: readonly (HostTensor | DeviceTensor)[]): Promise<number[]> {
+    const { name, timestamps } = this.#device.caps
+    if (!timestamps)
+      throw new DeviceError(`profile: ${name} gives no timestamps`, 'use profileApart')
     this.#device.together(this.plan.pools).done()
     const { buffers, results } = this.#prepare(args)
     for (const v of this.plan.assigned) v.version++

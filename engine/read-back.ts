@@ -32,15 +32,19 @@ export class ReadBack {
       const { buffer, byteOffset, byteLength } = out
       new Uint8Array(buffer, byteOffset, byteLength).set(bytes.subarray(0, byteLength))
       staging.gpu.unmap()
-    } finally {
-      this.#spare.push(staging)
+    } catch (error) {
+      // It may never have had memory, or still wait to be mapped: no later read could use it.
+      this.#buffers.free(staging)
+      throw error
     }
+    if (this.#spare.length < most) this.#spare.push(staging)
+    else this.#buffers.free(staging)
   }
 
   #take(size: number): Buffer {
     const at = this.#spare.findIndex((b) => b.bytes >= size && b.bytes <= 4 * size + 256)
     if (at >= 0) return this.#spare.splice(at, 1)[0]
-    while (this.#spare.length >= most) this.#buffers.free(this.#spare.shift()!)
+    if (this.#spare.length >= most) this.#buffers.free(this.#spare.shift()!)
     return this.#buffers.make(size, 'read-back', usage.mapRead | usage.copyDst)
   }
 }

@@ -2,8 +2,11 @@
 // trace → differentiate (inside the function, by grad) → simplify, cut what is too large → fuse → recompute → plan.
 
 import type { Caps } from './adapter.ts'
+import { checkType } from './arguments.ts'
+import type { CompileOptions } from './compile.ts'
 import { withConditions } from './condition.ts'
 import { deviceProfiles } from './device-profile.ts'
+import { DeviceTensor } from './device-tensor.ts'
 import { showType, type TensorType } from './dtype.ts'
 import { AtrousError, DeviceError, OptionError, ShapeError } from './errors.ts'
 import { fuse, fuseNothing } from './fuse.ts'
@@ -13,14 +16,15 @@ import { type Graph, graphOf } from './graph.ts'
 import { hoistNumbers } from './hoist.ts'
 import { joinUpdates } from './joint.ts'
 import { apply } from './op.ts'
-import { shown } from './ops/refuse.ts'
+import { checkChoice, optionsOf } from './ops/options.ts'
+import { refuseOption, shown } from './ops/refuse.ts'
 import { inputOp } from './ops/source.ts'
 import { type Plan, plan } from './plan.ts'
 import { narrow } from './precision.ts'
 import { recompute } from './recompute.ts'
 import { separate, simplify, unalias } from './simplify.ts'
 import { spare } from './spare.ts'
-import { type Node, Tensor } from './tensor.ts'
+import { type Node, Tensor, Variable } from './tensor.ts'
 import { tracing } from './trace.ts'
 import { inlineVectors } from './vectors.ts'
 import { cutLarge } from './windows.ts'
@@ -81,14 +85,54 @@ export interface Stages<R> {
   readonly cotangents: ReadonlyMap<Tensor, Tensor>
 }
 
+const recomputes = ['auto', 'cheap', 'none']
+
+/** Throws OptionError for what is none of the options of `compile`, and for values that are none of theirs. */
+export function checkCompileOptions(options: CompileOptions): void {
+  const of = 'compile'
+  const { fuse, recompute, memoryBudget, precision, instrument, onProgress, tune } = optionsOf(
+    of,
+    options,
+    { ...free, watch: false },
+  )
+  if (fuse !== undefined && fuse !== 'apart' && typeof fuse !== 'boolean')
+    refuseOption(of, `fuse is true, false or 'apart', not ${shown(fuse)}`)
+  if (recompute !== undefined && typeof recompute !== 'function')
+    checkChoice(of, 'recompute', recompute, recomputes)
+  if (precision !== undefined) checkChoice(of, 'precision', precision, precisions)
+  if (memoryBudget !== undefined) bytesOfBudget(memoryBudget)
+  for (const [name, value] of Object.entries({ instrument, onProgress }))
+    if (value !== undefined && typeof value !== 'function')
+      refuseOption(of, `${name} is a function, not ${shown(value)}`)
+  if (tune !== undefined) optionsOf('tune', tune, freeOfTune)
+}
+
+/** Those that have no default here. */
+const free = {
+  fuse: undefined,
+  instrument: undefined,
+  recompute: undefined,
+  memoryBudget: undefined,
+  precision: undefined,
+  onProgress: undefined,
+  cache: undefined,
+  tune: undefined,
+}
+const freeOfTune = { seconds: undefined, again: false, keep: true, onProgress: undefined }
+
 /** Takes a function of tensors all the way to a plan for a device with capabilities `caps`. No device is needed.
- * Throws ShapeError when the function uses an argument or an assignment of another program. */
+ * Throws ShapeError for types that are none, and when the function uses an argument or an assignment of another program,
+ * OptionError for options that do not exist. */
 export function stages<R>(
   fn: (...inputs: Tensor[]) => R,
   types: readonly TensorType[],
   caps: Caps,
   options: StageOptions = {},
 ): Stages<R> {
+  checkCompileOptions(options)
+  types.forEach((type, i) => {
+    checkType(`argument ${i}`, type)
+  })
   const inputs: Tensor[] = []
   const { result, trace } = tracing(() => {
     types.forEach((type, position) => {
@@ -126,11 +170,6 @@ export function stages<R>(
 
 /** The graph with its values stored in the precision that is asked for. */
 function stored(graph: Graph, caps: Caps, { precision = 'full' }: StageOptions): Graph {
-  if (!precisions.includes(precision))
-    throw new OptionError(
-      `there is no precision ${shown(precision)}`,
-      `use ${precisions.join(' or ')}`,
-    )
   if (precision === 'full') return graph
   if (!caps.f16)
     throw new DeviceError(
@@ -178,6 +217,10 @@ function refuseStrangers(graph: Graph, own: readonly Tensor[]): void {
 export function leavesOf(tree: unknown): Tensor[] {
   if (tree instanceof Tensor) return [tree]
   if (tree instanceof Promise) refusePromise(tree)
+  if (tree instanceof Variable)
+    throw notReturned(`the variable ${tree.name}`, 'return its value: read(variable)')
+  if (tree instanceof DeviceTensor)
+    throw notReturned('a result of a run', 'give it as an argument, or keep it outside')
   if (tree instanceof Map || tree instanceof Set) throw notReturned(tree.constructor.name)
   if (Array.isArray(tree)) return tree.flatMap(leavesOf)
   if (tree && typeof tree === 'object') return Object.values(tree).flatMap(leavesOf)
@@ -185,9 +228,10 @@ export function leavesOf(tree: unknown): Tensor[] {
   throw notReturned(typeof tree)
 }
 
-const notReturned = (what: string) =>
+const notReturned = (what: string, hint?: string) =>
   new AtrousError(
     `a compiled function returned ${what}; it can return tensors, arrays and records of them`,
+    hint,
   )
 
 /** What follows an `await` would not be traced. */

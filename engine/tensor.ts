@@ -4,7 +4,7 @@
 import { type HostArray, type Shape, showType, sizeOf, type TensorType } from './dtype.ts'
 import { OptionError, ShapeError } from './errors.ts'
 import type { Attrs, Op } from './op.ts'
-import { currentPath } from './trace.ts'
+import { currentBlock, currentPath, currentSource } from './trace.ts'
 
 let nextId = 1
 
@@ -41,8 +41,8 @@ export class Node {
     this.attrs = attrs
     this.types = types
     this.path = from.path ?? currentPath()
-    this.source = from.source ?? backwardOf
-    this.block = from.block ?? currentBlock
+    this.source = from.source ?? currentSource()
+    this.block = from.block ?? currentBlock()
     this.origin = from instanceof Node ? (from.origin ?? from) : from.origin
   }
 
@@ -92,32 +92,6 @@ export function asPrimitive(
 export function checkSingle(type: TensorType): void {
   if (sizeOf(type.shape) === 1) return
   throw new ShapeError('value', 'one element is needed', [showType(type)], '', 'read() gives all')
-}
-
-let backwardOf: Node | undefined
-
-/** Runs `build`; every node made inside is recorded as part of the derivative of `source`. */
-export function derivedFrom<T>(source: Node, build: () => T): T {
-  const outer = backwardOf
-  backwardOf = source
-  try {
-    return build()
-  } finally {
-    backwardOf = outer
-  }
-}
-
-let currentBlock: Block | undefined
-
-/** Runs `build`; every node made inside belongs to one block, or to the one around it. */
-export function inBlock<T>(block: Block, build: () => T): T {
-  const outer = currentBlock
-  currentBlock ??= block
-  try {
-    return build()
-  } finally {
-    currentBlock = outer
-  }
 }
 
 /** Host data with a shape: what programs take and give at their edges. */

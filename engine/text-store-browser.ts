@@ -24,11 +24,11 @@ async function within(
 ): Promise<string | undefined> {
   if (typeof indexedDB === 'undefined')
     throw new DataError(browserStore.where(name), 'this page has no IndexedDB')
-  const opening = indexedDB.open(DATABASE, 1)
+  const opening = allowed(name, () => indexedDB.open(DATABASE, 1))
   opening.onupgradeneeded = () => opening.result.createObjectStore(STORE)
   const database = await settled(opening, name)
   try {
-    const transaction = database.transaction(STORE, mode)
+    const transaction = allowed(name, () => database.transaction(STORE, mode))
     const store = transaction.objectStore(STORE)
     const old: unknown = await settled(store.get(name), name)
     const text = typeof old === 'string' ? old : undefined
@@ -40,6 +40,15 @@ async function within(
     return text
   } finally {
     database.close()
+  }
+}
+
+/** What `ask` gives. A page in a sandbox, and one whose person blocks all storage, are refused at once. */
+function allowed<T>(name: string, ask: () => T): T {
+  try {
+    return ask()
+  } catch (error) {
+    throw new DataError(browserStore.where(name), (error as Error).message)
   }
 }
 

@@ -1,7 +1,7 @@
-// What is being traced now: the module path for new nodes, the function that makes them, and which version of each variable
-// a read sees.
+// What is being traced now: the module path for new nodes, the block and the derivative that they are part of, the function that
+// makes them, and which version of each variable a read sees.
 
-import type { Tensor, Variable } from './tensor.ts'
+import type { Block, Node, Tensor, Variable } from './tensor.ts'
 
 let path = ''
 const taps: Map<string, Tensor>[] = []
@@ -17,6 +17,38 @@ export function scope<T>(name: string, build: () => T): T {
     return build()
   } finally {
     path = outer
+  }
+}
+
+let source: Node | undefined
+
+/** The node of whose derivative what is built now is a part. */
+export const currentSource = (): Node | undefined => source
+
+/** Runs `build`; every node made inside is recorded as part of the derivative of `of`. */
+export function derivedFrom<T>(of: Node, build: () => T): T {
+  const outer = source
+  source = of
+  try {
+    return build()
+  } finally {
+    source = outer
+  }
+}
+
+let block: Block | undefined
+
+/** The outermost block that what is built now is in. */
+export const currentBlock = (): Block | undefined => block
+
+/** Runs `build`; every node made inside belongs to one block, or to the one around it. */
+export function inBlock<T>(inner: Block, build: () => T): T {
+  const outer = block
+  block ??= inner
+  try {
+    return build()
+  } finally {
+    block = outer
   }
 }
 
@@ -78,15 +110,14 @@ export const currentTrace = (): Trace | undefined => trace
 
 /** Runs `build` in a fresh trace; nested traces are independent of each other. */
 export function tracing<T>(build: () => T): { result: T; trace: Trace } {
-  const outer = trace
-  const outerPath = path
+  const outer = { trace, path, source, block, called }
   const mine = new Trace()
   trace = mine
   path = ''
+  source = block = called = undefined
   try {
     return { result: build(), trace: mine }
   } finally {
-    trace = outer
-    path = outerPath
+    ;({ trace, path, source, block, called } = outer)
   }
 }

@@ -2,8 +2,6 @@
 // problems are cut to fewer pixels, of which there are only more of the same.
 
 import {
-  chosenForward,
-  chosenWeight,
   defaultForward,
   defaultWeight,
   forwardCandidates,
@@ -76,10 +74,6 @@ function along(
 /** The name of the tile that a problem has where nothing was measured. */
 export const defaultName = (family: Family, g: Geometry, caps: Caps): string =>
   tileName(family === 'weight' ? defaultWeight(g, caps) : defaultForward(g, caps))
-
-/** The name of the tile that a problem has on a device. */
-export const chosenName = (family: Family, g: Geometry, caps: Caps): string =>
-  tileName(family === 'weight' ? chosenWeight(g, caps) : chosenForward(g, caps))
 
 /** At most `most` that are worth trying: the default, and then those that should cost the least. */
 export function candidatesOf(family: Family, g: Problem, caps: Caps, most: number): Candidate[] {

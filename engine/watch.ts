@@ -2,7 +2,7 @@
 // largest element, so that the first node whose result is not finite can be named, and what came into it. Each value is
 // looked at as its node made it, before any later op can hide it.
 
-import { showType, sizeOf } from './dtype.ts'
+import { isFloat, showType, sizeOf } from './dtype.ts'
 import { NonFiniteError, type SeenInput, type SeenNode } from './errors.ts'
 import { baseOf, type Graph } from './graph.ts'
 import { apply } from './op.ts'
@@ -10,7 +10,8 @@ import { cast, isFinite, neg, sub } from './ops/arithmetic.ts'
 import { concat } from './ops/concat.ts'
 import { maxOp } from './ops/reduce.ts'
 import { reshape } from './ops/shape.ts'
-import { inBlock, type Node, type Tensor, type Variable } from './tensor.ts'
+import type { Node, Tensor, Variable } from './tensor.ts'
+import { inBlock } from './trace.ts'
 
 export interface Watched {
   readonly graph: Graph
@@ -37,7 +38,7 @@ export function watched(graph: Graph): Watched {
     place(node)
     if (node.op.kind === 'view' || node.op.name === 'scalar') continue
     node.types.forEach((type, i) => {
-      if (type.dtype !== 'f32' || !sizeOf(type.shape)) return
+      if (!isFloat(type.dtype) || !sizeOf(type.shape)) return
       const value = node.output(i)
       const look = () => looksAt(value).map((t) => reshape(t, [1]))
       values.push(value)
@@ -52,9 +53,10 @@ export function watched(graph: Graph): Watched {
   return { graph: { ...graph, nodes: [...nodes], outputs: [...graph.outputs, all] }, values }
 }
 
-/** Scalars. */
+/** Scalars, f32. */
 function looksAt(value: Tensor): Tensor[] {
-  const each = [sub(1, cast(isFinite(value), 'f32')), value, neg(value)]
+  const wide = cast(value, 'f32')
+  const each = [sub(1, cast(isFinite(wide), 'f32')), wide, neg(wide)]
   const { shape } = value
   return shape.length ? apply(maxOp, each, { first: 0, count: shape.length, shape }) : each
 }

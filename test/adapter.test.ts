@@ -98,6 +98,30 @@ test('adapter: the entry for browsers says so in Node', async () => {
   assert.match(String(error), /entry for browsers/)
 })
 
+test('adapter: in a browser the fastest one is asked for, by whoever asks', async () => {
+  const asked: unknown[] = []
+  const requestAdapter = async (options: unknown) => {
+    asked.push(options)
+    return null
+  }
+  const own = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
+  Object.defineProperty(globalThis, 'navigator', {
+    value: { gpu: { requestAdapter } },
+    configurable: true,
+  })
+  registerPlatform(browserPlatform)
+  try {
+    assert.is((await webgpuSupport()).state, 'blocked')
+    await refusal(browserPlatform.requestAdapter({ choice: undefined, say }))
+    await browserPlatform.listAdapters()
+  } finally {
+    registerPlatform(nodePlatform)
+    if (own) Object.defineProperty(globalThis, 'navigator', own)
+    else Reflect.deleteProperty(globalThis, 'navigator')
+  }
+  assert.equal(asked, Array(3).fill({ powerPreference: 'high-performance' }))
+})
+
 test('adapter: kinds are told apart by vendor and name', () => {
   const kind = (vendor: string, description: string, isFallbackAdapter = false) => {
     const info = { vendor, architecture: '', device: '', description, isFallbackAdapter }

@@ -6,6 +6,7 @@ import {
   assign,
   constant,
   DeviceTensor,
+  defaultCaps,
   explain,
   hostTensor,
   mul,
@@ -16,6 +17,7 @@ import {
   square,
   type Tensor,
 } from '../engine/node.ts'
+import { checkCompileOptions, stages } from '../engine/stages.ts'
 import { test } from './harness.ts'
 import { refusal, vector, withDevice } from './own-device.ts'
 
@@ -24,6 +26,7 @@ test(
   withDevice(async (device) => {
     const one = device.compile((x: Tensor, rate: Tensor) => mul(x, rate))
     const f32 = { dtype: 'f32', shape: [4] } as const
+    const data = new Float32Array(4)
     const wrong: [args: unknown[], kind: typeof OptionError | typeof ShapeError, text: RegExp][] = [
       [[1], OptionError, /takes 2 arguments and got 1/],
       [[1, undefined], OptionError, /argument 1 is undefined\n {2}hint: pass hostTensor/],
@@ -34,6 +37,13 @@ test(
       [[{ ...f32, data: new Float32Array(3) }, 1], ShapeError, /needs 4 elements.* data has 3/],
       [[{ ...f32, data: new Int32Array(4) }, 1], ShapeError, /f32 is no Int32Array/],
       [[{ ...f32, data: new Float64Array(4) }, 1], ShapeError, /f32 is no Float64Array/],
+      [
+        [{ dtype: 'f32', shape: [-2, -2], data }, 1],
+        ShapeError,
+        /argument 0: \[-2,-2\] is no shape/,
+      ],
+      [[{ dtype: 'f32', shape: [1.6, 2.5], data }, 1], ShapeError, /\[1.6,2.5\] is no shape/],
+      [[{ dtype: 'f64', shape: [4], data }, 1], ShapeError, /0: there is no dtype 'f64'/],
     ]
     for (const [args, kind, text] of wrong) {
       const error = await refusal(() => one.run(...(args as number[])))
@@ -41,6 +51,11 @@ test(
       assert.match(error.message, text)
     }
     assert.throws(() => one.stages(f32), /takes 2 arguments and got 1/)
+    for (const shape of [[-2, 3], [2.5], 4, undefined]) {
+      const type = { dtype: 'f32', shape: shape as number[] } as const
+      assert.throws(() => one.stages(f32, type), /^argument 1: .* is no shape/)
+      assert.throws(() => stages((x) => x, [type], device.caps), /^argument 0: .* is no shape/)
+    }
     const defaults = device.compile((x: Tensor, ...more: Tensor[]) => more.reduce(mul, x))
     assert.is(await (await defaults.run(3)).value(), 3)
     assert.is(await (await defaults.run(3, 4, 5)).value(), 60)
@@ -94,6 +109,14 @@ test(
       }
     const map = await refusal(() => device.compile((x: Tensor) => new Map([['x', x]])).run(one))
     assert.match(map.message, /returned Map; it can return tensors, arrays and records/)
+    const held = await device.compile((x: Tensor) => mul(x, 2)).run(one)
+    const others: [body: () => unknown, text: RegExp][] = [
+      [() => ({ w: vector('w', 1) }), /returned the variable w;.*\n {2}hint: .*read\(variable\)/],
+      [() => [held], /returned a result of a run;.*\n {2}hint: .*argument/],
+    ]
+    for (const [body, text] of others)
+      assert.match((await refusal(() => device.compile(body as () => Tensor).run())).message, text)
+    held.dispose()
     assert.throws(() => device.compile(3 as never), /compile takes a function, not number/)
     using result = await device.compile((x: Tensor) => mul(x, 2)).run(one)
     assert.throws(() => Number(result), /a result stays on its device.*\n {2}hint: await result/)
@@ -110,9 +133,35 @@ test(
       assert.instance(error, ShapeError)
       assert.match(error.message, /^write: .*weight f32\[2\]/)
     }
+    const list = await refusal(() => device.write(v, [3, 4] as never))
+    assert.match(list.message, /typed array, not a list; got weight f32\[2\]\n.*Float32Array/)
+    const nothing = await refusal(() => device.write(v, undefined as never))
+    assert.match(nothing.message, /typed array, not undefined/)
     assert.equal([...(await device.read(v))], [1, 2])
   }),
 )
+
+test('arguments: options that do not exist are refused, and values that are none of theirs', () => {
+  const wrong: [options: unknown, text: RegExp][] = [
+    [{ memorybudget: '1GiB' }, /there is no option memorybudget\n {2}hint: .*memoryBudget/],
+    [{ recompute: 'chepa' }, /no recompute 'chepa'\n {2}hint: .*'auto', 'cheap', 'none'/],
+    [{ fuse: 'aprt' }, /fuse is true, false or 'apart', not 'aprt'/],
+    [{ precision: 'half' }, /no precision 'half'\n {2}hint: .*'full', 'mixed'/],
+    [{ memoryBudget: 'lots' }, /memoryBudget 'lots' is no size/],
+    [{ watch: 'no' }, /watch is true or false, not 'no'/],
+    [{ onProgress: 3 }, /onProgress is a function, not 3/],
+    [{ tune: true }, /tune: options are an object, not true/],
+    [{ tune: { second: 1 } }, /tune: there is no option second\n {2}hint: .*seconds/],
+    [null, /compile: options are an object, not null/],
+  ]
+  for (const [options, text] of wrong) {
+    const refused = (error: Error) => error instanceof OptionError && text.test(error.message)
+    assert.throws(() => checkCompileOptions(options as object), refused)
+    const type = { dtype: 'f32', shape: [1] } as const
+    assert.throws(() => stages((x) => x, [type], defaultCaps, options as object), refused)
+  }
+  checkCompileOptions({ fuse: 'apart', recompute: (g) => g, watch: true, cache: 2, tune: {} })
+})
 
 test(
   'arguments: static arguments are part of which program runs',

@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert'
 import {
   add,
   assign,
+  cast,
   constant,
   type Device,
   DeviceError,
@@ -28,7 +29,7 @@ import {
   Variable,
 } from '../engine/node.ts'
 import { Sgd } from '../train/optimizers.ts'
-import { test } from './harness.ts'
+import { skip, test } from './harness.ts'
 
 const vector = (name: string, ...values: number[]) =>
   new Variable({ dtype: 'f32', shape: [values.length] }, () => Float32Array.from(values), name)
@@ -129,6 +130,40 @@ test('programs: the watch names the first node whose value is not finite', () =>
     assert.instance(error, NonFiniteError)
     assert.match(error.message, /^square in head\.bad/)
   }))
+
+test('programs: the watch looks at f16 too', () =>
+  withDevice(async (device) => {
+    if (!device.caps.f16) skip('the adapter has no shader-f16')
+    const f = (x: Tensor) =>
+      mul(
+        cast(
+          scope('narrow', () => cast(mul(x, 1e4), 'f16')),
+          'f32',
+        ),
+        2,
+      )
+    const watching = device.compile(f, { watch: true })
+    assert.is(await (await watching.run(1)).value(), 20000)
+    const error = await refusal(() => watching.run(10))
+    assert.instance(error, NonFiniteError)
+    assert.match(error.message, /^cast in narrow made .*: f16\[\]/)
+    const [input] = (error as NonFiniteError).seen!.inputs
+    assert.equal(input, { type: 'f32[]', finite: true, least: 1e5, most: 1e5 })
+  }))
+
+test('programs: without timestamps a profile is refused before anything happens', () =>
+  withDevice(
+    async (device) => {
+      const v = vector('v', 1)
+      const step = device.compile((x: Tensor) => assign(v, mul(v, x)))
+      const error = await refusal(() => step.profile(2))
+      assert.instance(error, DeviceError)
+      assert.match(error.message, /gives no timestamps\n {2}hint: use profileApart/)
+      assert.is(v.version, 0)
+      assert.equal([...(await device.read(v))], [1])
+    },
+    { defaultLimits: true },
+  ))
 
 test('programs: a variable lives on one device', () =>
   withDevice((one) =>

@@ -201,6 +201,12 @@ test('recompute: gradients through gradients', () =>
     return slopes(block(() => chain(tanh(add(y, dx)), 2, 4)))
   }))
 
+test('checkpoint: a program that is compiled inside one has none of its own', () => {
+  const { nodes } = checkpoint(() => stages((x) => tanh(x), [f(3)], defaultCaps).traced)
+  assert.equal(nodes.length, 2)
+  for (const node of nodes) assert.equal(node.block, undefined)
+})
+
 test('checkpoint: what is no function, or goes on later, is refused', () => {
   const refused = (build: unknown, text: RegExp) =>
     assert.throws(

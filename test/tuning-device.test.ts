@@ -21,8 +21,9 @@ import {
 import type { Tuning } from '../engine/tuning.ts'
 import { measure } from '../engine/tuning-measure.ts'
 import { openTuning } from '../engine/tuning-open.ts'
-import { candidatesOf, chosenName, defaultName } from '../engine/tuning-problem.ts'
+import { candidatesOf, defaultName } from '../engine/tuning-problem.ts'
 import { problemsOf } from '../engine/tuning-run.ts'
+import { chosenForward, chosenWeight, tileName } from '../shaders/conv-choice.ts'
 import { agree, drawn, f32 } from './agree.ts'
 import { scratch } from './cli.ts'
 import { test } from './harness.ts'
@@ -64,13 +65,13 @@ for (const after of [1, 2])
       device.useTuning(others(device, after), 'a test')
       const now = await kernels()
       assert.ok(now.some((key) => !before.includes(key)))
-      for (const { family, geometry, problemClass } of problems)
-        if (candidatesOf(family, geometry, device.caps, 99).length > after)
-          assert.is.not(
-            chosenName(family, geometry, device.caps),
-            defaultName(family, geometry, device.caps),
-            problemClass,
-          )
+      const { caps } = device
+      for (const { family, geometry, problemClass } of problems) {
+        if (candidatesOf(family, geometry, caps, 99).length <= after) continue
+        const chosen = family === 'weight' ? chosenWeight : chosenForward
+        const usual = defaultName(family, geometry, caps)
+        assert.is.not(tileName(chosen(geometry, caps)), usual, problemClass)
+      }
     }),
   )
 

@@ -187,7 +187,7 @@ export function read(variable: Variable): Tensor {
 }
 
 /** Gives `variable` a new value; reads that follow in this trace see it, reads before it keep the old one.
- * Returns the new value. Outside `compile` and `device.run` nothing would ever run it, so it throws there. */
+ * Returns the new value. Outside of a function that is compiled nothing would ever run it: throws ShapeError there. */
 export function assign(variable: Variable, value: TensorLike | number): Tensor {
   checkVariable('assign', variable)
   const trace = currentTrace()

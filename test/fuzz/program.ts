@@ -6,14 +6,8 @@ import { isFloat } from '../../engine/dtype.ts'
 import { type Graph, graphOf, outputsOf } from '../../engine/graph.ts'
 import { assign, mean, mul, read, sub } from '../../engine/index.ts'
 import { apply, type Op } from '../../engine/op.ts'
-import {
-  derivedFrom,
-  type HostTensor,
-  type Node,
-  type Tensor,
-  type Variable,
-} from '../../engine/tensor.ts'
-import { tracing } from '../../engine/trace.ts'
+import type { HostTensor, Node, Tensor, Variable } from '../../engine/tensor.ts'
+import { derivedFrom, tracing } from '../../engine/trace.ts'
 import { late } from './adapt.ts'
 import { isOfLayers, layer, maps } from './layers.ts'
 import { lossOf, moves, slopesOf, update } from './moves.ts'
