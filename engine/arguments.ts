@@ -128,9 +128,18 @@ export const typesOf = (args: readonly (TensorType | Static)[]): (TensorType | S
 export const keyOf = (types: readonly (TensorType | Static)[]): string =>
   types.map((t) => (isStatic(t) ? JSON.stringify(t) : showType(t))).join()
 
-/** The arguments with host data of their own, which the caller can no longer change. */
-export const copied = (values: readonly Value[]): Value[] =>
-  values.map((v) => {
-    if (v instanceof DeviceTensor) return v
+/** Arguments for a run that has to wait, whatever the caller does with its own meanwhile: host data is copied, and device
+ * tensors get a second handle, which `release` disposes. */
+export function keptForLater(values: readonly Value[]): {
+  readonly values: readonly Value[]
+  readonly release: () => void
+} {
+  const kept = values.map((v): Value => {
+    if (v instanceof DeviceTensor) return v.share()
     return { dtype: v.dtype, shape: v.shape, data: v.data.slice() as HostArray }
   })
+  const release = () => {
+    for (const v of kept) if (v instanceof DeviceTensor) v.dispose()
+  }
+  return { values: kept, release }
+}

@@ -4,8 +4,8 @@ import {
   type Argument,
   checkArguments,
   checkCount,
-  copied,
   isStatic,
+  keptForLater,
   keyOf,
   type Parameter,
   type Static,
@@ -21,7 +21,10 @@ import { scalar } from './ops/source.ts'
 import { CompiledPlan, type CompileProgress, type Times } from './program.ts'
 import { type Mapped, mapLeaves, type StageOptions, type Stages, stages } from './stages.ts'
 import type { Tensor, Variable } from './tensor.ts'
+import { tunedFirst } from './tuning-first.ts'
 import type { TuneOptions } from './tuning-run.ts'
+import type { Turns } from './turns.ts'
+import { forgetGone } from './variables.ts'
 import { firstNonFinite, type Watched, watched } from './watch.ts'
 
 export type { Argument } from './arguments.ts'
@@ -43,9 +46,10 @@ export interface CompileOptions extends StageOptions {
 
 export interface Program<R> {
   /** Runs once. Resolves when the commands are on their way; the results stay on the device until they are disposed.
-   * Host data is copied before this returns: its arrays may be used again at once. Throws OptionError or ShapeError
-   * for arguments that do not fit, StaleTensorError when the function took in a tensor, made outside of it, that
-   * reads a value of a variable that has been overwritten. */
+   * Arguments belong to the caller again when this returns: host data is copied, and device tensors may be disposed.
+   * Whatever is asked of a device happens in the order of asking, also behind a first run, which waits for its
+   * kernels. Throws OptionError or ShapeError for arguments that do not fit, StaleTensorError when the function took
+   * in a tensor, made outside of it, that reads a value of a variable that has been overwritten. */
   run(...args: Argument[]): Promise<Mapped<R, DeviceTensor>>
   /** The stages of the plan for arguments of these types; strings and booleans are static arguments. */
   stages(...types: (TensorType | Static)[]): Stages<R>
@@ -54,7 +58,7 @@ export interface Program<R> {
   /** Milliseconds of each dispatch of the plan, run by itself, again and again: what `profile` cannot tell without timestamps, or
    * where they are rounded. Assignments happen as often, so that what the variables hold is of no use afterwards. */
   profileApart(...args: Argument[]): Promise<Times>
-  /** Releases buffers and plans. Results that are still held live on. */
+  /** Releases buffers and plans once the runs that were asked for are on their way. Results that are still held live on. */
   dispose(): void
   [Symbol.dispose](): void
 }
@@ -67,9 +71,8 @@ interface Entry<R> {
   readonly captured: readonly Captured[]
   /** Pipelines and buffers, from the first run on. */
   compiled: Promise<CompiledPlan> | undefined
-  /** The same, unless a run still waits for it: runs must not overtake each other. */
+  /** The same, once it is there. */
   ready: CompiledPlan | undefined
-  waiting: number
 }
 
 /** A read of a variable that was traced before the function was. */
@@ -93,6 +96,8 @@ export function compileProgram<R>(
       'as compile((x) => relu(x))',
     )
   const entries = new Map<string, Entry<R>>()
+  const { turns } = device
+  const tuneBefore = options.tune && tunedFirst(device, fn, options.tune, options)
 
   const build = (types: Types): Entry<R> => {
     let watch: Watched | undefined
@@ -108,7 +113,7 @@ export function compileProgram<R>(
       }),
     })
     const captured = capturedBefore(begun, made.traced)
-    const later = { compiled: undefined, ready: undefined, waiting: 0 }
+    const later = { compiled: undefined, ready: undefined }
     return { stages: made, watched: watch, positions, captured, ...later }
   }
   const entry = (types: Types): Entry<R> => {
@@ -121,39 +126,57 @@ export function compileProgram<R>(
     entries.set(key, found)
     if (entries.size > limit) {
       const [oldest] = entries.keys()
-      release(entries.get(oldest)!)
+      release(turns, entries.get(oldest)!)
       entries.delete(oldest)
     }
     return found
   }
-  /** Gives `use` the plan for these arguments: at once where it is ready, so that host data is written before the
-   * caller can change it, else later, with a copy of the data. */
+  /** Pipelines and buffers of an entry; what failed is tried again by a later run. */
+  const made = (e: Entry<R>): Promise<CompiledPlan> => {
+    if (e.compiled) return e.compiled
+    const compiled = CompiledPlan.make(device, e.stages.plan, options.onProgress)
+    e.compiled = compiled
+    compiled.then(
+      (plan) => {
+        e.ready = plan
+      },
+      () => {
+        if (e.compiled === compiled) e.compiled = undefined
+      },
+    )
+    return compiled
+  }
+  /** Gives `use` the plan for these arguments: at once where it is ready and nothing waits, else in its turn. */
   const withPlan = async <T>(
     args: readonly Argument[],
     use: (plan: CompiledPlan, values: readonly Value[], entry: Entry<R>) => Promise<T>,
   ): Promise<T> => {
     const checked = checkArguments(args)
-    const e = entry(typesOf(checked))
+    const types = typesOf(checked)
     const values = checked.filter((v): v is Value => !isStatic(v))
-    checkFresh(e.captured)
-    if (e.ready && !e.waiting) return use(e.ready, values, e)
-    const own = copied(values)
-    e.compiled ??= CompiledPlan.make(device, e.stages.plan, options.onProgress)
-    const { compiled } = e
-    e.waiting++
-    try {
-      e.ready = await compiled
-    } catch (error) {
-      if (e.compiled === compiled) e.compiled = undefined // A later run tries again.
-      throw error
-    } finally {
-      e.waiting--
+    const tune = tuneBefore?.(types)
+    // A plan is made with what tuning finds.
+    const planned = tune ? undefined : entry(types)
+    if (planned) {
+      checkFresh(planned.captured)
+      if (planned.ready && !turns.busy) return use(planned.ready, values, planned)
+      made(planned).catch(() => {})
     }
-    checkFresh(e.captured)
-    return use(e.ready, own, e)
+    const own = keptForLater(values)
+    try {
+      return await turns.wait(async () => {
+        await tune?.()
+        const e = planned ?? entry(types)
+        const plan = await made(e)
+        checkFresh(e.captured)
+        return use(plan, own.values, e)
+      })
+    } finally {
+      own.release()
+    }
   }
   const dispose = () => {
-    for (const e of entries.values()) release(e)
+    for (const e of entries.values()) release(turns, e)
     entries.clear()
   }
   return {
@@ -192,6 +215,7 @@ export const refuseStale = (t: Tensor): void =>
   checkFresh(capturedBefore(Number.POSITIVE_INFINITY, graphOf([], [t], [])))
 
 function checkFresh(captured: readonly Captured[]): void {
+  for (const { variable } of captured) forgetGone(variable)
   const stale = captured.find((c) => c.variable.version !== c.version)
   if (!stale) return
   throw new StaleTensorError(
@@ -200,11 +224,15 @@ function checkFresh(captured: readonly Captured[]): void {
   )
 }
 
-function release<R>(entry: Entry<R>): void {
-  entry.compiled?.then(
-    (c) => c.dispose(),
-    () => undefined,
-  )
+function release<R>(turns: Turns, { ready, compiled }: Entry<R>): void {
+  turns.after(() => {
+    if (ready) ready.dispose()
+    else
+      compiled?.then(
+        (plan) => plan.dispose(),
+        () => {},
+      )
+  })
 }
 
 /** Takes the flags from the end of the results and throws if one is raised; the results are disposed then. */

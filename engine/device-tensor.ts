@@ -21,7 +21,7 @@ export class DeviceTensor implements TensorType {
   readonly dtype: TensorType['dtype']
   readonly shape: Shape
   readonly #buffer: Buffer
-  readonly #release: () => void
+  #release: () => void
   #alive = true
   #donated = false
 
@@ -53,6 +53,25 @@ export class DeviceTensor implements TensorType {
   donate(): this {
     this.#donated = true
     return this
+  }
+
+  /** Another handle on the same memory, which is given back when both are disposed. What is donated goes over to it. */
+  share(): DeviceTensor {
+    const { device, buffer } = this
+    const release = this.#release
+    let holders = 2
+    this.#release = () => {
+      holders--
+      if (!holders) release()
+    }
+    dropped.unregister(this)
+    dropped.register(this, { device, release: this.#release }, this)
+    const other = new DeviceTensor(device, this, buffer, this.#release)
+    if (this.#donated) {
+      other.donate()
+      this.dispose()
+    }
+    return other
   }
 
   /** Takes the memory from the tensor, which is disposed, for whoever frees it instead. */

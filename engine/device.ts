@@ -7,7 +7,7 @@ import { type CompileOptions, compileProgram, type Program, refuseStale } from '
 import { DeviceTensor } from './device-tensor.ts'
 import { type HostArray, hostArray, sizeOf, type TensorType } from './dtype.ts'
 import { inErrorScopes } from './error-scopes.ts'
-import { DeviceError, DeviceLostError, OutOfMemoryError } from './errors.ts'
+import { DeviceError, DeviceLostError, OptionError, OutOfMemoryError } from './errors.ts'
 import type { Needs } from './needs.ts'
 import type { TensorLike } from './op.ts'
 import { platform } from './platform.ts'
@@ -15,9 +15,9 @@ import { showBytes } from './print.ts'
 import { ReadBack } from './read-back.ts'
 import { checkSingle, type Tensor, Variable } from './tensor.ts'
 import { Tuning } from './tuning.ts'
-import { tunedFirst } from './tuning-first.ts'
 import type { OpenTuning } from './tuning-open.ts'
 import type { TuneOptions, TuningReport } from './tuning-run.ts'
+import { Turns } from './turns.ts'
 import { Uploads } from './uploads.ts'
 import { type Move, Variables } from './variables.ts'
 
@@ -46,6 +46,7 @@ export class Device {
   readonly buffers: Buffers
   readonly pipelines: Pipelines
   readonly uploads = new Uploads()
+  readonly turns = new Turns()
   #caps: Caps
   #tuned: Pick<OpenTuning, 'tuning' | 'from'>
   readonly #problems: Problem[]
@@ -132,10 +133,7 @@ export class Device {
   compile<R>(fn: (...inputs: Tensor[]) => R, options?: CompileOptions): Program<R>
   compile<P extends Parameter[], R>(fn: (...args: P) => R, options?: CompileOptions): Program<R>
   compile<R>(fn: (...args: never[]) => R, options: CompileOptions = {}): Program<R> {
-    const given = fn as (...args: Parameter[]) => R
-    const program = compileProgram(this, given, options)
-    const { tune } = options
-    return tune ? tunedFirst(this, given, program, { ...tune, stages: options }) : program
+    return compileProgram(this, fn as (...args: Parameter[]) => R, options)
   }
 
   /** The elements of a tensor: whatever it needs is computed now. Throws StaleTensorError when it reads a value of a
@@ -143,7 +141,7 @@ export class Device {
   async read(t: TensorLike | DeviceTensor): Promise<HostArray> {
     checkReadable(t)
     if (t instanceof DeviceTensor) return t.read()
-    if (t instanceof Variable) return this.readBuffer(this.place(t), t)
+    if (t instanceof Variable) return this.#readVariable(t)
     refuseStale(t)
     const program = this.compile(() => t)
     try {
@@ -154,6 +152,11 @@ export class Device {
     }
   }
 
+  #readVariable(variable: Variable): Promise<HostArray> {
+    const read = () => this.readBuffer(this.place(variable), variable)
+    return this.turns.busy ? this.turns.wait(read) : read()
+  }
+
   /** The only element of a tensor. Throws ShapeError where it has several, and else as `read` does. */
   async value(t: TensorLike | DeviceTensor): Promise<number> {
     checkReadable(t)
@@ -161,17 +164,29 @@ export class Device {
     return (await this.read(t))[0]
   }
 
-  /** Overwrites a variable's value. Throws ShapeError when the number of elements or their dtype differs. */
+  /** Overwrites a variable's value. The data may be used again at once. Throws ShapeError when the number of elements or their
+   * dtype differs, OptionError for what is no variable. */
   write(variable: Variable, data: HostArray): void {
-    const value = { dtype: variable.dtype, shape: variable.shape, data }
-    checkData('write', variable.name, value)
-    writePadded(this.gpu, this.place(variable), value)
-    variable.version++
+    this.check()
+    if (!(variable instanceof Variable))
+      throw new OptionError('only a variable can be written', 'as device.write(layer.weight, data)')
+    const { dtype, shape, name } = variable
+    checkData('write', name, { dtype, shape, data })
+    const own = this.turns.busy ? (data.slice() as HostArray) : data
+    this.turns.after(() => {
+      writePadded(this.gpu, this.place(variable), { dtype, shape, data: own })
+      variable.version++
+    })
   }
 
   /** Gives the memory of a variable back; its value is lost, and its next use, on any device, starts from its initial
    * value. Variables that nobody holds any more are released by the garbage collector. */
   release(variable: Variable): void {
+    this.turns.after(() => this.forget(variable))
+  }
+
+  /** The same, within a run. */
+  forget(variable: Variable): void {
     this.#variables.release(variable)
   }
 
@@ -297,6 +312,11 @@ export class Device {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** Whether nothing can be asked of it any more: it was closed or lost. */
+  get gone(): boolean {
+    return this.#closed || this.#loss !== undefined
   }
 
   /** Ends the device; whatever it held is gone. May be called twice. */

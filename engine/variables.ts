@@ -13,6 +13,13 @@ import { partOf } from './trace.ts'
 
 const owners = new WeakMap<Variable, Device>()
 
+/** What a device held is lost with it: tensors that read it are stale, as after a release. */
+export function forgetGone(variable: Variable): void {
+  if (!owners.get(variable)?.gone) return
+  owners.delete(variable)
+  if (variable.version) variable.version++
+}
+
 /** A buffer of several variables, each with its part. */
 interface Pool {
   readonly buffer: Buffer
@@ -151,7 +158,7 @@ export class Variables {
   /** The value that a variable has at first. Throws DeviceError for one that lives on another device. */
   #initial(variable: Variable): HostTensor {
     const owner = owners.get(variable)
-    if (owner && owner !== this.#device && !owner.closed)
+    if (owner && owner !== this.#device && !owner.gone)
       throw new DeviceError(
         `${variable.name} lives on another device`,
         'a model belongs to the device that first ran it: read its state there and load it into a new model',
