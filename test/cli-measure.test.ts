@@ -21,6 +21,7 @@ test('cli: paths prints a row for each length and writes the chart', async () =>
   const other = ['--json', '--every', '3', '--seed', '2', '--statistics', 'batch']
   const [text, json] = await Promise.all([ran([...args, '--out', chart]), ran([...args, ...other])])
   assert.equal(text.code, 0, text.err)
+  assert.match(text.err, /^16 gradients: the whole one, and 3 draws for each of 5 k;/m)
   assert.match(text.out, /^fcrn-18 \(.*width 4.*\), starting values: not trained\n/)
   assert.match(
     text.out,

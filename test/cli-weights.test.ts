@@ -120,6 +120,11 @@ test('cli: files that are no weights, and options without their file, are refuse
       /nowhere\.pth: the weights cannot be opened: does not exist/,
     ),
     refused(['weights', file, '--dtype', 'f16'], /--dtype is of the file that is written/),
+    refused(
+      ['weights', file, '--part', 'backbone', '--classes', '3'],
+      /--part is of a network\n.*name it with --model/,
+    ),
+    refused(['weights', file, '--keys', 'torchvision'], /--keys is of a network/),
     refused(['weights', file, '--out', 'x.pth'], /--out cannot be 'x.pth'/),
     refused(['weights', file, '--model', 'fcrn50'], /no model 'fcrn50'/),
   ])

@@ -23,6 +23,9 @@ test('cli: help, of all and of each command, with examples', async () => {
   const { code, out } = await atrous(['--help'])
   assert.equal(code, 0)
   for (const name of commands) assert.match(out, new RegExp(`^ {2}${name} `, 'm'))
+  const [, rows] = /\ncommands:\n([\s\S]*?)\n\n/.exec(out)!
+  const columns = rows.split('\n').map((row) => /^ {2}\S+( COMMAND)? +/.exec(row)![0].length)
+  assert.equal(new Set(columns).size, 1, rows)
   const helps = await Promise.all(commands.map((name) => ran([name, '--help'])))
   helps.forEach((help, i) => {
     assert.equal(help.code, 0)
@@ -212,6 +215,9 @@ test(
       Array.from({ length: step + 3 }, (_, i) => i + 1),
     )
 
+    const none = [...more.slice(0, -2), String(step + 9), '--checkpoints', '0']
+    await refused(none, /--checkpoints cannot be '0'/, cwd)
+    assert.equal(JSON.parse(readFileSync(join(cwd, 'a run/state.json'), 'utf8')).state, 'finished')
     await refused(['train', '--resume', 'a run'], /run has done its \d+ steps\n.*--steps \d/, cwd)
 
     const scored = await ran(['eval', 'a run', '--json'], cwd)

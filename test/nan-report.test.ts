@@ -58,6 +58,13 @@ test('nan report: a rate that is too high is found in the step whose update brok
   assert.match(text, /learning rate: 3e\+38/)
 })
 
+test('nan report: a rate that f32 does not hold is named itself, not the pictures', async () => {
+  const report = await whyBroke(await testDevice(), { rate: () => 1e99 })
+  assert.deepEqual([report.lr, report.step], [1e99, 1])
+  assert.match(report.advice[0], /a learning rate of 1e\+99 is infinite in f32/)
+  assert.ok(!report.advice.some((line) => /look at the files/.test(line)))
+})
+
 test('nan report: descent that really diverges is followed to the value that overflowed', async () => {
   const device = await testDevice()
   const model = new Thumb()

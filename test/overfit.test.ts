@@ -94,6 +94,7 @@ test('overfit: a run of it, and what is refused', async () => {
     [[...data, '--overfit', 'p1,'], /data.overfit cannot be ''/],
     [[...data, '--set', 'data.overfit=0.5'], /data.overfit cannot be 0.5/],
     [['--data', 'street', '--overfit', 'a,b'], /drawn scenes have no names/],
+    [['--data', 'street', '--overfit', '0'], /--overfit cannot be '0'\n.*a whole number from 1/],
   ] as const)
     await refused(['train', ...args, '--size', '16x16', '--out', 'no'], says, cwd)
 })

@@ -1,10 +1,17 @@
 // `atrous predict`: its test-time options, several checkpoints, heat maps, and photos as they come from a camera.
 
 import assert from 'node:assert/strict'
-import { readdirSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { frrnA } from '../models/index.ts'
+import { frrnA, localizationNet, type Network } from '../models/index.ts'
 import { encodeCheckpoint } from '../train/checkpoint/checkpoint.ts'
 import type { ClassInfo } from '../train/dataset.ts'
 import { readImage, readLabels, readPhoto, writePng } from '../train/pictures/images.ts'
@@ -20,8 +27,11 @@ const classes: ClassInfo[] = ['road', 'tree trunk', 'sky'].map((name, i) => ({
 
 /** A checkpoint that nobody trained. */
 async function checkpoint(file: string, names = classes, seed = 1): Promise<void> {
+  await untrained(file, frrnA({ classes: names.length, base: 2, lanes: 2, seed }), names)
+}
+
+async function untrained(file: string, model: Network, names = classes): Promise<void> {
   const device = await testDevice()
-  const model = frrnA({ classes: names.length, base: 2, lanes: 2, seed })
   const { bytes } = await encodeCheckpoint(device, model, undefined, {
     progress: { step: 1, examples: 1, seconds: 1 } as never,
     classes: names,
@@ -110,6 +120,50 @@ test('cli: procedures, classes and checkpoints that make no sense are refused', 
     ),
   ])
   assert.ok(!readdirSync(cwd).includes('masks'))
+})
+
+test('cli: predict and instances overwrite neither a picture nor their own results', async () => {
+  const cwd = scratch()
+  await checkpoint(join(cwd, 'a.safetensors'))
+  const picture = drawnPicture(4, 4)
+  for (const file of ['ph/a.png', 'b.jpg', 'b-overlay.jpg'])
+    await writePng(join(cwd, file), picture)
+  symlinkSync(join(cwd, 'ph'), join(cwd, 'link'))
+  const before = readFileSync(join(cwd, 'ph/a.png'))
+  const predict = (...more: string[]) => ['predict', 'a.safetensors', ...more, '--out']
+  const mask = /ph.a\.png would be overwritten by the mask of .*\n.*another folder with --out/
+  await refused([...predict('ph/a.png'), 'ph'], mask, cwd)
+  await refused([...predict('ph'), 'link'], mask, cwd)
+  const [, , ...here] = predict('a.png')
+  const above = ['predict', join(cwd, 'a.safetensors'), ...here, '.']
+  await refused(above, /a\.png would be overwritten/, join(cwd, 'ph'))
+  await refused(
+    [...predict('b.jpg', 'b-overlay.jpg'), 'out'],
+    /overlay of b\.jpg, out.b-overlay\.png, would be overwritten by the mask of b-overlay\.jpg/,
+    cwd,
+  )
+  await refused([...predict('ph/a.png', 'ph/a.png'), 'out'], /mask of .* overwritten by/, cwd)
+  await refused(
+    [...predict('b.jpg', '--scores', 'sky', '--scores', '2'), 'out'],
+    /map of sky of b\.jpg, .* overwritten by the map of sky/,
+    cwd,
+  )
+
+  const options = { width: 2, classes: classes.length - 1 }
+  mkdirSync(join(cwd, 'run'))
+  writeFileSync(join(cwd, 'run/config.json'), '{}')
+  await untrained(join(cwd, 'boxes.safetensors'), localizationNet(18, options))
+  const nets = (boxes: string) => ['--semantic', 'a.safetensors', '--localization', boxes, '--out']
+  const own = ['instances', 'ph/a.png', ...nets('boxes.safetensors')]
+  await refused([...own, 'ph'], /ph.a\.png would be overwritten by the instances of/, cwd)
+  await refused([...own, '.'], /instances\.json would be overwritten by the list/, cwd)
+  await refused([...own, 'run'], /run is a run, where instances\.json is/, cwd)
+  const both = ['instances', 'b.jpg', 'ph/b.png', ...nets('boxes.safetensors'), 'out']
+  await writePng(join(cwd, 'ph/b.png'), picture)
+  await refused(both, /instances of b\.jpg, .* overwritten by the instances of ph.b\.png/, cwd)
+
+  assert.deepEqual(readFileSync(join(cwd, 'ph/a.png')), before)
+  assert.ok(!existsSync(join(cwd, 'out')))
 })
 
 test('photos are turned upright as their EXIF says; data sets’ images stay as they are stored', async () => {

@@ -2,7 +2,7 @@
 // where it was and shows what came out.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Args } from '../apps/cli/command.ts'
 import { chosenRows, jobsOf } from '../apps/cli/reproduce-jobs.ts'
@@ -11,6 +11,7 @@ import { train } from '../apps/cli/train.ts'
 import { experimentNamed, experiments, isRun } from '../train/experiments/index.ts'
 import { figuresInPercent, spreadOf } from '../train/experiments/table.ts'
 import { recipes } from '../train/recipes/index.ts'
+import { holdRun } from '../train/runs/lock.ts'
 import { ran, refused, scratch } from './cli.ts'
 import { test } from './harness.ts'
 
@@ -116,3 +117,30 @@ test('cli: reproduce refuses tables, rows and data that there are not', () =>
     refused(['reproduce', 'p0-table1', '--data', 'street', '--only', '99'], /has no row 99/),
     refused(['reproduce', 'p0-table1', '--data', 'cityscapes=x'], /is of voc2012, and its folder/),
   ]))
+
+test('cli: what reproduce refuses before the first run leaves its folder as it was', async () => {
+  const out = join(scratch(), 'table')
+  const args = ['reproduce', 'ablation-shifted', '--only', 'once', '--out', out, '--size', '16x16']
+  const street = [...args, '--data', 'street']
+  await refused([...street, '--steps', '0'], /--steps cannot be '0'/)
+  await refused([...street, '--batch', '1.5'], /--batch cannot be '1.5'/)
+  await refused([...args, '--data', join(out, 'typo')], /typo: .*does not exist/)
+  assert.ok(!existsSync(out))
+  // A run that another process has begun, and that has no checkpoint yet, is neither removed nor given other settings.
+  const folder = join(out, 'once-seed1')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'config.json'), '{}')
+  const steps = [...street, '--steps', '1']
+  {
+    using _ = holdRun(folder)
+    const { code, err } = await ran(steps)
+    assert.equal(code, 2)
+    assert.match(err, /once-seed1 is in use: process \d+ works on it/)
+    assert.ok(existsSync(join(folder, 'config.json')))
+    await refused([...street, '--steps', '2'], /have other settings or data/)
+  }
+  // Nobody works on it, and it has come to nothing: other settings may take the place of its own.
+  const { code, err } = await ran([...street, '--steps', '2', '--set', 'data.val=2'])
+  assert.equal(code, 0, err)
+  assert.match(readFileSync(join(out, 'reproduce.json'), 'utf8'), /data\.val=2/)
+})

@@ -112,6 +112,7 @@ test('rate phases: what is no phase is refused in words', () => {
     [{ lr: 1, steps: 1 }, /phases are a list/],
     [[3], /phase 1: 3 is no phase/],
     [[{ lr: -1, steps: 5 }], /phase 1: lr -1 is out of range/],
+    [[{ lr: 1e99, steps: 5 }], /lr 1e\+99 is out of range.*\n.*f32/],
     [[{ lr: '1e-3', steps: 5 }], /lr '1e-3' is out of range/],
     [[{ lr: 1, steps: 0 }], /steps 0 is no whole number/],
     [[{ lr: 1, steps: 1.5 }], /steps 1.5/],

@@ -183,7 +183,8 @@ function checkPhase(phase: RatePhase, i: number): void {
     if (typeof value !== 'number' || !Number.isFinite(value) || !fits(value))
       refuseOption(me, `${name} ${shown(value)} is out of range`, range)
   }
-  number('lr', lr, (x) => x >= 0, 'use a number from 0')
+  const finite = (x: number) => Number.isFinite(Math.fround(x))
+  number('lr', lr, (x) => x >= 0 && finite(x), 'use a number from 0, and one that f32 holds')
   checkCount(me, 'steps', steps, 'it is how long the phase is')
   if (power !== undefined) number('power', power, (x) => x > 0, 'use a number above 0')
   if (floor !== undefined)

@@ -71,8 +71,10 @@ async function overview(): Promise<string> {
     'usage: atrous COMMAND [options]',
     '',
     'commands:',
-    ...aligned(all.map(({ name, summary }) => [name, summary])),
-    ...aligned([['help COMMAND', 'options and examples of a command, as COMMAND --help']]),
+    ...aligned([
+      ...all.map(({ name, summary }) => [name, summary]),
+      ['help COMMAND', 'options and examples of a command, as COMMAND --help'],
+    ]),
     '',
     'In a clone, `npm run atrous -- COMMAND …`, and `npm start -- …` for `start`.',
     'Environment: ATROUS_ADAPTER=hardware|lavapipe|swiftshader insists on an adapter; ATROUS_TUNING=shipped|cached|FILE',

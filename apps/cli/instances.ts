@@ -8,20 +8,29 @@ import { instanceLabels, instanceOverlay } from '../../train/instances/overlay.t
 import { CocoWriter, cityscapesFiles, cityscapesIdsOf } from '../../train/instances/record.ts'
 import { readPhoto, writeAnnotated, writeLabelsPng } from '../../train/pictures/images.ts'
 import { comfortableScale, enlarge, type Picture } from '../../train/pictures/picture.ts'
+import { isRun } from '../../train/runs/folder.ts'
 import { usualTestTime } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { netOptions, readNets, sayChosen } from './instance-nets.ts'
 import { openSaying } from './open.ts'
+import { refuseOverwriting } from './overwritten.ts'
 import { listImages } from './predict.ts'
 import { TerminalProgress } from './progress.ts'
 import { counted } from './subject.ts'
 import { testTimeOf } from './test-time.ts'
+import { thresholdFile } from './threshold.ts'
 
 /** From this confidence on instances are drawn. */
 const SHOWN = 0.5
 /** From this confidence on they are in files: the likeliest few classes of each pixel cast boxes, and of those that are next to
  * impossible there are dozens in a picture. */
 const LEAST = 0.05
+
+/** A picture, and the name of what is written of it: without the ending. */
+interface Named {
+  readonly file: string
+  readonly name: string
+}
 
 async function run(args: Args): Promise<number> {
   const out = args.text('out')
@@ -30,8 +39,12 @@ async function run(args: Args): Promise<number> {
   if (!args.positionals.length) throw new OptionError('IMAGE or FOLDER is missing', usage)
   if (out === undefined) throw new OptionError('--out is missing', usage)
   const [shown, least] = [shareOf(args, 'show') ?? SHOWN, shareOf(args, 'least') ?? LEAST]
-  const files = named(await listImages(args.positionals))
+  const files = (await listImages(args.positionals)).map(
+    (file): Named => ({ file, name: basename(file, extname(file)) }),
+  )
   const nets = await readNets(args)
+  const json = join(out, 'instances.json')
+  await checkOut(out, files, json, thresholdFile(nets.localization))
   const { semantic, classes, instances } = nets
   const ids = args.has('cityscapes') ? cityscapesIdsOf(classes) : undefined
   const full = args.has('full')
@@ -65,7 +78,6 @@ async function run(args: Args): Promise<number> {
     progress.passing(`${i + 1} of ${files.length}: ${file}`)
   }
   progress.clear()
-  const json = join(out, 'instances.json')
   await writeAtomic(json, `${JSON.stringify(coco.file)}\n`)
   console.log(
     args.has('json')
@@ -89,20 +101,26 @@ async function writeCityscapes(
   await writeAtomic(join(folder, `${name}.txt`), text)
 }
 
-/** Names of results, without the ending of the picture's. */
-function named(files: readonly string[]) {
-  const taken = new Map<string, string>()
-  return files.map((file) => {
-    const name = basename(file, extname(file))
-    const other = taken.get(name)
-    if (other !== undefined)
-      throw new OptionError(
-        `${other} and ${file} would both be written as ${name}.png`,
-        'write them into two folders',
-      )
-    taken.set(name, file)
-    return { file, name }
-  })
+/** Throws OptionError where what is written would take the place of a picture, or of what a search has found. */
+async function checkOut(
+  out: string,
+  files: readonly Named[],
+  json: string,
+  found: string,
+): Promise<void> {
+  const results = files.map(({ file, name }) => ({
+    file: join(out, `${name}.png`),
+    what: `the instances of ${file}`,
+  }))
+  await refuseOverwriting(
+    [...files.map(({ file }) => file), found],
+    [{ file: json, what: 'the list of all instances' }, ...results],
+  )
+  if (await isRun(out))
+    throw new OptionError(
+      `${out} is a run, where instances.json is what a search has found`,
+      'choose another folder with --out',
+    )
 }
 
 function shareOf(args: Args, name: string): number | undefined {

@@ -31,10 +31,14 @@ async function run(args: Args): Promise<number> {
   const progress = new TerminalProgress()
   using device = await openSaying((line) => progress.say(line))
   subject.load(device)
+  const lengths = Array.from({ length: Math.floor(units / every) + 1 }, (_, i) => i * every)
+  progress.say(
+    `${counted(1 + lengths.length * draws, 'gradient')}: the whole one, and ${counted(draws, 'draw')} for each of ${lengths.length} k; fewer with --every and --draws`,
+  )
   const measured = await pathLengths(device, model, [labelled ? { ...batch, labels } : batch], {
     draws,
     seed,
-    lengths: Array.from({ length: Math.floor(units / every) + 1 }, (_, i) => i * every),
+    lengths,
     statistics,
     onProgress: (done, of) => progress.passing(`gradient ${done} of ${of}`),
   })

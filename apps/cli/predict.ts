@@ -15,9 +15,10 @@ import { readPhoto, writeLabelsPng, writePng } from '../../train/pictures/images
 import { overlay } from '../../train/pictures/picture.ts'
 import { checkModels } from '../../train/predict/scorer.ts'
 import { Predictor } from '../../train/predict.ts'
-import type { TestTime } from '../../train/test-time.ts'
+import { type TestTime, trainedOffset } from '../../train/test-time.ts'
 import { type Args, type Command, helpOption, jsonOption } from './command.ts'
 import { openSaying } from './open.ts'
+import { refuseOverwriting } from './overwritten.ts'
 import { TerminalProgress } from './progress.ts'
 import { testOptions, testTimeOf } from './test-time.ts'
 
@@ -47,6 +48,17 @@ async function run(args: Args): Promise<number> {
   const shown = args.texts('scores').map((text) => classOf(info.classes, text))
   const names = shown.map((c) => info.classes[c].name.replace(/[^\p{L}\p{N}]+/gu, '-'))
   const jobs = plan(await listImages(inputs), out, names)
+  await refuseOverwriting(
+    jobs.map((job) => job.file),
+    jobs.flatMap(({ file, mask, overlay, scores }) => [
+      { file: mask, what: `the mask of ${file}` },
+      { file: overlay, what: `the overlay of ${file}` },
+      ...scores.map((map, k) => ({
+        file: map,
+        what: `the map of ${info.classes[shown[k]].name} of ${file}`,
+      })),
+    ]),
+  )
   const progress = new TerminalProgress()
   // All are decoded before anything is written: a damaged one must not leave half of the masks.
   for (const [i, { file }] of jobs.entries()) {
@@ -58,7 +70,9 @@ async function run(args: Args): Promise<number> {
 
   using device = await openSaying((line) => progress.say(line))
   for (const [i, model] of models.entries()) loadModel(device, model, checkpoints[i])
-  using predictor = new Predictor(device, models, testTime)
+  using predictor = new Predictor(device, models, testTime, {
+    offset: checkpoints.map(({ info }) => trainedOffset(info)),
+  })
   const probabilityOf = device.compile((p: Tensor, index: string) => {
     const [n, h, w] = p.shape
     return slice(p, [0, 0, 0, Number(index)], [n, h, w, Number(index) + 1])
@@ -159,17 +173,9 @@ export async function listImages(inputs: readonly string[]): Promise<string[]> {
   return files
 }
 
-function plan(files: readonly string[], out: string, scores: readonly string[]): Job[] {
-  const taken = new Map<string, string>()
-  return files.map((file) => {
+const plan = (files: readonly string[], out: string, scores: readonly string[]): Job[] =>
+  files.map((file) => {
     const name = basename(file, extname(file))
-    const other = taken.get(name)
-    if (other !== undefined)
-      throw new OptionError(
-        `${other} and ${file} would both be written as ${name}.png`,
-        'predict them into two folders',
-      )
-    taken.set(name, file)
     return {
       file,
       mask: join(out, `${name}.png`),
@@ -177,7 +183,6 @@ function plan(files: readonly string[], out: string, scores: readonly string[]):
       scores: scores.map((of) => join(out, `${name}-${of}.png`)),
     }
   })
-}
 
 async function mustBeWritable(folder: string): Promise<void> {
   const hint = 'choose another folder with --out'

@@ -1,9 +1,8 @@
 // `reproduce`: the runs behind a table, one after the other, and the table so far. Stopped at any moment, it goes on where it was.
 
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { AtrousError, DataError, OptionError } from '../../engine/errors.ts'
+import { AtrousError, OptionError } from '../../engine/errors.ts'
 import { checkpointModel, loadModel } from '../../train/checkpoint/checkpoint.ts'
 import { readCheckpoint } from '../../train/checkpoint/files.ts'
 import { evaluate } from '../../train/evaluate.ts'
@@ -22,7 +21,7 @@ import {
   showSpread,
   spreadOf,
 } from '../../train/experiments/table.ts'
-import { isThere, makeFolder, readBytes, writeAtomic } from '../../train/files.ts'
+import { writeAtomic } from '../../train/files.ts'
 import { openAhead, specOf } from '../../train/loader/open.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { Recipe } from '../../train/recipes/recipe.ts'
@@ -30,6 +29,7 @@ import { openSplits } from '../../train/sources.ts'
 import { Args, type Command, helpOption, jsonOption } from './command.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
+import { begin, readParsed, removeUnbegun } from './reproduce-folder.ts'
 import { chosenRows, type Job, jobsOf, type Passed, scoresOf, stateOf } from './reproduce-jobs.ts'
 import { trainSession } from './session.ts'
 import { table } from './table.ts'
@@ -60,7 +60,7 @@ async function run(args: Args): Promise<number> {
   const passed = passedOf(args, id)
   if (!args.has('data') || args.has('list')) return show(args, experiment, passed)
   const jobs = jobsOf(rows, experiment, passed)
-  await sameAsBefore(passed)
+  await begin(jobs, passed)
   const progress = new TerminalProgress()
   const stop = new AbortController()
   const onSignal = () => (stop.signal.aborted ? process.exit(interrupted) : stop.abort())
@@ -90,8 +90,7 @@ async function trained(job: Job, progress: TerminalProgress, signal: AbortSignal
     return
   }
   const resumed = stateOf(job) === 'begun'
-  // Killed before its first checkpoint, it holds nothing to go on from.
-  if (!resumed) await rm(job.folder, { recursive: true, force: true })
+  if (!resumed) await removeUnbegun(job.folder)
   const argv = resumed ? ['--resume', job.folder] : job.argv
   try {
     await trainSession(new Args(train, argv), progress, signal)
@@ -141,30 +140,6 @@ function passedOf(args: Args, id: string): Passed {
   return { out, seeds: args.whole('seeds') ?? 1, data, more }
 }
 
-/** Throws OptionError where the folder holds runs of other settings, which do not belong in one table. */
-async function sameAsBefore({ out, more, data }: Passed): Promise<void> {
-  const file = join(out, 'reproduce.json')
-  const settings = { more, data: Object.fromEntries(data) }
-  if (await isThere(file)) {
-    const before = new TextDecoder().decode(await readBytes(file))
-    if (JSON.stringify(parsed(before, file)) === JSON.stringify(settings)) return
-    throw new OptionError(
-      `the runs in ${out} have other settings or data`,
-      'give the same as before, or another folder with --out',
-    )
-  }
-  await makeFolder(out)
-  await writeAtomic(file, `${JSON.stringify(settings, null, 2)}\n`)
-}
-
-function parsed(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new DataError(file, `is not JSON: ${(error as Error).message}`, 'remove it')
-  }
-}
-
 async function show(args: Args, experiment: Experiment, passed: Passed): Promise<number> {
   const results = await resultsOf(experiment, passed)
   const columns = columnsOf(experiment, results)
@@ -198,9 +173,7 @@ async function figuresOf(job: Job, row: ExperimentRow): Promise<RowFigures | und
   if (stateOf(job) !== 'done') return undefined
   const file = join(job.folder, testFile(row))
   if (row.test && !existsSync(file)) return undefined
-  const read = row.test
-    ? parsed(new TextDecoder().decode(await readBytes(file)), file)
-    : await scoresOf(job)
+  const read = row.test ? await readParsed(file) : await scoresOf(job)
   const { scores = {}, figures = {} } = read as Record<string, Record<string, unknown>>
   return figuresInPercent({ ...scores, ...figures })
 }

@@ -50,6 +50,7 @@ export async function trainSession(
   readonly outcome: Outcome | undefined
   readonly step: number
 }> {
+  const keep = args.whole('checkpoints')
   const prepared = await prepareRun(args, progress, signal)
   const { run, checkpoint, recipe, splits } = prepared
   using _ = prepared.held
@@ -68,7 +69,7 @@ export async function trainSession(
     writer = new RunWriter(run, { from: checkpoint?.info.progress, say })
     const end = await runLoop(prepared, device, writer, progress, signal, {
       watch: args.has('watch-nan'),
-      keep: args.whole('checkpoints'),
+      keep,
     })
     if (end.reason === 'stopped') return { run, outcome: undefined, step: end.step }
     const outcome = await finish({ device, run, dataset: splits.test, recipe, progress, signal })

@@ -122,7 +122,12 @@ function dataOf(
   const overfit = overfitOf(args)
   if (!found) {
     if (overfit !== undefined && typeof overfit !== 'number')
-      throw new OptionError('drawn scenes have no names', 'give their number: --overfit 8')
+      throw Number.isNaN(Number(args.text('overfit')))
+        ? new OptionError('drawn scenes have no names', 'give their number: --overfit 8')
+        : new OptionError(
+            `--overfit cannot be '${args.text('overfit')}'`,
+            'give a whole number from 1',
+          )
     const few = overfit !== undefined && { overfit }
     const scenes = isCrowd(args) && { scenes: 'crowd' as const }
     // Recipes of images that have one class each name no size of theirs.

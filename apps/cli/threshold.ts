@@ -24,13 +24,14 @@ export interface ChosenThreshold {
   readonly split: string
 }
 
-const fileOf = ({ file }: Checkpoint) => join(dirname(file), 'instances.json')
+/** Where it is kept, or would be. */
+export const thresholdFile = ({ file }: Checkpoint): string => join(dirname(file), 'instances.json')
 
 /** What was chosen for these weights; undefined where nothing was, or for others of the run. Throws DataError for a damaged file. */
 export async function chosenThreshold(
   localization: Checkpoint,
 ): Promise<ChosenThreshold | undefined> {
-  const file = fileOf(localization)
+  const file = thresholdFile(localization)
   let text: string
   try {
     text = await readFile(file, 'utf8')
@@ -79,7 +80,7 @@ export async function searchAndKeep(
       'train the two networks for longer, or search on another split',
     )
   const about = ({ file, info }: Checkpoint) => ({ file, step: info.progress.step })
-  const file = fileOf(localization)
+  const file = thresholdFile(localization)
   const kept = {
     ...{ threshold: best.threshold, data: name, split, images },
     ...{ semantic: about(semantic), localization: about(localization), trials },

@@ -17,8 +17,14 @@ import { exact, table } from './table.ts'
 /** Tensors that are listed without `--all`. */
 const FEW = 12
 
+/** Options that say nothing without a network to compare with. */
+const ofNetwork = ['part', 'keys', 'classes', ...Object.keys(modelOptions)]
+
 async function run(args: Args): Promise<number> {
   const [path] = args.expect('FILE')
+  const other = args.given.find((option) => ofNetwork.includes(option))
+  if (other !== undefined && !args.has('model'))
+    throw new OptionError(`--${other} is of a network`, 'name it with --model')
   const weights = await readWeights(path)
   const match = matched(args, weights)
   const out = await converted(args, weights)

@@ -13,7 +13,7 @@ const GROWTH = 10
 
 /** A sentence for each thing to try, the likeliest first. */
 export function adviceFor(
-  { step, node, before, names }: Omit<NanReport, 'advice'>,
+  { step, lr, node, before, names }: Omit<NanReport, 'advice'>,
   precision: Precision = 'full',
 ): string[] {
   const advice: string[] = []
@@ -24,7 +24,9 @@ export function adviceFor(
     advice.push(
       'repeated from the checkpoint every value stayed finite: a run under the clock has other learning rates each time, or the device erred',
     )
-  if (node?.op === 'input')
+  if (!Number.isFinite(Math.fround(lr)))
+    advice.push(`a learning rate of ${short(lr)} is infinite in f32: lower it`)
+  else if (node?.op === 'input')
     advice.push(
       `the batch came in so: look at the files of ${names.join(', ')}, and at what augments them`,
     )
