@@ -207,7 +207,8 @@ class Comparison {
     this.#state = new Map([...start].map(([v, data]) => [v, numbersOf(data)]))
     this.#plain = interpretAll(p.graph, p.args, new Map(this.#state))
     this.#overflows = [...this.#plain.values()].some(
-      ({ dtype, data }) => isFloat(dtype) && data.some((x) => !Number.isFinite(Math.fround(x))),
+      ({ dtype, data }) =>
+        isFloat(dtype) && data.some((x) => Number.isFinite(x) && !Number.isFinite(Math.fround(x))),
     )
     this.#bounds = this.#disturbed(2)
     this.#last = new Map(p.graph.assigns.map((t) => [t.node.attrs.variable as Variable, t]))
@@ -234,7 +235,9 @@ class Comparison {
     const size = sizeOfValues(data)
     return (
       isFloat(t.dtype) &&
-      (this.#overflows || this.#bounds.errors.get(t)! > 0.1 * Math.max(1e-3, size))
+      (this.#overflows ||
+        this.#bounds.errors.get(t)! > 0.1 * Math.max(1e-3, size) ||
+        !data.every(Number.isFinite))
     )
   }
 
