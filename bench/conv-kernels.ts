@@ -8,15 +8,15 @@ import {
   tileName,
   type WeightTile,
   weightCandidates,
-} from '../shaders/conv-choice.ts'
+} from '../shaders/conv/choice.ts'
 import {
   type Conv,
   convGeometry,
   inputGradGeometry,
   matmulGeometry,
-} from '../shaders/conv-geometry.ts'
-import type { Geometry } from '../shaders/conv-index.ts'
-import { type ForwardProblem, forwardRecipe, weightGradRecipe } from '../shaders/conv-plan.ts'
+} from '../shaders/conv/geometry.ts'
+import type { Geometry } from '../shaders/conv/index.ts'
+import { type ForwardProblem, forwardRecipe, weightGradRecipe } from '../shaders/conv/plan.ts'
 import { type Caps, identityTail, type Tail } from '../shaders/kernel.ts'
 import { gather, type Reference, sizesOf, weightGrad } from './conv-reference.ts'
 import { openConvRunner } from './conv-runner.ts'
@@ -79,7 +79,7 @@ const oddWeightTiles: WeightTile[] = [
   { schedule: 'registers', cols: 3, lanes: 8, subgroup: 0, splits: 5 },
 ]
 
-/** Each tile that this machine is offered and what the others take, with the machine. (test/conv-configurations.test.ts has all
+/** Each tile that this machine is offered and what the others take, with the machine. (test/ops/conv-configurations.test.ts has all
  * of the others.) */
 function offered<T extends Tile | WeightTile>(
   odd: readonly T[],

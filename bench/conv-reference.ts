@@ -1,7 +1,7 @@
 // Plain float64 loops that the convolution kernels are compared with. `bound` is the same sum over absolute values: a
 // float32 sum may be off by a small multiple of its rounding unit times that.
 
-import type { Geometry } from '../shaders/conv-index.ts'
+import type { Geometry } from '../shaders/conv/index.ts'
 
 export interface Reference {
   readonly value: Float64Array

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { create, globals } from 'webgpu'
-import { adapterKind } from '../engine/adapter-kind.ts'
+import { adapterKind } from '../engine/adapters/adapter-kind.ts'
 import type { Caps, Kernel, Recipe, Slot } from '../shaders/kernel.ts'
 
 Object.assign(globalThis, globals)

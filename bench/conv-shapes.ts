@@ -1,6 +1,6 @@
 // Shapes and data for the convolution checks and timings.
 
-import type { Conv } from '../shaders/conv-geometry.ts'
+import type { Conv } from '../shaders/conv/geometry.ts'
 
 let seed = 1
 const random = () => {

@@ -6,10 +6,10 @@ import {
   tileName,
   type WeightTile,
   weightCandidates,
-} from '../shaders/conv-choice.ts'
-import { type Conv, convGeometry, inputGradGeometry } from '../shaders/conv-geometry.ts'
-import type { Geometry } from '../shaders/conv-index.ts'
-import { forwardRecipe, weightGradRecipe } from '../shaders/conv-plan.ts'
+} from '../shaders/conv/choice.ts'
+import { type Conv, convGeometry, inputGradGeometry } from '../shaders/conv/geometry.ts'
+import type { Geometry } from '../shaders/conv/index.ts'
+import { forwardRecipe, weightGradRecipe } from '../shaders/conv/plan.ts'
 import { type Caps, identityTail, type Recipe } from '../shaders/kernel.ts'
 import { macsOf, sizesOf } from './conv-reference.ts'
 import type { ConvRunner } from './conv-runner.ts'

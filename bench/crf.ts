@@ -8,8 +8,8 @@
 // --quick leaves out the comparison with exactCrf. --picture takes a photograph for the street, at its own size.
 
 import { parseArgs } from 'node:util'
+import type { AdapterChoice } from '../engine/adapters/platform.ts'
 import { hostTensor, log, neg, openDevice, reshape, type Tensor } from '../engine/node.ts'
-import type { AdapterChoice } from '../engine/platform.ts'
 import { exactCrf } from '../train/crf/exact.ts'
 import { Crf, type CrfOptions, type CrfPublished, crfPublished } from '../train/crf/index.ts'
 import { buildLattice } from '../train/crf/lattice.ts'

@@ -9,7 +9,6 @@ import { parseArgs } from 'node:util'
 import koffi from 'koffi'
 import { Bench } from 'tinybench'
 import { trainingStep } from '../apps/cli/step.ts'
-import { usage } from '../engine/buffers.ts'
 import {
   type Device,
   type DeviceOptions,
@@ -19,7 +18,8 @@ import {
   type Tensor,
 } from '../engine/node.ts'
 import { drawInput, randomFrom } from '../engine/reference/index.ts'
-import { submissionEnds } from '../engine/submit.ts'
+import { usage } from '../engine/run/buffers.ts'
+import { submissionEnds } from '../engine/run/submit.ts'
 import { buildModel, type ImageSize } from '../models/index.ts'
 
 const { values } = parseArgs({

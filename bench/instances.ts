@@ -8,8 +8,8 @@
 // nothing everywhere; `noise`, scores and boxes of no sense, so that nearly everything survives: the worst that networks can do.
 
 import { parseArgs } from 'node:util'
+import type { AdapterChoice } from '../engine/adapters/platform.ts'
 import { hostTensor, openDevice } from '../engine/node.ts'
-import type { AdapterChoice } from '../engine/platform.ts'
 import { randomFrom } from '../engine/reference/index.ts'
 import { InstancePipeline } from '../train/instances/index.ts'
 

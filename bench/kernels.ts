@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import { type OptimizerName, optimizerNames, trainingStep } from '../apps/cli/step.ts'
 import { hostArray, sizeOf, type TensorType } from '../engine/dtype.ts'
 import { hostTensor, openDevice } from '../engine/node.ts'
-import type { Plan } from '../engine/plan.ts'
+import type { Plan } from '../engine/plan/plan.ts'
 import { printKinds, titleOf } from '../engine/print.ts'
 import { buildModel, type ImageSize } from '../models/index.ts'
 

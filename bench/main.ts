@@ -9,8 +9,8 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import type { AdapterChoice } from '../engine/adapters/platform.ts'
 import { openDevice } from '../engine/node.ts'
-import type { AdapterChoice } from '../engine/platform.ts'
 import { kernelCases } from './suite/cases.ts'
 import { measureCeilings } from './suite/ceilings.ts'
 import { hostTimes } from './suite/host.ts'

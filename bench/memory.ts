@@ -6,8 +6,8 @@
 
 import { roomy, trainingStep } from '../apps/cli/step.ts'
 import { sweep, type Trade } from '../apps/cli/sweep.ts'
-import { account } from '../engine/account.ts'
-import { deviceProfiles } from '../engine/device-profile.ts'
+import { account } from '../engine/plan/account.ts'
+import { deviceProfiles } from '../engine/recompute/device-profile.ts'
 import { stages } from '../engine/stages.ts'
 import { buildModel, configurations, type ImageSize, type ModelConfig } from '../models/index.ts'
 

@@ -10,7 +10,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { AdapterChoice } from '../engine/platform.ts'
+import type { AdapterChoice } from '../engine/adapters/platform.ts'
 import { compareRow } from './peers/compare.ts'
 import { installPeers } from './peers/packages.ts'
 import { EngineProcess } from './peers/process.ts'

@@ -1,11 +1,11 @@
 // Block-wise recomputation by hand (Chen et al. 2016, section 4; Pohlen et al. 2017, section 4): of what is computed inside a
 // checkpoint only that waits for the backward pass which leaves it; the rest is made again when the backward pass comes to it.
 
-import type { Passes } from './again.ts'
-import { WORTH } from './cheap.ts'
 import { storageBytes } from './dtype.ts'
 import { OptionError } from './errors.ts'
 import { baseOf, type Graph } from './graph.ts'
+import type { Passes } from './recompute/again.ts'
+import { WORTH } from './recompute/cheap.ts'
 import type { Node, Tensor } from './tensor.ts'
 import { currentPath, inBlock } from './trace.ts'
 

@@ -1,5 +1,12 @@
 // Programs: a function, traced and planned once for each set of argument types that it meets.
 
+import type { Device } from './device.ts'
+import type { DeviceTensor } from './device-tensor.ts'
+import type { TensorType } from './dtype.ts'
+import { OptionError, StaleTensorError } from './errors.ts'
+import { type Graph, graphOf } from './graph.ts'
+import { scalar } from './ops/source.ts'
+import { firstNonFinite, type Watched, watched } from './passes/watch.ts'
 import {
   type Argument,
   checkArguments,
@@ -11,24 +18,17 @@ import {
   type Static,
   typesOf,
   type Value,
-} from './arguments.ts'
-import type { Device } from './device.ts'
-import type { DeviceTensor } from './device-tensor.ts'
-import type { TensorType } from './dtype.ts'
-import { OptionError, StaleTensorError } from './errors.ts'
-import { type Graph, graphOf } from './graph.ts'
-import { scalar } from './ops/source.ts'
-import { CompiledPlan, type CompileProgress, type Times } from './program.ts'
+} from './run/arguments.ts'
+import { CompiledPlan, type CompileProgress, type Times } from './run/program.ts'
+import type { Turns } from './run/turns.ts'
+import { forgetGone } from './run/variables.ts'
 import { type Mapped, mapLeaves, type StageOptions, type Stages, stages } from './stages.ts'
 import type { Tensor, Variable } from './tensor.ts'
-import { tunedFirst } from './tuning-first.ts'
-import type { TuneOptions } from './tuning-run.ts'
-import type { Turns } from './turns.ts'
-import { forgetGone } from './variables.ts'
-import { firstNonFinite, type Watched, watched } from './watch.ts'
+import { tunedFirst } from './tuning/first.ts'
+import type { TuneOptions } from './tuning/run.ts'
 
-export type { Argument } from './arguments.ts'
-export type { CompileProgress } from './program.ts'
+export type { Argument } from './run/arguments.ts'
+export type { CompileProgress } from './run/program.ts'
 
 export interface CompileOptions extends StageOptions {
   /** Test every value for NaN and infinity at each run; the first node that made one is named in a NonFiniteError.

@@ -1,9 +1,9 @@
 // A result that stays on its device until somebody asks for the numbers.
 
-import type { Buffer } from './buffers.ts'
 import type { Device } from './device.ts'
 import type { HostArray, Shape, TensorType } from './dtype.ts'
 import { DeviceError } from './errors.ts'
+import type { Buffer } from './run/buffers.ts'
 import { asPrimitive, checkSingle } from './tensor.ts'
 
 /** Returns the memory of results that were dropped without `dispose`. What it holds must not lead to the tensor. */

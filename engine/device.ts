@@ -1,25 +1,25 @@
 // A device: memory, pipelines, the values of variables, and the door through which graphs come to run.
 
-import type { Caps, Problem } from './adapter.ts'
-import { checkData, checkReadable, type Parameter } from './arguments.ts'
-import { type Buffer, Buffers, Pipelines, writePadded } from './buffers.ts'
+import type { Caps, Problem } from './adapters/adapter.ts'
+import { platform } from './adapters/platform.ts'
 import { type CompileOptions, compileProgram, type Program, refuseStale } from './compile.ts'
 import { DeviceTensor } from './device-tensor.ts'
 import { type HostArray, hostArray, sizeOf, type TensorType } from './dtype.ts'
-import { inErrorScopes } from './error-scopes.ts'
 import { DeviceError, DeviceLostError, OptionError, OutOfMemoryError } from './errors.ts'
-import type { Needs } from './needs.ts'
 import type { TensorLike } from './op.ts'
-import { platform } from './platform.ts'
+import type { Needs } from './plan/needs.ts'
 import { showBytes } from './print.ts'
-import { ReadBack } from './read-back.ts'
+import { checkData, checkReadable, type Parameter } from './run/arguments.ts'
+import { type Buffer, Buffers, Pipelines, writePadded } from './run/buffers.ts'
+import { inErrorScopes } from './run/error-scopes.ts'
+import { ReadBack } from './run/read-back.ts'
+import { Turns } from './run/turns.ts'
+import { Uploads } from './run/uploads.ts'
+import { type Move, Variables } from './run/variables.ts'
 import { checkSingle, type Tensor, Variable } from './tensor.ts'
-import { Tuning } from './tuning.ts'
-import type { OpenTuning } from './tuning-open.ts'
-import type { TuneOptions, TuningReport } from './tuning-run.ts'
-import { Turns } from './turns.ts'
-import { Uploads } from './uploads.ts'
-import { type Move, Variables } from './variables.ts'
+import type { OpenTuning } from './tuning/open.ts'
+import type { TuneOptions, TuningReport } from './tuning/run.ts'
+import { Tuning } from './tuning/table.ts'
 
 /** Memory in use, by kind, in bytes. */
 export interface DeviceStats {
@@ -123,7 +123,7 @@ export class Device {
     options?: TuneOptions,
   ): Promise<TuningReport> {
     // Loaded by whoever tunes: programs without convolutions need not carry them.
-    const { tune } = await import('./tuning-run.ts')
+    const { tune } = await import('./tuning/run.ts')
     return tune(this, fn, types, options)
   }
 

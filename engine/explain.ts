@@ -1,6 +1,6 @@
 // explain: what a function becomes, stage by stage, without running it and without a device.
 
-import type { Caps } from './adapter.ts'
+import type { Caps } from './adapters/adapter.ts'
 import type { TensorType } from './dtype.ts'
 import { OptionError } from './errors.ts'
 import {

@@ -1,8 +1,8 @@
 // The engine's main entry, for browsers and everything else: no Node module is reachable from here.
 
-export { type Account, account, type LiveValue, type Moment, type Peak } from './account.ts'
-export { type AdapterCandidate, type Caps, listAdapters } from './adapter.ts'
-export { CanvasView, type ViewOptions } from './canvas-view.ts'
+export { type AdapterCandidate, type Caps, listAdapters } from './adapters/adapter.ts'
+export { type DeviceOptions, openDevice } from './adapters/open-device.ts'
+export { type Support, webgpuSupport } from './adapters/support.ts'
 export { checkpoint } from './checkpoint.ts'
 export type { Argument, CompileOptions, CompileProgress, Program } from './compile.ts'
 export { Device, type DeviceStats } from './device.ts'
@@ -27,14 +27,6 @@ export {
 export { grad } from './grad.ts'
 export { type Graph, graphOf, rewrite, withInputs } from './graph.ts'
 export {
-  type Crop,
-  type ImageInput,
-  type ImageOptions,
-  type ImageSource,
-  imageSize,
-  imageTensor,
-} from './image-tensor.ts'
-export {
   type Attrs,
   apply,
   type Box,
@@ -47,7 +39,6 @@ export {
   type TensorLike,
   type Windows,
 } from './op.ts'
-export { type DeviceOptions, openDevice } from './open-device.ts'
 export { argmax, argmin } from './ops/arg.ts'
 export {
   abs,
@@ -157,11 +148,20 @@ export {
 export { maxUnpool2d } from './ops/unpool.ts'
 export { repeatUpsample } from './ops/upsample.ts'
 export { expandDims, squeeze, swapAxes, tile } from './ops/views.ts'
+export { CanvasView, type ViewOptions } from './pictures/canvas-view.ts'
+export {
+  type Crop,
+  type ImageInput,
+  type ImageOptions,
+  type ImageSource,
+  imageSize,
+  imageTensor,
+} from './pictures/image-tensor.ts'
+export { heatRamp, type Rgb, rampColour } from './pictures/ramp.ts'
+export { type Account, account, type LiveValue, type Moment, type Peak } from './plan/account.ts'
 export { type PlanSummary, printGraph, printPlan, showBytes, showFlops } from './print.ts'
-export { heatRamp, type Rgb, rampColour } from './ramp.ts'
-export { type Support, webgpuSupport } from './support.ts'
 export { type HostTensor, Node, Tensor, Variable } from './tensor.ts'
 export { collect, scope, tap } from './trace.ts'
-export type { Tuning, TuningTable } from './tuning.ts'
-export type { TuningOption } from './tuning-open.ts'
-export type { TunedClass, TuneOptions, TuningReport } from './tuning-run.ts'
+export type { TuningOption } from './tuning/open.ts'
+export type { TunedClass, TuneOptions, TuningReport } from './tuning/run.ts'
+export type { Tuning, TuningTable } from './tuning/table.ts'

@@ -1,10 +1,10 @@
 // What became of each node on its way to a kernel, read off the stages themselves: every node that a pass makes names the one
 // that was written, and so does each step of a fused kernel.
 
-import { originalOf } from './again.ts'
-import { bodyOf, jointOf } from './fused.ts'
 import type { Graph } from './graph.ts'
 import type { Attrs } from './op.ts'
+import { bodyOf, jointOf } from './passes/fused.ts'
+import { originalOf } from './recompute/again.ts'
 import type { Node } from './tensor.ts'
 
 /** The nodes, as they were written, whose work a node of any stage does. Of what a pass has added, such as a copy, it is the node

@@ -1,9 +1,9 @@
 // Printing: one line per node or dispatch. The lines are an interface, kept by golden tests.
 
 import { bytesOf, showType, type TensorType } from './dtype.ts'
-import { assignedBy, bodyOf, jointOf } from './fused.ts'
 import type { Graph } from './graph.ts'
-import type { Plan, PlanStep } from './plan.ts'
+import { assignedBy, bodyOf, jointOf } from './passes/fused.ts'
+import type { Plan, PlanStep } from './plan/plan.ts'
 import type { HostTensor, Node, Tensor, Variable } from './tensor.ts'
 
 /** `1.5 KB`, `80 MB`: powers of 1000, three figures at most. */

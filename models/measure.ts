@@ -2,9 +2,9 @@
 
 import { bytesOf, type Shape, sizeOf } from '../engine/dtype.ts'
 import { graphOf } from '../engine/graph.ts'
-import { keptValues } from '../engine/kept.ts'
 import { apply } from '../engine/op.ts'
 import { inputOp, scalar } from '../engine/ops/source.ts'
+import { keptValues } from '../engine/recompute/kept.ts'
 import type { Node, Tensor } from '../engine/tensor.ts'
 import { collect, tracing } from '../engine/trace.ts'
 import type { AnyModule } from '../nn/module.ts'

@@ -9,7 +9,7 @@
 // Pixels are rounded up to powers of two, and beyond 2¹⁷ there are only more of the same. Channels and taps are rounded up to
 // four leading bits (…, 64, 72, 80, …, 128, 144, …): what divides them decides how much of a tile is wasted.
 
-import { type Geometry, pixelsOf } from './conv-index.ts'
+import { type Geometry, pixelsOf } from './conv/index.ts'
 import type { Elem } from './kernel.ts'
 
 /** Forward kernels, the input gradient's among them, and weight gradients. */

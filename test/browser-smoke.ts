@@ -1,6 +1,6 @@
 // What browser.test.ts runs inside the page, and a worker of it: no Node in here.
 
-import { listAdapters, openAdapter } from '../engine/adapter.ts'
+import { listAdapters, openAdapter } from '../engine/adapters/adapter.ts'
 import { doubleOnDevice } from './kernel.ts'
 
 export interface Smoke {

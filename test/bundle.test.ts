@@ -66,7 +66,9 @@ for (const [name, { code, most }] of Object.entries(programs)) {
 }
 
 test('bundle: a Node module that is reachable is found, dynamic imports too', async () => {
-  const result = await bundle({ entryPoints: [join(dist, 'engine', 'platform-node.js')] })
+  const result = await bundle({
+    entryPoints: [join(dist, 'engine', 'adapters', 'platform-node.js')],
+  })
   const found = nodeImports(result).map((text) => text.replace(/ from .*/, ''))
   assert.ok(found.includes('node:fs') && found.includes('webgpu'), found.join())
 })

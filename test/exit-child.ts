@@ -1,7 +1,7 @@
 // The process that exit.test.ts starts: opens a device, runs a kernel, and ends in one of the ways
 // in which programs end.
 
-import { openAdapter } from '../engine/adapter.ts'
+import { openAdapter } from '../engine/adapters/adapter.ts'
 import { hostTensor, matmul, openDevice } from '../engine/node.ts'
 import { doubleOnDevice } from './kernel.ts'
 

@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import { witness } from '../engine/witness.ts'
-import { checkPlan } from './plan-checker.ts'
-import { checkRecomputed } from './recompute-checker.ts'
+import { checkPlan } from './engine/plan-checker.ts'
+import { checkRecomputed } from './engine/recompute-checker.ts'
 
 /** What a machine may lack; a CI machine has all of it. */
 export type Lacking = 'adapter' | 'browser' | 'shared'

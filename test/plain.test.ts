@@ -25,7 +25,7 @@ import { testDevice } from './device.ts'
 import { check } from './fuzz/check.ts'
 import { randomProgram } from './fuzz/program.ts'
 import { test } from './harness.ts'
-import { drawArguments, gradientsOf } from './op-checks.ts'
+import { drawArguments, gradientsOf } from './ops/op-checks.ts'
 
 let opened: Promise<Device> | undefined
 

@@ -16,7 +16,7 @@ import {
   Variable,
 } from '../engine/index.ts'
 import { predict } from '../nn/index.ts'
-import { tinyTraining } from './tiny-training.ts'
+import { tinyTraining } from './train/tiny-training.ts'
 
 export interface Tiny {
   readonly line: string

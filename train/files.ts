@@ -2,8 +2,8 @@
 
 import { mkdir, open, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { writeWhole } from '../engine/adapters/write-whole-node.ts'
 import { DataError } from '../engine/errors.ts'
-import { writeWhole } from '../engine/write-whole-node.ts'
 
 const REASONS: Record<string, string> = {
   ENOENT: 'does not exist',

@@ -1,6 +1,6 @@
 // Live bytes over a step, drawn with characters.
 
-import type { Account } from '../../engine/account.ts'
+import type { Account } from '../../engine/plan/account.ts'
 import { tallest } from '../../train/charts/memory.ts'
 import { short } from './table.ts'
 

@@ -1,9 +1,9 @@
 // `plan`: what memory a step of training takes, when and for what, and what less memory would cost in time; needs no GPU.
 
-import { type Account, account, type LiveValue, type Peak } from '../../engine/account.ts'
-import type { AdapterKind } from '../../engine/adapter-kind.ts'
-import { type DeviceProfile, deviceProfiles } from '../../engine/device-profile.ts'
+import type { AdapterKind } from '../../engine/adapters/adapter-kind.ts'
 import { OptionError } from '../../engine/errors.ts'
+import { type Account, account, type LiveValue, type Peak } from '../../engine/plan/account.ts'
+import { type DeviceProfile, deviceProfiles } from '../../engine/recompute/device-profile.ts'
 import { type Precision, stages } from '../../engine/stages.ts'
 import { buildModel, type ImageSize } from '../../models/index.ts'
 import { memorySvg, stackedSvg, tradeSvg } from '../../train/charts/memory.ts'

@@ -25,12 +25,22 @@ import { writeAtomic } from '../../train/files.ts'
 import { openAhead, specOf } from '../../train/loader/open.ts'
 import { Predictor } from '../../train/predict.ts'
 import type { Recipe } from '../../train/recipes/recipe.ts'
-import { openSplits } from '../../train/sources.ts'
+import { openSplit } from '../../train/sources.ts'
+import { trainedOffset } from '../../train/test-time.ts'
 import { Args, type Command, helpOption, jsonOption } from './command.ts'
+import { sourceOf, usualTest } from './eval-data.ts'
 import { openSaying } from './open.ts'
 import { TerminalProgress } from './progress.ts'
 import { begin, readParsed, removeUnbegun } from './reproduce-folder.ts'
-import { chosenRows, type Job, jobsOf, type Passed, scoresOf, stateOf } from './reproduce-jobs.ts'
+import {
+  chosenRows,
+  type Job,
+  jobsOf,
+  type Passed,
+  procedureOf,
+  scoresOf,
+  stateOf,
+} from './reproduce-jobs.ts'
 import { trainSession } from './session.ts'
 import { table } from './table.ts'
 import { train } from './train.ts'
@@ -102,25 +112,32 @@ async function trained(job: Job, progress: TerminalProgress, signal: AbortSignal
 
 const testFile = ({ key }: ExperimentRow): string => `test-${key}.json`
 
-/** Scores the rows of a run that are looked at in a way of their own. */
+/** Scores the rows of a run that are looked at in a way of their own: those of a paper at the labels' own size, the others at that
+ * of training. */
 async function tested(job: Job, progress: TerminalProgress, signal: AbortSignal): Promise<void> {
   const rows = job.rows.filter((row) => row.test && !existsSync(join(job.folder, testFile(row))))
   if (!rows.length) return
   const checkpoint = await readCheckpoint(job.folder, 'best')
-  const { data: source } = checkpoint.info.recipe as Recipe
-  const { test } = await openSplits(source)
-  await using dataset = openAhead(test, { spec: specOf(source, 'test') })
+  const { data, test } = checkpoint.info.recipe as Recipe
+  const { dataset: published } = job.rows[0]
+  const source = published ? await sourceOf(checkpoint, undefined, undefined) : data
+  const usual = published ? usualTest(checkpoint, source, undefined) : (test ?? {})
+  const split = await openSplit(source, 'test')
+  await split.check?.()
+  await using dataset = openAhead(split, { spec: specOf(source, 'test') })
   const model = checkpointModel(checkpoint)
   using device = await openSaying((line) => progress.say(line))
   loadModel(device, model, checkpoint)
   for (const row of rows) {
-    using predictor = new Predictor(device, model, row.test)
+    const test = procedureOf(row, usual)
+    const offset = trainedOffset(checkpoint.info)
+    using predictor = new Predictor(device, model, test, { offset })
     const onProgress = (done: number, of: number) =>
       progress.passing(`${row.label}: scoring ${done} of ${of} images`)
     const { figures } = await evaluate(predictor, dataset, { signal, onProgress })
     progress.clear()
     if (signal.aborted) return
-    const text = `${JSON.stringify({ test: row.test, figures }, null, 2)}\n`
+    const text = `${JSON.stringify({ test, figures }, null, 2)}\n`
     await writeAtomic(join(job.folder, testFile(row)), text)
   }
 }

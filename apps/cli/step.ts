@@ -1,6 +1,6 @@
 // The programs that `explain` and `plan` look at: a network's forward pass, and a whole step of its training.
 
-import type { Caps } from '../../engine/adapter.ts'
+import type { Caps } from '../../engine/adapters/adapter.ts'
 import type { TensorType } from '../../engine/dtype.ts'
 import { defaultCaps } from '../../engine/explain.ts'
 import type { Precision } from '../../engine/stages.ts'

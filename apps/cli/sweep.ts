@@ -1,12 +1,12 @@
 // The ways to run a training step in less and less memory, and what they cost.
 
-import type { Caps } from '../../engine/adapter.ts'
-import { arranged } from '../../engine/arrangement.ts'
-import { budgetChoices } from '../../engine/budget.ts'
-import { type DeviceProfile, secondsOf } from '../../engine/device-profile.ts'
+import type { Caps } from '../../engine/adapters/adapter.ts'
 import type { Graph } from '../../engine/graph.ts'
-import { joinUpdates } from '../../engine/joint.ts'
-import { fixedBytes, type Plan, plan, planBytes } from '../../engine/plan.ts'
+import { joinUpdates } from '../../engine/passes/joint.ts'
+import { arranged } from '../../engine/plan/arrangement.ts'
+import { fixedBytes, type Plan, plan, planBytes } from '../../engine/plan/plan.ts'
+import { budgetChoices } from '../../engine/recompute/budget.ts'
+import { type DeviceProfile, secondsOf } from '../../engine/recompute/device-profile.ts'
 
 /** One way to run a step. */
 export interface Trade {

@@ -1,5 +1,6 @@
 // `tune`: measures which configuration of each kernel is the fastest on this machine for what a network computes.
 
+import { platform } from '../../engine/adapters/platform.ts'
 import {
   type Device,
   DeviceTensor,
@@ -8,9 +9,8 @@ import {
   sizeOf,
   type TensorType,
 } from '../../engine/node.ts'
-import { platform } from '../../engine/platform.ts'
 import type { Precision } from '../../engine/stages.ts'
-import type { TunedClass, TuningReport } from '../../engine/tuning-run.ts'
+import type { TunedClass, TuningReport } from '../../engine/tuning/run.ts'
 import { buildModel, type ImageSize } from '../../models/index.ts'
 import { writeAtomic } from '../../train/files.ts'
 import { type Args, aligned, type Command, helpOption, jsonOption } from './command.ts'

@@ -2,8 +2,8 @@
 // in Node, and counters of what they ask for.
 
 import { globals } from 'webgpu'
-import type { AdapterChoice } from '../../engine/platform.ts'
-import { nodePlatform } from '../../engine/platform-node.ts'
+import type { AdapterChoice } from '../../engine/adapters/platform.ts'
+import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 
 /** Counted since the process began. */
 export const counts = { dispatches: 0, pipelines: 0 }

@@ -1,6 +1,6 @@
 // The networks in jax-js: each one jit-compiled function of its parameters, planes first.
 
-import { nodePlatform } from '../../engine/platform-node.ts'
+import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 import type { Values } from './engine.ts'
 import { inputsOf, labelsOf, startOf, training, watched } from './inputs.ts'
 import { around, batchNorm, crossEntropy, maxPool, ours, place, type Task } from './jax.ts'

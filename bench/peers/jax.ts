@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { nodePlatform } from '../../engine/platform-node.ts'
+import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 import { axes, type Engine, type Prepared, permuted, picked, type Values } from './engine.ts'
 import { type Input, inputsOf, labelsOf } from './inputs.ts'
 import type { Jax, Pairs, Tensor } from './jax-api.ts'

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { nodePlatform } from '../../engine/platform-node.ts'
+import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 import { type Engine, type Prepared, permuted, picked, product, type Values } from './engine.ts'
 import { type OnnxGraph, onnxModel } from './onnx.ts'
 import { type Task, taskOf } from './ort-graphs.ts'

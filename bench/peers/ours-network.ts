@@ -1,8 +1,8 @@
 // The networks in our own engine: its own models, with the values that all engines share.
 
+import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 import type { DeviceTensor } from '../../engine/device-tensor.ts'
 import { type Device, hostTensor, type Tensor } from '../../engine/node.ts'
-import { nodePlatform } from '../../engine/platform-node.ts'
 import { type ResNet, resNet } from '../../models/index.ts'
 import { crossEntropy } from '../../nn/index.ts'
 import { Sgd } from '../../train/optimizers.ts'

@@ -1,5 +1,7 @@
 // Our own engine, as a user calls it: one compiled program, its inputs on the device, its results disposed.
 
+import type { AdapterChoice } from '../../engine/adapters/platform.ts'
+import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 import type { DeviceTensor } from '../../engine/device-tensor.ts'
 import {
   conv2d,
@@ -14,8 +16,6 @@ import {
   type Tensor,
   topK,
 } from '../../engine/node.ts'
-import type { AdapterChoice } from '../../engine/platform.ts'
-import { nodePlatform } from '../../engine/platform-node.ts'
 import { BatchNorm2d, crossEntropy } from '../../nn/index.ts'
 import { type Engine, type Prepared, picked, type Values } from './engine.ts'
 import { inputsOf, labelsOf } from './inputs.ts'

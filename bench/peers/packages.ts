@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
-import { cacheFolder } from '../../engine/cache-node.ts'
+import { cacheFolder } from '../../engine/adapters/cache-node.ts'
 
 export const peers = {
   tfjs: {

@@ -3,7 +3,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { AdapterChoice } from '../../engine/platform.ts'
+import type { AdapterChoice } from '../../engine/adapters/platform.ts'
 import type { Opened, Task } from './worker.ts'
 
 const worker = fileURLToPath(new URL('./worker.js', import.meta.url))

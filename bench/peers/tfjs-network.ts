@@ -1,6 +1,6 @@
 // The networks in TensorFlow.js: fused convolutions for the forward pass, its own optimiser for the training step.
 
-import { nodePlatform } from '../../engine/platform-node.ts'
+import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 import type { Values } from './engine.ts'
 import { type Input, inputsOf, labelsOf, startOf, training, watched } from './inputs.ts'
 import { type Builder, epsilon, folded, layersOf, resnet } from './network.ts'

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { nodePlatform } from '../../engine/platform-node.ts'
+import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 import { type Engine, type Prepared, picked, type Values } from './engine.ts'
 import { inputsOf, labelsOf } from './inputs.ts'
 import { epsilon } from './network.ts'

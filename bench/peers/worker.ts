@@ -1,6 +1,6 @@
 // The process of one engine. It is told what to do by messages, one at a time, and answers each with one message.
 
-import type { AdapterChoice } from '../../engine/platform.ts'
+import type { AdapterChoice } from '../../engine/adapters/platform.ts'
 import { driverTime, threads } from './driver-time.ts'
 import type { Engine, Prepared, Values } from './engine.ts'
 import { countCalls, counts, installGpu } from './gpu.ts'

@@ -1,8 +1,8 @@
 // What the adapter at hand can do at most, measured in the same run: multiply-adds that need no memory, and a copy that needs no
 // arithmetic. Shares of other kernels are shares of these.
 
-import { usage } from '../../engine/buffers.ts'
 import type { Device } from '../../engine/index.ts'
+import { usage } from '../../engine/run/buffers.ts'
 import { STEPS, type Timer } from './timer.ts'
 
 export interface Ceilings {

@@ -2,9 +2,9 @@
 
 import { Bench } from 'tinybench'
 import { roomy, trainingStep } from '../../apps/cli/step.ts'
+import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 import { hostArray } from '../../engine/dtype.ts'
 import { type Device, type HostTensor, hostTensor, type Tensor } from '../../engine/node.ts'
-import { nodePlatform } from '../../engine/platform-node.ts'
 import { stages } from '../../engine/stages.ts'
 import { buildModel } from '../../models/index.ts'
 import { product, uniform } from '../peers/engine.ts'

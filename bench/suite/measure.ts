@@ -2,7 +2,7 @@
 
 import { storedBytes } from '../../engine/dtype.ts'
 import type { Device, DeviceTensor, HostTensor, Program, Tensor } from '../../engine/index.ts'
-import type { Plan } from '../../engine/plan.ts'
+import type { Plan } from '../../engine/plan/plan.ts'
 import type { Case, ConvCase } from './cases.ts'
 import type { Ceilings } from './ceilings.ts'
 import { errorOf, TOLERANCE } from './check.ts'

@@ -1,7 +1,7 @@
 // What runs for a program, as the kernels' own keys say it: the schedule and tile of convolutions and matrix products, the name of
 // any other kernel.
 
-import type { Plan } from '../../engine/plan.ts'
+import type { Plan } from '../../engine/plan/plan.ts'
 
 /** Each kernel once, in the order of the first dispatches: `conv tile 8x2x64 8x8, convSplitSum`. */
 export function scheduleOf(plan: Plan): string {

@@ -2,8 +2,8 @@
 // millisecond or so, and some adapters have none; then the clock on the wall is read around many runs that are sent one after
 // another, less what an empty round trip takes. Every figure says which of the two it is from.
 
-import { usage } from '../../engine/buffers.ts'
 import type { Device } from '../../engine/index.ts'
+import { usage } from '../../engine/run/buffers.ts'
 
 export interface Timer {
   /** Milliseconds that the steps of timestamps are apart; undefined where there are none. */

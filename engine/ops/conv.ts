@@ -5,9 +5,9 @@
 //   dx = conv2dInputGrad(dy, w)
 //   dw = conv2dWeightGrad(x, dy)
 
-import type { Conv } from '../../shaders/conv-geometry.ts'
-import { convGeometry, inputGradGeometry } from '../../shaders/conv-geometry.ts'
-import { forwardRecipe, weightGradRecipe } from '../../shaders/conv-plan.ts'
+import type { Conv } from '../../shaders/conv/geometry.ts'
+import { convGeometry, inputGradGeometry } from '../../shaders/conv/geometry.ts'
+import { forwardRecipe, weightGradRecipe } from '../../shaders/conv/plan.ts'
 import { type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import { apply, type Cost, type Sample, type StructuredOp, sample, type TensorLike } from '../op.ts'
 import type { Tensor } from '../tensor.ts'

@@ -3,7 +3,6 @@
 
 import type { Fold } from '../../shaders/folds.ts'
 import { reduce } from '../../shaders/reduce.ts'
-import { sizes, startOf } from '../box.ts'
 import { type DType, type Shape, sameShape, sizeOf, type TensorType } from '../dtype.ts'
 import {
   apply,
@@ -15,6 +14,7 @@ import {
   type TensorLike,
   type Windows,
 } from '../op.ts'
+import { sizes, startOf } from '../passes/box.ts'
 import type { Tensor } from '../tensor.ts'
 import { cast } from './arithmetic.ts'
 import { extentOf, foldingOf, type ReduceOptions, type Run, runsOf, without } from './axes.ts'

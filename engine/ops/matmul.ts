@@ -8,8 +8,8 @@
 // A batch is one dispatch. Operands are copied out only where they broadcast along more than two runs of batch axes,
 // and a is turned where aᵀ meets a b of another batch.
 
-import { type Batches, matmulGeometry } from '../../shaders/conv-geometry.ts'
-import { forwardRecipe, weightGradRecipe } from '../../shaders/conv-plan.ts'
+import { type Batches, matmulGeometry } from '../../shaders/conv/geometry.ts'
+import { forwardRecipe, weightGradRecipe } from '../../shaders/conv/plan.ts'
 import { plainLoad } from '../../shaders/reduce.ts'
 import { broadcastShapes, type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import {

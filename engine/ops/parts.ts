@@ -1,5 +1,5 @@
 // Pieces of a tensor that is too large to bind: a run of its elements taken out, and runs put together again, by copies
-// from buffer to buffer. Only engine/windows.ts makes these, where it knows that the large one has a buffer of its own.
+// from buffer to buffer. Only engine/passes/windows.ts makes these, where it knows that the large one has a buffer of its own.
 
 import { input, type Move, output } from '../../shaders/kernel.ts'
 import { bytesOf, type Shape, sizeOf, type TensorType } from '../dtype.ts'

@@ -1,9 +1,9 @@
 // The one op behind permute, flip, slice, pad and roll: a one-to-one gather along axes.
 
 import { stridedCopy } from '../../shaders/copy.ts'
-import { sizes } from '../box.ts'
 import type { Shape } from '../dtype.ts'
 import { apply, noCost, type StructuredOp, sample } from '../op.ts'
+import { sizes } from '../passes/box.ts'
 import type { Tensor } from '../tensor.ts'
 import { partOf } from '../trace.ts'
 

@@ -1,4 +1,4 @@
-// How ops fall into smaller applications of themselves (see engine/windows.ts). Most ops treat some leading axes as so many
+// How ops fall into smaller applications of themselves (see engine/passes/windows.ts). Most ops treat some leading axes as so many
 // independent rows; the others say which rows of their inputs a range of rows needs.
 
 import type { TensorType } from '../dtype.ts'

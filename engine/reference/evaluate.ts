@@ -2,8 +2,8 @@
 
 import { isFloat, type Shape, sizeOf, type TensorType } from '../dtype.ts'
 import { AtrousError } from '../errors.ts'
-import type { Body, Ref } from '../fused.ts'
 import type { Attrs, Op, PointwiseOp } from '../op.ts'
+import type { Body, Ref } from '../passes/fused.ts'
 import { references } from './table.ts'
 import { broadcastStrides, eachCoordinate, type Value, wrap } from './value.ts'
 

@@ -3,9 +3,9 @@
 
 import { type HostArray, sizeOf, type TensorType } from '../dtype.ts'
 import { AtrousError } from '../errors.ts'
-import { assignedBy } from '../fused.ts'
 import { type Graph, graphOf } from '../graph.ts'
 import { nearestHalf } from '../ops/convert.ts'
+import { assignedBy } from '../passes/fused.ts'
 import type { HostTensor, Node, Tensor, Variable } from '../tensor.ts'
 import { evaluate } from './evaluate.ts'
 import { numbersOf, type Value } from './value.ts'

@@ -10,8 +10,8 @@ import {
   OutOfMemoryError,
   type Program,
 } from '../../engine/index.ts'
-import { type Plan, planBytes } from '../../engine/plan.ts'
-import { recompute } from '../../engine/recompute.ts'
+import { type Plan, planBytes } from '../../engine/plan/plan.ts'
+import { recompute } from '../../engine/recompute/recompute.ts'
 import {
   interpret,
   interpretAll,

@@ -1,10 +1,10 @@
 // One program run on a device from given state, and everything it left read back at once: a round trip a result would
 // take longer than the kernels.
 
-import { type Buffer, usage } from '../../engine/buffers.ts'
 import type { Device } from '../../engine/device.ts'
 import { bytesOf, type HostArray, hostArray, sizeOf, type TensorType } from '../../engine/dtype.ts'
 import type { DeviceTensor, HostTensor, Program, Tensor, Variable } from '../../engine/index.ts'
+import { type Buffer, usage } from '../../engine/run/buffers.ts'
 
 /** Values of variables. */
 export type Values = ReadonlyMap<Variable, HostArray>

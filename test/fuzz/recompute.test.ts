@@ -1,7 +1,6 @@
 // The random pass that runs kernels again: what it repeats, and what never.
 
 import * as assert from 'uvu/assert'
-import { assignedBy } from '../../engine/fused.ts'
 import {
   add,
   assign,
@@ -20,6 +19,7 @@ import {
   tanh,
   Variable,
 } from '../../engine/index.ts'
+import { assignedBy } from '../../engine/passes/fused.ts'
 import { stages } from '../../engine/stages.ts'
 import { test } from '../harness.ts'
 import { randomCuts } from './recompute.ts'

@@ -3,8 +3,8 @@
 // would read a variable after its update.
 
 import { checkpoint } from '../../engine/checkpoint.ts'
-import { assignedBy } from '../../engine/fused.ts'
 import { baseOf, type Graph, outputsOf, withInputs } from '../../engine/graph.ts'
+import { assignedBy } from '../../engine/passes/fused.ts'
 import { Node, type Tensor, type Variable } from '../../engine/tensor.ts'
 import type { Around } from './program.ts'
 import { Dice } from './world.ts'

@@ -10,7 +10,7 @@ import {
   mean,
   openDevice,
 } from '../../engine/index.ts'
-import { resizedPicture } from '../../engine/resized-picture.ts'
+import { resizedPicture } from '../../engine/pictures/resized-picture.ts'
 
 /** Of no power of two, so that the last invocation has pixels and places too many. */
 const [height, width] = [37, 53]

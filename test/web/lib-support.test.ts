@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import type { Support } from '../../engine/support.ts'
+import type { Support } from '../../engine/adapters/support.ts'
 import { type Browser, callInPage, openBrowser } from '../browser.ts'
 import { test } from '../harness.ts'
 import type { Lacking, loseDevice, supportWithout } from './lib-support-page.ts'

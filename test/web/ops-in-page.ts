@@ -2,7 +2,7 @@
 
 import { copyOf } from '../../engine/graph.ts'
 import { type Device, openDevice, ops } from '../../engine/index.ts'
-import { compareGradients, compareOp, gradients } from '../op-runs.ts'
+import { compareGradients, compareOp, gradients } from '../ops/op-runs.ts'
 
 let opened: Promise<Device> | undefined
 

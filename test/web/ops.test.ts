@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { ops } from '../../engine/index.ts'
 import { type Browser, callInPage, openBrowser } from '../browser.ts'
 import { test } from '../harness.ts'
-import { gradients } from '../op-runs.ts'
+import { gradients } from '../ops/op-runs.ts'
 import type { OpNames } from './ops-in-page.ts'
 
 const module = 'test/web/ops-in-page.js'

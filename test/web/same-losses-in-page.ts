@@ -1,7 +1,7 @@
 // Ten steps of the smallest training from one seed, on SwiftShader. The same function runs in Node and in a page. No Node in here.
 
 import { type Device, type HostArray, openDevice } from '../../engine/index.ts'
-import { tinyTraining } from '../tiny-training.ts'
+import { tinyTraining } from '../train/tiny-training.ts'
 
 export interface Trained {
   readonly line: string

@@ -12,8 +12,8 @@ import { readPngLabels } from '../../train/pictures/png-labels.ts'
 import { Predictor } from '../../train/predict.ts'
 import { STREET_CLASSES, streetPainter } from '../../train/scenes/street.ts'
 import type { TestTime } from '../../train/test-time.ts'
-import { drawnState, place } from '../drawn.ts'
 import { skip } from '../harness.ts'
+import { drawnState, place } from '../models/drawn.ts'
 import type { App } from './app.ts'
 
 export const patient = { timeout: 100_000 }

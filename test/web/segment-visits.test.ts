@@ -6,8 +6,8 @@ import * as assert from 'uvu/assert'
 import { frrnA } from '../../models/index.ts'
 import { encodeShards, exportWeights } from '../../train/weights/index.ts'
 import { testDevice } from '../device.ts'
-import { drawnState, place } from '../drawn.ts'
 import { test } from '../harness.ts'
+import { drawnState, place } from '../models/drawn.ts'
 import { fitsItsWidth, webFolder, withApp } from './app.ts'
 import {
   areasShown,

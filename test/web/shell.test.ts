@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { test } from '../harness.ts'
 import { type App, fitsItsWidth, webFolder, withApp } from './app.ts'
+import { least, press, until } from './train-page.ts'
 
 const pages = ['Segment', 'Instances', 'Train', 'Explore', 'Bench']
 
@@ -63,15 +64,22 @@ test('web shell: the folder works from any path, its workers too', async () => {
   }
 })
 
+/** Refuses what Chromium refuses where site data is blocked; runs in the page and in workers. */
+function blockSiteData(): void {
+  const denied = () => new DOMException('Access is denied for this document.', 'SecurityError')
+  const blocked = () => {
+    throw denied()
+  }
+  Object.defineProperty(globalThis, 'localStorage', { get: blocked })
+  IDBFactory.prototype.open = blocked
+  LockManager.prototype.request = () => Promise.reject(denied())
+  StorageManager.prototype.getDirectory = () => Promise.reject(denied())
+}
+
 test('web shell: where site data is blocked all is there, and a file dropped beside its place is not opened', () =>
   withApp('', async (app) => {
     const { page } = app
-    await page.addInitScript(() => {
-      const blocked = () => {
-        throw new DOMException('Access is denied for this document.', 'SecurityError')
-      }
-      Object.defineProperty(globalThis, 'localStorage', { get: blocked })
-    })
+    await page.addInitScript(blockSiteData)
     await page.goto(`${page.url().split('#')[0]}?blocked#explore/tour`)
     await shown(app, 'Explore')
     await page.getByRole('button', { name: /^Colours: auto/ }).click()
@@ -99,4 +107,19 @@ test('web shell: where site data is blocked all is there, and a file dropped bes
     await page.getByRole('button', { name: 'Draw a street' }).click()
     await page.getByRole('button', { name: 'street-1.png' }).waitFor({ timeout: 100_000 })
     assert.is(await page.getByRole('alert').count(), 0)
+
+    const [worker] = await Promise.all([
+      page.waitForEvent('worker', (one) => one.url().includes('train-worker')),
+      page.getByRole('link', { name: 'Train', exact: true }).first().click(),
+    ])
+    await worker.evaluate(blockSiteData)
+    await least(app, { Steps: '2' })
+    await press(app, 'Start')
+    await until(app, /Done: 2 steps/)
+    await until(app, /^Snapshots are kept only while this page is open: /)
+    await press(app, 'Save')
+    await page
+      .getByRole('alert')
+      .getByText('The browser keeps no files for this page')
+      .waitFor({ timeout: 100_000 })
   }))

@@ -8,7 +8,7 @@ import { DataError, NonFiniteError, OptionError } from '../../engine/errors.ts'
 import { readWeights, writeWeights } from '../../train/weights/files.ts'
 import { encodeShards } from '../../train/weights/shards.ts'
 import { weightTensor } from '../../train/weights/tensor.ts'
-import { scratch } from '../cli.ts'
+import { scratch } from '../cli/cli.ts'
 import { test } from '../harness.ts'
 import { floats, npy, zip } from './writers.ts'
 

@@ -1,6 +1,6 @@
 // Live bytes over a training step, and what less memory costs in time, as SVG text.
 
-import type { Account, Live } from '../../engine/account.ts'
+import type { Account, Live } from '../../engine/plan/account.ts'
 import { INK, svg, text, ticks } from './svg.ts'
 
 const WIDTH = 860

@@ -3,7 +3,7 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cacheFolder } from '../../engine/cache-node.ts'
+import { cacheFolder } from '../../engine/adapters/cache-node.ts'
 import { AtrousError } from '../../engine/errors.ts'
 import { writeAtomic } from '../files.ts'
 

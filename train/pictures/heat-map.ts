@@ -1,6 +1,6 @@
 // A map of strengths as a picture, from black over red and yellow to white, and a frame in it.
 
-import { rampColour } from '../../engine/ramp.ts'
+import { rampColour } from '../../engine/pictures/ramp.ts'
 import type { Colour } from '../dataset.ts'
 import type { Picture } from './picture.ts'
 

@@ -16,7 +16,7 @@ import {
 } from '../../engine/index.ts'
 import type { ImagePadding } from '../../models/input.ts'
 
-export { resizedPicture } from '../../engine/resized-picture.ts'
+export { resizedPicture } from '../../engine/pictures/resized-picture.ts'
 
 /** The pixels of given rows and columns, i32, of a picture u8 [1, h, w, 3], as f32 in [0, 1]; a colour stands where either is −1. */
 export function look(bytes: Tensor, rows: Tensor, columns: Tensor, padding: ImagePadding): Tensor {

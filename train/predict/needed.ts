@@ -5,7 +5,7 @@
 import type { Program } from '../../engine/compile.ts'
 import { storedBytes, type TensorType } from '../../engine/dtype.ts'
 import type { Pair } from '../../engine/ops/options.ts'
-import type { Plan } from '../../engine/plan.ts'
+import type { Plan } from '../../engine/plan/plan.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import type { Fused } from './fuse.ts'
 import { windowsOf } from './geometry.ts'

@@ -3,10 +3,10 @@
 
 import { useMemo } from 'preact/hooks'
 import { bytesOf, showType } from '../../../engine/dtype.ts'
-import { bodyOf } from '../../../engine/fused.ts'
 import type { Graph } from '../../../engine/graph.ts'
 import { differentiatedBy, originsOf } from '../../../engine/lineage.ts'
 import type { Op } from '../../../engine/op.ts'
+import { bodyOf } from '../../../engine/passes/fused.ts'
 import { printGraph, showBytes, showFlops } from '../../../engine/print.ts'
 import type { Node } from '../../../engine/tensor.ts'
 import { type Explored, nameIn, type Step } from './explored.ts'

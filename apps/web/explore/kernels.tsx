@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Device } from '../../../engine/index.ts'
-import type { PlannedDispatch } from '../../../engine/plan.ts'
+import type { PlannedDispatch } from '../../../engine/plan/plan.ts'
 import { titleOf } from '../../../engine/print.ts'
 import type { Node } from '../../../engine/tensor.ts'
 import { Button, Card, Progress } from '../ui/parts.tsx'

@@ -3,9 +3,9 @@
 
 import type { DeviceTensor } from '../../../engine/device-tensor.ts'
 import type { HostArray, TensorType } from '../../../engine/dtype.ts'
-import { bodyOf } from '../../../engine/fused.ts'
 import { type Graph, graphOf, outputsOf, rewrite, withInputs } from '../../../engine/graph.ts'
 import type { Device } from '../../../engine/index.ts'
+import { bodyOf } from '../../../engine/passes/fused.ts'
 import { leavesOf } from '../../../engine/stages.ts'
 import type { Node, Tensor } from '../../../engine/tensor.ts'
 import { currentTrace } from '../../../engine/trace.ts'

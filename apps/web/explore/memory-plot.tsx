@@ -2,7 +2,7 @@
 // the moment that is chosen.
 
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { Account, Live } from '../../../engine/account.ts'
+import type { Account, Live } from '../../../engine/plan/account.ts'
 import { showBytes } from '../../../engine/print.ts'
 import { totalOf } from '../../../train/charts/memory.ts'
 

@@ -1,9 +1,9 @@
 // The bytes alive at each kernel of the plan, stacked by what they are for, over the line of the plan that keeps everything. A
 // moment that is chosen is told apart: what is alive there, and since when.
 
-import type { Account } from '../../../engine/account.ts'
 import { showType } from '../../../engine/dtype.ts'
-import type { Plan } from '../../../engine/plan.ts'
+import type { Account } from '../../../engine/plan/account.ts'
+import type { Plan } from '../../../engine/plan/plan.ts'
 import { showBytes, titleOf } from '../../../engine/print.ts'
 import type { Node } from '../../../engine/tensor.ts'
 import { Button, Card, Slider, Table } from '../ui/parts.tsx'

@@ -1,6 +1,6 @@
 // What steps 9 and 10 of the tour say of plans and of a residual block, checked against the plan and the device.
 
-import type { Plan } from '../../../../engine/plan.ts'
+import type { Plan } from '../../../../engine/plan/plan.ts'
 import { showBytes, summarizePlan } from '../../../../engine/print.ts'
 import { examples } from './examples.ts'
 import { type Claim, type Scene, show } from './measure.ts'

@@ -2,7 +2,7 @@
 
 import type { TargetedPointerEvent } from 'preact'
 import { showType } from '../../../../engine/dtype.ts'
-import type { Plan, PlannedValue } from '../../../../engine/plan.ts'
+import type { Plan, PlannedValue } from '../../../../engine/plan/plan.ts'
 import { showBytes, titleOf } from '../../../../engine/print.ts'
 import type { Node } from '../../../../engine/tensor.ts'
 
