@@ -9,6 +9,7 @@ import { DeviceError, DeviceLostError, OptionError, OutOfMemoryError } from './e
 import type { TensorLike } from './op.ts'
 import type { Needs } from './plan/needs.ts'
 import { showBytes } from './print.ts'
+import { Arena } from './run/arena.ts'
 import { checkData, checkReadable, type Parameter } from './run/arguments.ts'
 import { type Buffer, Buffers, Pipelines, writePadded } from './run/buffers.ts'
 import { inErrorScopes } from './run/error-scopes.ts'
@@ -45,6 +46,7 @@ export class Device {
   readonly warnings: readonly string[]
   readonly buffers: Buffers
   readonly pipelines: Pipelines
+  readonly arena: Arena
   readonly uploads = new Uploads()
   readonly turns = new Turns()
   #caps: Caps
@@ -53,7 +55,6 @@ export class Device {
   readonly #say: (sentence: string) => void
   readonly #said = new Set<string>()
   readonly #variables = new Variables(this)
-  #arena: Buffer[] = []
   readonly #readBack: ReadBack
   #loss: DeviceLostError | undefined
   #closed = false
@@ -83,6 +84,7 @@ export class Device {
     this.#say = say
     this.buffers = new Buffers(gpu, caps)
     this.pipelines = new Pipelines(gpu)
+    this.arena = new Arena(this.buffers)
     this.#readBack = new ReadBack(gpu, this.buffers)
     this.lost = new Promise((resolve) => {
       gpu.lost.then((info) => {
@@ -215,25 +217,6 @@ export class Device {
     return this.#variables.has(variable)
   }
 
-  /** The shared activation memory, grown to at least `bytes`, in slabs of `slabBytes`. */
-  arena(bytes: number, slabBytes: number): readonly Buffer[] {
-    if (bytes <= this.arenaBytes) return this.#arena
-    this.dropArena()
-    for (let left = bytes; left > 0; left -= slabBytes)
-      this.#arena.push(this.buffers.make(Math.min(left, slabBytes), 'activations'))
-    return this.#arena
-  }
-
-  get arenaBytes(): number {
-    return this.#arena.reduce((n, b) => n + b.bytes, 0)
-  }
-
-  /** Frees the shared activation memory; the next run makes it anew. */
-  dropArena(): void {
-    for (const b of this.#arena) this.buffers.free(b)
-    this.#arena = []
-  }
-
   /** Copies a buffer to the host. */
   async readBuffer(from: Buffer, type: TensorType): Promise<HostArray> {
     this.check()
@@ -304,7 +287,7 @@ export class Device {
       variableBytes: this.#variables.bytes,
       uploadBytes: this.uploads.bytes,
       peakUploadBytes: this.uploads.peak,
-      arenaBytes: this.arenaBytes,
+      arenaBytes: this.arena.bytes,
       pipelines: this.pipelines.count,
       buffersMade: this.buffers.made,
     }

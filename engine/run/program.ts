@@ -8,7 +8,7 @@ import { needsOf } from '../plan/needs.ts'
 import type { Plan } from '../plan/plan.ts'
 import { layoutUniforms } from '../plan/uniforms.ts'
 import type { HostTensor, Variable } from '../tensor.ts'
-import { type Buffer, usage, writePadded } from './buffers.ts'
+import { type Buffer, kernelsByKey, usage, writePadded } from './buffers.ts'
 import { type ClockKind, clockOf, repeatFor } from './clock.ts'
 import { heirsOf, type Uses, usesOf } from './donate.ts'
 import { Replay, type RunBuffers } from './replay.ts'
@@ -82,7 +82,7 @@ export class CompiledPlan {
   ): Promise<CompiledPlan> {
     const dispatches = plan.steps.flatMap((s) => s.dispatches)
     const { words } = layoutUniforms(dispatches)
-    const kernels = new Map(dispatches.map((d) => [d.dispatch.kernel.key, d.dispatch.kernel]))
+    const kernels = kernelsByKey(dispatches.map((d) => d.dispatch.kernel))
     const total = kernels.size
     let made = 0
     const making = [...kernels].map(async ([label, kernel]) => {
@@ -169,7 +169,7 @@ export class CompiledPlan {
 
   /** Whether the next run makes buffers. */
   #grows(heirs: Heirs): boolean {
-    const small = this.#device.arenaBytes < this.plan.activationBytes
+    const small = this.#device.arena.bytes < this.plan.activationBytes
     return small || this.#spare.some((list, output) => !list.length && !heirs.has(output))
   }
 
@@ -179,7 +179,7 @@ export class CompiledPlan {
     for (const b of this.#spare.flat()) device.buffers.free(b)
     for (const list of this.#spare) list.length = 0
     for (const v of fresh) device.forget(v)
-    device.dropArena()
+    device.arena.drop()
   }
 
   /** Buffers for one run: arguments written, results fresh. */
@@ -190,7 +190,7 @@ export class CompiledPlan {
     const device = this.#device
     device.check()
     const { plan } = this
-    const slabs = device.arena(plan.activationBytes, plan.slabBytes)
+    const slabs = device.arena.slabs(plan.activationBytes, plan.slabBytes)
     const inputs = args.map((arg, i) => this.#bindInput(arg, i))
     const variables = this.#variables()
     const results: DeviceTensor[] = []

@@ -69,7 +69,7 @@ test(
     const program = device.compile(train)
     const image = hostTensor(new Float32Array(2 * 40 * 60 * 8).fill(1), types[0].shape)
     for (const g of await program.run(image)) g.dispose()
-    device.dropArena()
+    device.arena.drop()
     const { gpu } = device
     const pop = gpu.popErrorScope
     const problems = [{ message: 'no room' } as GPUError]

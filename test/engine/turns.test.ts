@@ -117,7 +117,7 @@ test(
     assert.equal(await numbers(result), [3 * 3 + 5 * 6 + 7 * 9 + 9 * 12])
     for (const m of makers) m.dispose()
     while (device.turns.busy) await device.idle()
-    device.dropArena()
+    device.arena.drop()
     const left = device.stats().allocatedBytes - before
     // The read-back buffer of one number stays.
     assert.ok(left <= 256, `${left} bytes`)
