@@ -1,4 +1,4 @@
-// What `npm start`, `npm test`, `npm run atrous` and `npm run goldens` run, on a machine where
+// What `npm start`, `npm test`, `npm run atrous`, `npm pack` and the like run, on a machine where
 // nothing is installed or built yet. Plain JavaScript without dependencies: installs once, builds
 // what changed, and then becomes the program, in this very process, so that Ctrl-C and the exit code
 // need no forwarding.
@@ -18,6 +18,7 @@ async function main(task, rest) {
   checkNode()
   await installOnce()
   await buildIfChanged()
+  if (task === 'prepack') return removeOrphans()
   if (task === 'test') return become('dist/test/run.js', rest)
   if (task === 'goldens') return become('dist/test/goldens/main.js', rest)
   if (task === 'fuzz') return become('dist/test/fuzz/main.js', rest)

@@ -3,20 +3,20 @@
 //
 //   node dist/bench/augment.js [--size 512x1024] [--runs 9] [--only gamma]
 
-import { parseArgs } from 'node:util'
 import { type AugmentStep, augment, checkSteps } from '../train/augment/index.ts'
 import type { Example } from '../train/dataset.ts'
 import { Random } from '../train/random.ts'
+import { given, named, sizes, text, whole } from './options.ts'
 
-const { values } = parseArgs({
-  options: {
-    size: { type: 'string', default: '512x1024' },
-    runs: { type: 'string', default: '9' },
-    only: { type: 'string', default: '' },
-  },
+const { values } = given({
+  size: sizes('HxW', [512, 1024]),
+  runs: whole(9),
+  only: text(undefined),
 })
-const [height, width] = values.size.split('x').map(Number)
-const runs = Number(values.runs)
+const {
+  runs,
+  size: [height, width],
+} = values
 
 /** Smooth, as pictures are, with labels in blocks. */
 function picture(height: number, width: number): Example {
@@ -86,13 +86,13 @@ const cases: readonly (readonly [what: string, size: readonly number[], steps: A
     [{ name: 'sizedCrop', size: [224, 224] }, flip, { name: 'colourJitter' }, { name: 'lighting' }],
   ],
 ]
+const chosen = named(cases, values.only, ([what]) => what)
 
 console.log(`node ${process.version}; processor time of one image, median of ${runs}`)
 console.log(
   `${'steps'.padEnd(34)}${['size', 'ms', 'Mpix/s in', 'Mpix/s out'].map((s) => s.padStart(12)).join('')}`,
 )
-for (const [what, [h, w], list] of cases) {
-  if (!what.includes(values.only)) continue
+for (const [what, [h, w], list] of chosen) {
   const steps = checkSteps(list)
   const example = picture(h, w)
   const times: number[] = []

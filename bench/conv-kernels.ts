@@ -2,6 +2,8 @@
 //
 //   node dist/bench/conv-kernels.js [check|time] [only]     `only` is a part of a timed case's name
 
+import { OptionError } from '../engine/errors.ts'
+import { suggest } from '../nn/near.ts'
 import {
   forwardCandidates,
   type Tile,
@@ -21,8 +23,15 @@ import { type Caps, identityTail, type Tail } from '../shaders/kernel.ts'
 import { gather, type Reference, sizesOf, weightGrad } from './conv-reference.ts'
 import { openConvRunner } from './conv-runner.ts'
 import { conv, noise } from './conv-shapes.ts'
-import { timeAll } from './conv-timing.ts'
+import { timeAll, timedNames } from './conv-timing.ts'
+import { given, named } from './options.ts'
 
+const [mode, only] = given({}, ['check or time', 'a name to time']).positionals
+if (mode !== undefined && mode !== 'check' && mode !== 'time')
+  throw new OptionError(`'${mode}' cannot be done`, suggest(mode, ['check', 'time']))
+if (mode === 'check' && only !== undefined)
+  throw new OptionError(`'${only}' is of what is timed`, 'all shapes are checked')
+const wanted = new Set(named(timedNames, only, (name) => name))
 const runner = await openConvRunner()
 const { caps } = runner
 const tail: Tail = {
@@ -194,8 +203,7 @@ async function check() {
   console.log(`${checks} checks, ${state}, worst error ${worst.toExponential(1)} of Σ|x·w|`)
 }
 
-const [mode = '', only = ''] = process.argv.slice(2)
 console.log(`${runner.info.description} (${caps.kind}), subgroups of ${caps.subgroupSize}`)
 if (mode !== 'time') await check()
-if (mode !== 'check') await timeAll(runner, only)
+if (mode !== 'check') await timeAll(runner, wanted)
 process.exit(wrong || runner.errors() ? 1 : 0)

@@ -81,23 +81,30 @@ const weightRecipes = (g: Geometry, caps: Caps) =>
     return { tile, recipe: weightGradRecipe({ ...g, ...access }, caps, tile) }
   })
 
-/** Times the cases whose names contain `only`. */
-export async function timeAll(runner: ConvRunner, only: string) {
+const [FORWARD, INPUT, WEIGHT] = ['forward', 'dx', 'dw']
+
+/** All that can be timed. */
+export const timedNames: readonly string[] = Object.keys(timed).flatMap((name) =>
+  [FORWARD, INPUT, WEIGHT].map((part) => `${name} ${part}`),
+)
+
+/** Times the cases of these names. */
+export async function timeAll(runner: ConvRunner, names: ReadonlySet<string>) {
   for (const [name, c] of Object.entries(timed)) {
     const forward = convGeometry(c)
     const macs = macsOf(forward)
     const { x, w, y } = sizesOf(forward)
     for (const [what, g] of [
-      [`${name} forward`, forward],
-      [`${name} dx`, inputGradGeometry(c)],
+      [`${name} ${FORWARD}`, forward],
+      [`${name} ${INPUT}`, inputGradGeometry(c)],
     ] as const) {
-      if (!what.includes(only)) continue
+      if (!names.has(what)) continue
       const sizes = sizesOf(g)
       for (const { tile, recipe } of forwardRecipes(g, runner.caps))
         await timeOne(runner, what, tile, macs, recipe, [sizes.x, w], sizes.y)
     }
-    if (!`${name} dw`.includes(only)) continue
+    if (!names.has(`${name} ${WEIGHT}`)) continue
     for (const { tile, recipe } of weightRecipes(forward, runner.caps))
-      await timeOne(runner, `${name} dw`, tile, macs, recipe, [x, y], w)
+      await timeOne(runner, `${name} ${WEIGHT}`, tile, macs, recipe, [x, y], w)
   }
 }

@@ -7,36 +7,34 @@
 //
 // --quick leaves out the comparison with exactCrf. --picture takes a photograph for the street, at its own size.
 
-import { parseArgs } from 'node:util'
-import type { AdapterChoice } from '../engine/adapters/platform.ts'
+import { OptionError } from '../engine/errors.ts'
 import { hostTensor, log, neg, openDevice, reshape, type Tensor } from '../engine/node.ts'
 import { exactCrf } from '../train/crf/exact.ts'
 import { Crf, type CrfOptions, type CrfPublished, crfPublished } from '../train/crf/index.ts'
 import { buildLattice } from '../train/crf/lattice.ts'
 import { readImage } from '../train/pictures/images.ts'
 import { crfScene, difference } from './crf-scene.ts'
+import { adapter, choice, flag, given, sizes, text, whole } from './options.ts'
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    size: { type: 'string', default: '500x500' },
-    classes: { type: 'string', default: '21' },
-    iterations: { type: 'string', default: '10' },
-    published: { type: 'string' },
-    picture: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    adapter: { type: 'string' },
-  },
+const published = Object.keys(crfPublished) as CrfPublished[]
+const { values } = given({
+  rounds: whole(3),
+  size: sizes('HxW', undefined),
+  classes: whole(21),
+  iterations: whole(10),
+  published: choice(published, undefined),
+  picture: text(undefined),
+  quick: flag,
+  adapter,
 })
-const [rounds, classes, iterations] = [values.rounds, values.classes, values.iterations].map(Number)
+const { rounds, classes, iterations } = values
+if (values.size && values.picture !== undefined)
+  throw new OptionError('a picture has its own size', 'leave out --size or --picture')
 const photo = values.picture === undefined ? undefined : await readImage(values.picture)
-const [height, width] = photo ? [photo.height, photo.width] : values.size.split('x').map(Number)
-const names = (Object.keys(crfPublished) as CrfPublished[]).filter(
-  (name) => values.published === undefined || values.published === name,
-)
+const [height, width] = photo ? [photo.height, photo.width] : (values.size ?? [500, 500])
+const names = values.published ? [values.published] : published
 
-const adapter = (values.adapter ?? process.env['ATROUS_ADAPTER']) as AdapterChoice | undefined
-using device = await openDevice({ adapter })
+using device = await openDevice({ adapter: values.adapter })
 using crf = new Crf(device)
 console.log(device.line)
 

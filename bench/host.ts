@@ -5,13 +5,11 @@
 //
 // Times of runs are those of the main thread on a processor where the system tells them (Linux), else of the clock.
 
-import { parseArgs } from 'node:util'
 import koffi from 'koffi'
 import { Bench } from 'tinybench'
 import { trainingStep } from '../apps/cli/step.ts'
 import {
   type Device,
-  type DeviceOptions,
   type DeviceTensor,
   hostTensor,
   openDevice,
@@ -21,31 +19,25 @@ import { drawInput, randomFrom } from '../engine/reference/index.ts'
 import { usage } from '../engine/run/buffers.ts'
 import { submissionEnds } from '../engine/run/submit.ts'
 import { buildModel, type ImageSize } from '../models/index.ts'
+import { adapter, given, named, text, whole } from './options.ts'
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '30' },
-    only: { type: 'string' },
-    adapter: { type: 'string' },
-  },
-})
-const runs = Number(values.runs)
+const { values } = given({ runs: whole(30), only: text(undefined), adapter })
+const { runs } = values
 
 const cases: readonly (readonly [name: string, options: object, size: ImageSize])[] = [
   ['frrn-a', { base: 8, lanes: 8, classes: 8 }, [4, 48, 64]],
   ['resnet-18', { width: 16, classes: 10 }, [4, 64, 64]],
   ['resnet-50', { width: 8, classes: 10 }, [1, 64, 64]],
 ]
+const chosen = named(cases, values.only, ([name]) => name)
 
 /** Milliseconds that this thread was on a processor, or, where the system does not tell, that have passed. */
 const now = threadClock()
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
-const adapter = values.adapter as DeviceOptions['adapter']
-const device = await openDevice({ ...(adapter && { adapter }) })
+const device = await openDevice({ adapter: values.adapter })
 console.log(`${device.line}\nmedians of ${runs} runs`)
-for (const [name, options, size] of cases)
-  if (!values.only || values.only === name) await measure(name, options, size)
+for (const [name, options, size] of chosen) await measure(name, options, size)
 device.close()
 
 async function measure(name: string, options: object, size: ImageSize): Promise<void> {

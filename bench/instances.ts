@@ -7,31 +7,31 @@
 // Scenes: `things`, ellipses of a few classes whose scores and boxes are off by noise, as networks' are, the other classes close to
 // nothing everywhere; `noise`, scores and boxes of no sense, so that nearly everything survives: the worst that networks can do.
 
-import { parseArgs } from 'node:util'
-import type { AdapterChoice } from '../engine/adapters/platform.ts'
 import { hostTensor, openDevice } from '../engine/node.ts'
 import { randomFrom } from '../engine/reference/index.ts'
 import { InstancePipeline } from '../train/instances/index.ts'
+import { adapter, given, sizes, whole } from './options.ts'
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    size: { type: 'string', default: '500x500' },
-    classes: { type: 'string', default: '20' },
-    things: { type: 'string', default: '12' },
-    step: { type: 'string', default: '2' },
-    masks: { type: 'string', default: '3' },
-    adapter: { type: 'string' },
-  },
+const { values } = given({
+  rounds: whole(5),
+  size: sizes('HxW', [500, 500]),
+  classes: whole(20),
+  things: whole(12, 0),
+  step: whole(2),
+  masks: whole(3),
+  adapter,
 })
-const [rounds, classes, things, step, masks] = [
-  ...[values.rounds, values.classes, values.things, values.step, values.masks].map(Number),
-]
-const [height, width] = values.size.split('x').map(Number)
+const {
+  rounds,
+  classes,
+  things,
+  step,
+  masks,
+  size: [height, width],
+} = values
 const STRIDE = 8
 
-const adapter = (values.adapter ?? process.env['ATROUS_ADAPTER']) as AdapterChoice | undefined
-using device = await openDevice({ adapter })
+using device = await openDevice({ adapter: values.adapter })
 console.log(device.line)
 using pipeline = new InstancePipeline(device, { step, masks })
 

@@ -6,26 +6,42 @@
 // --list names every kernel, in the order in which they run. --run makes two steps on zeros: with
 // MESA_SHADER_CACHE_DISABLE=true the first is a cold one.
 
-import { parseArgs } from 'node:util'
-import { type OptimizerName, optimizerNames, trainingStep } from '../apps/cli/step.ts'
+import { optimizerNames, trainingStep } from '../apps/cli/step.ts'
 import { hostArray, sizeOf, type TensorType } from '../engine/dtype.ts'
 import { hostTensor, openDevice } from '../engine/node.ts'
 import type { Plan } from '../engine/plan/plan.ts'
 import { printKinds, titleOf } from '../engine/print.ts'
 import { buildModel, type ImageSize } from '../models/index.ts'
+import { choice, flag, given, type Option, sizes } from './options.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    options: { type: 'string', default: '{}' },
-    input: { type: 'string', default: '4x64x64' },
-    optimizer: { type: 'string', default: optimizerNames[1] },
-    list: { type: 'boolean', default: false },
-    run: { type: 'boolean', default: false },
+/** A network's options as JSON. */
+const json: Option<Readonly<Record<string, unknown>>> = {
+  usual: {},
+  read(text) {
+    try {
+      const value = JSON.parse(text)
+      return typeof value === 'object' && !Array.isArray(value) ? (value ?? undefined) : undefined
+    } catch {
+      return undefined
+    }
   },
-})
+  hint: () => 'give JSON such as \'{"base":8}\'',
+}
+
+const { values, positionals } = given(
+  {
+    options: json,
+    input: sizes('NxHxW', [4, 64, 64] as ImageSize),
+    optimizer: choice(optimizerNames, 'sgd'),
+    list: flag,
+    run: flag,
+  },
+  ['MODEL'],
+)
 const [name = 'resnet-18'] = positionals
-const size = values.input.split('x').map(Number) as unknown as ImageSize
+const size = values.input
+const model = buildModel({ name, options: values.options })
+const { fn, types } = trainingStep(model, size, values.optimizer)
 
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(2)} s`
 const processor = () => {
@@ -36,8 +52,6 @@ const processor = () => {
 const opened = performance.now()
 const device = await openDevice()
 console.log(`${device.line}: opened in ${seconds(opened)}`)
-const model = buildModel({ name, options: JSON.parse(values.options) })
-const { fn, types } = trainingStep(model, size, values.optimizer as OptimizerName)
 const step = device.compile(fn as (...inputs: never[]) => unknown)
 const planned = performance.now()
 const { plan } = step.stages(...types)

@@ -1,6 +1,6 @@
 // How fast batches come from files: images a second and core time an image, with so many threads, and where that time goes.
 //
-//   node dist/bench/loader.js [--data FOLDER] [--size 512x1024] [--batch 3] [--workers 0,1,2] [--seconds 5] [--kept] [--scoring]
+//   node dist/bench/loader.js [--data FOLDER|none] [--size 512x1024] [--batch 3] [--workers 0,1,2] [--seconds 5] [--kept] [--scoring]
 //
 // Images are those of a Cityscapes folder's train split (the sample beside the repository, if it is there), again and again; without
 // one, street scenes of 1024×2048 drawn into a temporary folder, as PNG and as JPEG. Nothing stays in memory between uses unless
@@ -11,8 +11,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import sharp from 'sharp'
+import { OptionError } from '../engine/errors.ts'
 import { augment } from '../train/augment/index.ts'
 import { type Dataset, firstOf } from '../train/dataset.ts'
 import { isThere } from '../train/files.ts'
@@ -30,21 +30,30 @@ import { resizeLabels } from '../train/pictures/resize-labels.ts'
 import type { DataSource } from '../train/recipes/recipe.ts'
 import { STREET_CLASSES, streetPainter } from '../train/scenes/street.ts'
 import { openSplit } from '../train/sources.ts'
+import { flag, given, type Option, positive, sizes, text, whole } from './options.ts'
 import { openDataset } from './repeated.ts'
 
-const { values } = parseArgs({
-  options: {
-    data: { type: 'string', default: '../shared/data/cityscapes-sample' },
-    size: { type: 'string', default: '512x1024' },
-    batch: { type: 'string', default: '3' },
-    workers: { type: 'string', default: '0,1,2' },
-    seconds: { type: 'string', default: '5' },
-    kept: { type: 'boolean', default: false },
-    scoring: { type: 'boolean', default: false },
-  },
+const SAMPLE = '../shared/data/cityscapes-sample'
+
+const threads: Option<readonly number[]> = {
+  usual: [0, 1, 2],
+  read: (text) => (/^\d+(,\d+)*$/.test(text) ? text.split(',').map(Number) : undefined),
+  hint: () => 'give numbers of threads with commas between, such as 0,1,2',
+}
+
+const { values } = given({
+  data: text(undefined),
+  size: sizes('HxW', [512, 1024]),
+  batch: whole(3),
+  workers: threads,
+  seconds: positive(5),
+  kept: flag,
+  scoring: flag,
 })
-const [height, width] = values.size.split('x').map(Number)
-const count = Number(values.batch)
+const {
+  batch: count,
+  size: [height, width],
+} = values
 const temporary: string[] = []
 
 /** FRRN's step: 30 ms for 3 images on the GPU that it is meant for. */
@@ -60,10 +69,11 @@ const augmentation = [
 ] as const
 
 try {
+  const all = await sources()
   console.log(
     `${availableParallelism()} cores, Node ${process.version}; batches of ${count} at ${height}×${width}`,
   )
-  for (const source of await sources()) {
+  for (const source of all) {
     const sized = { ...source, height, width } as DataSource
     console.log(`\n${nameOf(source)}\n`)
     if (values.scoring) {
@@ -72,7 +82,7 @@ try {
     }
     await parts(sized)
     console.log('\nthreads   images/s   core ms/image   16 cores: ms/batch')
-    for (const workers of values.workers.split(',').map(Number)) await measure(sized, workers)
+    for (const workers of values.workers) await measure(sized, workers)
   }
 } finally {
   for (const folder of temporary) rmSync(folder, { recursive: true })
@@ -88,7 +98,7 @@ async function measure(source: DataSource, workers: number): Promise<void> {
   // Threads start, code is compiled.
   for (; step < 2 * (workers + 1); step++) await loader.batch(step)
   const [begun, used, first] = [performance.now(), process.cpuUsage(), step]
-  while (performance.now() - begun < 1000 * Number(values.seconds)) await loader.batch(step++)
+  while (performance.now() - begun < 1000 * values.seconds) await loader.batch(step++)
   const seconds = (performance.now() - begun) / 1000
   const { user, system } = process.cpuUsage(used)
   const images = count * (step - first)
@@ -113,9 +123,9 @@ async function scoring(source: DataSource): Promise<void> {
   const dataset = firstOf(await openDataset(spec.options), SCORED)
   const ways = new Map<string, () => Dataset & Partial<AsyncDisposable>>([
     ['as they are asked for', () => dataset],
-    ...values.workers.split(',').map((w): [string, () => Dataset & AsyncDisposable] => {
-      const options = { spec, workers: Number(w), cacheBytes: 0 }
-      return [`read ahead, ${w} threads`, () => openAhead(dataset, options)]
+    ...values.workers.map((workers): [string, () => Dataset & AsyncDisposable] => {
+      const options = { spec, workers, cacheBytes: 0 }
+      return [`read ahead, ${workers} threads`, () => openAhead(dataset, options)]
     }),
   ])
   const waits = new Map([...ways.keys()].map((name) => [name, [] as number[]]))
@@ -191,8 +201,13 @@ function nameOf(source: DataSource): string {
 }
 
 async function sources(): Promise<DataSource[]> {
-  if (await isThere(join(values.data, 'leftImg8bit')))
-    return [{ kind: 'cityscapes', folder: values.data }]
+  const { data: folder = SAMPLE } = values
+  if (await isThere(join(folder, 'leftImg8bit'))) return [{ kind: 'cityscapes', folder }]
+  if (values.data !== undefined && values.data !== 'none')
+    throw new OptionError(
+      `${folder} holds no leftImg8bit`,
+      "name a folder of Cityscapes, or 'none' for drawn scenes",
+    )
   return [await drawn('png'), await drawn('jpeg')]
 }
 

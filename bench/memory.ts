@@ -10,6 +10,9 @@ import { account } from '../engine/plan/account.ts'
 import { deviceProfiles } from '../engine/recompute/device-profile.ts'
 import { stages } from '../engine/stages.ts'
 import { buildModel, configurations, type ImageSize, type ModelConfig } from '../models/index.ts'
+import { flag, given } from './options.ts'
+
+const { values } = given({ catalog: flag })
 
 /** A network as trained in its paper, and the memory that the paper says it took, in GB. */
 interface Row extends ModelConfig {
@@ -92,5 +95,5 @@ function catalogue(): void {
   if (worst > 1.05) process.exitCode = 1
 }
 
-if (process.argv.includes('--catalog')) catalogue()
+if (values.catalog) catalogue()
 else table()

@@ -8,9 +8,9 @@
 // Device time is how long the driver's threads were on a processor, where the system tells; on a GPU read the wall time.
 // Each engine has a process, since their WebAssembly, their pools and what they leave behind would otherwise meet.
 
-import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import type { AdapterChoice } from '../engine/adapters/platform.ts'
+import { writeAtomic } from '../train/files.ts'
+import { adapter, given, named, positive, text, whole, writable } from './options.ts'
 import { compareRow } from './peers/compare.ts'
 import { installPeers } from './peers/packages.ts'
 import { EngineProcess } from './peers/process.ts'
@@ -18,20 +18,21 @@ import { rows, stepSpec } from './peers/rows.ts'
 import { type ColdStart, coldLine, heading, line } from './peers/table.ts'
 import type { First } from './peers/worker.ts'
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', default: '' },
-    rounds: { type: 'string', default: '5' },
-    adapter: { type: 'string' },
-    seconds: { type: 'string', default: '600' },
-    json: { type: 'string' },
-  },
+const { values } = given({
+  only: text(undefined),
+  rounds: whole(5),
+  adapter,
+  seconds: positive(600),
+  json: text(undefined),
 })
-const adapter = (values.adapter ?? process.env['ATROUS_ADAPTER']) as AdapterChoice | undefined
+const choice = (values.adapter ?? process.env['ATROUS_ADAPTER']) as AdapterChoice | undefined
 const coldTitle = 'cold start to the end of the first ResNet-18 training step, no shader cache'
+const names = [...rows.map(({ name }) => name), coldTitle]
+const chosen = new Set(named(names, values.only, (name) => name))
+await writable(values.json)
 const folder = await installPeers()
 const engines = (['atrous', 'tfjs', 'jax', 'ort'] as const).map(
-  (engine) => new EngineProcess({ engine, adapter, folder }),
+  (engine) => new EngineProcess({ engine, adapter: choice, folder }),
 )
 for (const e of engines) {
   const opened = await e
@@ -40,9 +41,9 @@ for (const e of engines) {
   console.log(`${opened.name}: ${opened.adapter}`)
 }
 console.log(`\n${heading()}`)
-const limits = { rounds: Number(values.rounds), seconds: Number(values.seconds) }
+const limits = { rounds: values.rounds, seconds: values.seconds }
 const results = []
-for (const row of rows.filter((r) => r.name.includes(values.only))) {
+for (const row of rows.filter(({ name }) => chosen.has(name))) {
   const result = await compareRow(row, engines, limits)
   results.push(result)
   console.log(line(result))
@@ -50,7 +51,7 @@ for (const row of rows.filter((r) => r.name.includes(values.only))) {
 for (const e of engines) e.close()
 
 const cold: ColdStart[] = []
-if (coldTitle.includes(values.only)) {
+if (chosen.has(coldTitle)) {
   console.log(`\n${coldTitle} (target 5 s, 200 dispatches)`)
   for (const { settings } of engines) {
     const { engine } = settings
@@ -64,4 +65,5 @@ if (coldTitle.includes(values.only)) {
     console.log(coldLine(found))
   }
 }
-if (values.json) writeFileSync(values.json, JSON.stringify({ rows: results, cold }, undefined, 1))
+if (values.json !== undefined)
+  await writeAtomic(values.json, JSON.stringify({ rows: results, cold }, undefined, 1))

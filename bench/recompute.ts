@@ -4,7 +4,6 @@
 //
 //   node dist/bench/recompute.js [--rounds 7] [--only frrn-a]
 
-import { parseArgs } from 'node:util'
 import { trainingStep } from '../apps/cli/step.ts'
 import { sweep } from '../apps/cli/sweep.ts'
 import { hostTensor, openDevice, showBytes, type Tensor, type TensorType } from '../engine/node.ts'
@@ -15,11 +14,11 @@ import { drawInput, randomFrom } from '../engine/reference/index.ts'
 import { type StageOptions, stages } from '../engine/stages.ts'
 import type { Node } from '../engine/tensor.ts'
 import { buildModel, type ImageSize } from '../models/index.ts'
+import { given, named, text, whole } from './options.ts'
 
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '7' }, only: { type: 'string' } },
-})
-const rounds = Number(values.rounds)
+const {
+  values: { rounds, only },
+} = given({ rounds: whole(7), only: text(undefined) })
 
 // Narrow, and large enough that activations are most of the memory.
 const cases: readonly (readonly [name: string, options: object, size: ImageSize])[] = [
@@ -27,6 +26,7 @@ const cases: readonly (readonly [name: string, options: object, size: ImageSize]
   ['fcrn-18', { width: 16, frozen: 'none' }, [2, 161, 193]],
   ['model-16', { width: 16, frozen: 'none' }, [1, 160, 160]],
 ]
+const chosen = named(cases, only, ([name]) => name)
 
 /** Residual units, told from module paths such as `backbone.layer3.1.conv2` or `levels.5.0.bn1`. */
 const units = new Map<string, object>()
@@ -49,8 +49,7 @@ interface Way {
 const device = await openDevice()
 const profile = deviceProfiles[device.caps.kind]
 console.log(`${device.line}\npredicted for ${profile.name}; medians of ${rounds} rounds`)
-for (const [name, options, size] of cases)
-  if (!values.only || values.only === name) await compare(name, options, size)
+for (const [name, options, size] of chosen) await compare(name, options, size)
 device.close()
 
 async function compare(name: string, options: object, size: ImageSize): Promise<void> {

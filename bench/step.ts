@@ -3,7 +3,6 @@
 //
 //   node dist/bench/step.js [--base 8] [--lanes 8] [--size 48x64] [--batch 4] [--runs 10]
 
-import { parseArgs } from 'node:util'
 import { Bench } from 'tinybench'
 import { hostTensor, openDevice, type Tensor } from '../engine/node.ts'
 import { titleOf } from '../engine/print.ts'
@@ -12,20 +11,23 @@ import { crossEntropy } from '../nn/index.ts'
 import { DataLoader } from '../train/loader/loader.ts'
 import { Adam } from '../train/optimizers.ts'
 import { STREET_CLASSES, streetScenes } from '../train/scenes/street.ts'
+import { given, sizes, whole } from './options.ts'
 
-const { values } = parseArgs({
-  options: {
-    base: { type: 'string', default: '8' },
-    lanes: { type: 'string', default: '8' },
-    size: { type: 'string', default: '48x64' },
-    batch: { type: 'string', default: '4' },
-    runs: { type: 'string', default: '10' },
+const {
+  values: {
+    base,
+    lanes,
+    batch: count,
+    runs,
+    size: [height, width],
   },
+} = given({
+  base: whole(8),
+  lanes: whole(8),
+  size: sizes('HxW', [48, 64]),
+  batch: whole(4),
+  runs: whole(10),
 })
-const [base, lanes, count, runs] = [values.base, values.lanes, values.batch, values.runs].map(
-  Number,
-)
-const [height, width] = values.size.split('x').map(Number)
 
 const device = await openDevice()
 console.log(device.line)
