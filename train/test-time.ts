@@ -45,7 +45,8 @@ export interface TestTime {
   readonly shifted?: 'features' | 'input'
   /** How a coarse grid comes to pixels, and they to the picture's own size. `bilinear` (default): scores are interpolated to the
    * pixels of the resized picture, as in training, probabilities from there. `bicubic`: probabilities all the way, by Keys' cubic
-   * (a = −¾), which may overshoot 0 and 1 by an eighth or so. */
+   * as Pillow has it (a = −½, antialiased where it shrinks), with which Wu et al. 2019 enlarge; it may overshoot 0 and 1 by a
+   * tenth or so. */
   readonly upsample?: 'bilinear' | 'bicubic'
   /** Refine the averaged probabilities by the fully connected CRF: with these options, those that somebody published, or, `true`,
    * the usual ones. */

@@ -92,23 +92,32 @@ const mapOf = (
 const value = ({ data, size, channels }: Map64, y: number, x: number, c: number): number =>
   data[(y * size[1] + x) * channels + c]
 
-/** Keys' cubic with a = −¾. */
+/** Keys' cubic with a = −½. */
 const cubic = (t: number): number =>
-  t <= 1 ? (1.25 * t - 2.25) * t * t + 1 : t < 2 ? -0.75 * (((t - 5) * t + 8) * t - 4) : 0
+  t <= 1 ? (1.5 * t - 2.5) * t * t + 1 : t < 2 ? -0.5 * (((t - 5) * t + 8) * t - 4) : 0
 
-/** At `position(dst)` along both axes, between the pixels around it, the outermost beyond the edge. */
+/** At `position(dst)` along both axes, between the pixels around it. Bilinearly the outermost stand for those beyond the edge;
+ * bicubically so many of these before and after it, and no others count, and where pixels are far apart, by `apart`, the cubic is as
+ * wide. */
 function sampled(
   map: Map64,
   size: readonly [number, number],
   kind: 'bilinear' | 'bicubic',
   position: (dst: number, axis: 0 | 1) => number,
+  { beyond = [0, 0], apart = [1, 1] } = {},
 ): Map64 {
   const taps = (dst: number, axis: 0 | 1): [at: number, weight: number][] => {
     const at = position(dst, axis)
-    const inside = (i: number) => Math.min(Math.max(i, 0), map.size[axis] - 1)
+    const count = map.size[axis]
+    const inside = (i: number) => Math.min(Math.max(i, 0), count - 1)
     const first = Math.floor(at)
-    const kernel = kind === 'bilinear' ? (t: number) => Math.max(0, 1 - t) : cubic
-    return [-1, 0, 1, 2].map((k) => [inside(first + k), kernel(Math.abs(first + k - at))])
+    if (kind === 'bilinear')
+      return [0, 1].map((k) => [inside(first + k), 1 - Math.abs(first + k - at)])
+    const wide = Math.max(1, apart[axis])
+    const all = Array.from({ length: beyond[0] + count + beyond[1] }, (_, i) => i - beyond[0])
+    const weights = all.map((i) => cubic(Math.abs(i - at) / wide))
+    const sum = weights.reduce((a, b) => a + b)
+    return all.map((i, k) => [inside(i), weights[k] / sum])
   }
   return mapOf(size, map.channels, (y, x, c) => {
     let sum = 0
@@ -160,7 +169,8 @@ export function byTheLetter(
         const seen = looked(network, image, test, mirrored, offset)
         const same = size[0] === height && size[1] === width
         const position = (dst: number, a: 0 | 1) => ((dst + 0.5) * size[a]) / picture.size[a] - 0.5
-        const own = same ? seen : sampled(seen, picture.size, kind, position)
+        const apart = size.map((n, a) => n / picture.size[a])
+        const own = same ? seen : sampled(seen, picture.size, kind, position, { apart })
         own.data.forEach((p, i) => {
           total[i] += p
         })
@@ -198,12 +208,13 @@ function looked(
       const grid = { data: scores, size: cells, channels: network.classes }
       const middle = Math.floor(s / 2)
       const moved = (offset ?? middle) - middle
+      const beyond = [Math.ceil(Math.max(0, moved) / s), moved < 0 ? 1 : 0]
       // Beside the middle it is exact for scores, and symmetric cells that are moved by whole pixels for probabilities.
       const half = moved && test.upsample !== 'bicubic' ? (s % 2 ? 0 : 0.5) : 0
       const position = (dst: number) => (dst + 0.5 - half - moved) / s - 0.5
       const fine =
         test.upsample === 'bicubic'
-          ? sampled(softmaxed(grid), padded, 'bicubic', position)
+          ? sampled(softmaxed(grid), padded, 'bicubic', position, { beyond })
           : softmaxed(sampled(grid, padded, 'bilinear', position))
       for (let y = 0; y < size[0]; y++)
         for (let x = 0; x < size[1]; x++) {

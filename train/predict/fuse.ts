@@ -77,8 +77,7 @@ function probabilitiesOf(
   const [before, after] = [Math.ceil(Math.max(0, beyond) / step), beyond < 0 ? 1 : 0]
   const wide = padReplicate(grid, [0, before, before, 0], [0, after, after, 0])
   const whole: Pair = [wide.shape[1] * step, wide.shape[2] * step]
-  const fine = resizeBicubic(softmax(wide), whole, { antialias: false })
-  return turned(cut(fine, before * step - beyond))
+  return turned(cut(resizeBicubic(softmax(wide), whole), before * step - beyond))
 }
 
 /** Tensors of one `length` that lie along an axis, each from its start on: the means where they overlap, in pieces from one edge to
@@ -199,7 +198,5 @@ export function summed(
 
 function enlarged(p: Tensor, size: Pair, upsample: Kind = 'bilinear'): Tensor {
   if (sameShape(p.shape.slice(1, 3), size)) return p
-  return upsample === 'bilinear'
-    ? resizeBilinear(p, size)
-    : resizeBicubic(p, size, { antialias: false })
+  return upsample === 'bilinear' ? resizeBilinear(p, size) : resizeBicubic(p, size)
 }
