@@ -77,6 +77,7 @@ export async function evaluate(
   const objects =
     options.instances && rules.instances ? new InstanceIou(rules.instances) : undefined
   const images: ImageScore[] = []
+  const open = new Set<Looked>()
   let scorer: Scorer | undefined
   let running: Running | undefined
   let done = 0
@@ -87,6 +88,8 @@ export async function evaluate(
       if (perImage) images.push(imageScore(done + i, name, counted.confusions[i]))
     })
     await shown(looked, done, options)
+    looked.predictions.dispose()
+    open.delete(looked)
     done += looked.examples.length
     options.onProgress?.(done, dataset.size)
   }
@@ -94,10 +97,8 @@ export async function evaluate(
   try {
     // One batch ahead: the host reads files while the device works.
     for await (const looked of looks(predictor, dataset, options)) {
-      if (signal?.aborted) {
-        looked.predictions.dispose()
-        break
-      }
+      open.add(looked)
+      if (signal?.aborted) break
       scorer ??= new Scorer(looked.predictions.device, dataset.classes, {
         ...((trimap || boundary) && { distances: { radii, withVoid, norm } }),
         groups: trimap && rules.categories,
@@ -108,7 +109,6 @@ export async function evaluate(
       const counts = await scorer.add(looked.labels, looked.predictions, objects && numbered)
       running = { looked, counts, numbered }
       if (before) await finish(before)
-      before?.looked.predictions.dispose()
     }
     if (running) await finish(running)
     const { confusion, rings, groupRings } = (await scorer?.result()) ?? {
@@ -130,7 +130,7 @@ export async function evaluate(
       seconds: (performance.now() - begun) / 1000,
     }
   } finally {
-    running?.looked.predictions.dispose()
+    for (const { predictions } of open) predictions.dispose()
     scorer?.dispose()
   }
 }

@@ -8,6 +8,7 @@ import { Predictor } from '../../train/predict.ts'
 import { Random } from '../../train/random.ts'
 import { DistanceScores } from '../../train/scoring/distance-scores.ts'
 import { ConfusionMatrix } from '../../train/scoring/metrics.ts'
+import { withDevice } from '../checks.ts'
 import { testDevice } from '../device.ts'
 import { test } from '../harness.ts'
 import { datasetOf, RedNetwork, shownAs } from './eval-network.ts'
@@ -237,4 +238,22 @@ test('evaluate: nothing labelled is 0 and no NaN; sets that cannot be scored are
   await refused(datasetOf('voc', kinds(3), [bare]), /blank: has no labels|blank/)
   const images = { ...datasetOf('tiny', kinds(3), [bare]), labelled: 'image' as const }
   await refused(images, /tiny has a class for each image and none for its pixels/)
+})
+
+test('evaluate: where somebody throws in the midst of it, nothing is left on the device', async () => {
+  await withDevice({}, async (device) => {
+    using predictor = new Predictor(device, new RedNetwork(3))
+    const labels = new Uint8Array(64 * 64)
+    const examples = ['a', 'b', 'c'].map((name) => shownAs(name, [64, 64], labels, labels))
+    const bytes: number[] = []
+    for (let i = 0; i < 4; i++) {
+      const onExample = () => {
+        throw new Error('enough')
+      }
+      const dataset = datasetOf('folder', kinds(3), examples)
+      await assert.rejects(evaluate(predictor, dataset, { batch: 1, onExample }), /enough/)
+      bytes.push(device.stats().allocatedBytes)
+    }
+    assert.equal(bytes[3], bytes[1], `${bytes}`)
+  })
 })
