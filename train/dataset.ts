@@ -61,3 +61,9 @@ export function firstOf(dataset: Dataset, count: number): Dataset {
     get: (index) => dataset.get(index),
   }
 }
+
+/** Examples that are looked at while a network learns: a few, spread evenly over a split. */
+export const fixedOf = (size: number, most = 4): readonly number[] => {
+  const count = Math.min(most, size)
+  return Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * size) / count))
+}

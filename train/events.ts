@@ -1,6 +1,8 @@
 // What a training run tells: one stream of plain records. A terminal bar, a file of metrics and a web page are
 // listeners; the library itself prints nothing.
 
+import type { Device } from '../engine/device.ts'
+import type { DeviceLostError } from '../engine/errors.ts'
 import type { Point } from './charts/chart.ts'
 
 /** The first step has run: everything is compiled and in place. */
@@ -85,3 +87,21 @@ export interface EndEvent {
 }
 
 export type TrainEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent
+
+/** Of a training that outlives its device: that was lost; training goes on from `from` steps. */
+export interface LostEvent {
+  readonly kind: 'lost'
+  readonly error: DeviceLostError
+  /** Steps that had been given to it. */
+  readonly step: number
+  /** Steps of the snapshot that it goes on from, 0 for the beginning. */
+  readonly from: number
+}
+
+/** Of the same: a device is open, the first or another. */
+export interface OpenEvent {
+  readonly kind: 'open'
+  readonly device: Device
+}
+
+export type TrainingEvent = TrainEvent | OpenEvent | LostEvent

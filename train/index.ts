@@ -153,14 +153,6 @@ export {
   trainedSize,
   usualTestTime,
 } from './test-time.ts'
-export {
-  type Answered,
-  type LostEvent,
-  type OpenEvent,
-  type Snapshots,
-  Training,
-  type TrainingEvent,
-  type TrainingOptions,
-} from './training.ts'
+export { type Answered, type Snapshots, Training, type TrainingOptions } from './training.ts'
 export * from './weights/index.ts'
 export { readSafetensors, type SafeTensor, writeSafetensors } from './weights/safetensors.ts'

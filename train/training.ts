@@ -4,7 +4,7 @@
 
 import type { CompileProgress } from '../engine/compile.ts'
 import type { Device } from '../engine/device.ts'
-import { DataError, DeviceError, DeviceLostError } from '../engine/errors.ts'
+import { DataError, DeviceError, DeviceLostError, OptionError } from '../engine/errors.ts'
 import { buildModel, type Network } from '../models/index.ts'
 import {
   type Checkpoint,
@@ -15,9 +15,10 @@ import {
   loadModel,
   loadOptimizer,
 } from './checkpoint/checkpoint.ts'
-import type { Dataset, Example } from './dataset.ts'
+import { type Dataset, type Example, fixedOf } from './dataset.ts'
 import { evaluate, validationOf } from './evaluate.ts'
-import type { TrainEvent, ValidationEvent } from './events.ts'
+import type { TrainEvent, TrainingEvent, ValidationEvent } from './events.ts'
+import type { DataLoader, LoaderOptions } from './loader/loader.ts'
 import type { Progress } from './loop/progress.ts'
 import { train } from './loop.ts'
 import type { Optimizer } from './optimizers.ts'
@@ -37,6 +38,8 @@ export interface TrainingOptions {
   readonly recipe: Recipe
   readonly train: Dataset
   readonly val: Dataset
+  /** Where the recipe samples rare classes: how often each image of `train` is seen beside the others, as `rareClassWeights` says. */
+  readonly weights?: LoaderOptions['weights']
   /** Opens a device: the first, and another when that is lost. */
   readonly open: () => Promise<Device>
   readonly snapshots: Snapshots
@@ -55,24 +58,6 @@ export interface Snapshots {
   /** Undefined where none was written. */
   read(): Promise<Uint8Array | undefined>
 }
-
-/** The device was lost; training goes on from `from` steps. */
-export interface LostEvent {
-  readonly kind: 'lost'
-  readonly error: DeviceLostError
-  /** Steps that had been given to it. */
-  readonly step: number
-  /** Steps of the snapshot that it goes on from, 0 for the beginning. */
-  readonly from: number
-}
-
-/** A device is open, the first or another. */
-export interface OpenEvent {
-  readonly kind: 'open'
-  readonly device: Device
-}
-
-export type TrainingEvent = TrainEvent | OpenEvent | LostEvent
 
 /** A held-out example and what the network answered at the last validation, [height, width]. */
 export interface Answered {
@@ -104,12 +89,18 @@ export class Training {
   /** How often it was. */
   #closed = 0
 
-  /** Throws OptionError for a recipe that means nothing or does not fit the data. */
+  /** Throws OptionError for a recipe that means nothing or does not fit the data, that begins from a file of weights where there is no
+   * checkpoint, which has them, and that samples rare classes where there are no `weights`. */
   constructor(options: TrainingOptions) {
     this.#options = options
     const recipe = checkRecipe(options.recipe)
     // Refused before a device is opened.
-    recipeBatches(recipe, options.train, this.#network())
+    if (recipe.init !== undefined && !options.checkpoint)
+      throw new OptionError(
+        `the recipe begins from the weights of ${recipe.init}, and files are not read here`,
+        'leave init and only out, or give a checkpoint to go on from',
+      )
+    this.#batches(this.#network())
   }
 
   /** The open device, if one is. */
@@ -128,8 +119,7 @@ export class Training {
   }
 
   /** Looks at the held-out examples, then trains to the end of the recipe, or until the signal, when a snapshot is kept; called
-   * again it goes on from there. Throws as
-   * `train` does, but for DeviceLostError: then it tells, and goes on with another device. */
+   * again it goes on from there. Throws as `train` does, but for DeviceLostError: then it tells, and goes on with another device. */
   async *run(signal?: AbortSignal): AsyncGenerator<TrainingEvent> {
     let losses = 0
     let from = -1
@@ -196,6 +186,11 @@ export class Training {
     return buildModel(this.#options.recipe.model)
   }
 
+  #batches(model: Network): DataLoader {
+    const { recipe, train: examples, weights } = this.#options
+    return recipeBatches(recipe, examples, model, weights)
+  }
+
   /** What it goes on from without a device of its own. */
   async #kept(): Promise<Checkpoint | undefined> {
     if (!this.#written) return this.#options.checkpoint
@@ -214,9 +209,9 @@ export class Training {
   }
 
   async *#steps(session: Session, signal: AbortSignal | undefined): AsyncGenerator<TrainEvent> {
-    const { recipe, train: examples, snapshotEvery, onCompile, readEvery } = this.#options
+    const { recipe, snapshotEvery, onCompile, readEvery } = this.#options
     const { device, model, optimizer } = session
-    const batches = recipeBatches(recipe, examples, model)
+    const batches = this.#batches(model)
     try {
       yield* train({
         ...{ device, model, optimizer, onCompile, readEvery },
@@ -265,15 +260,18 @@ export class Training {
     return { kind: 'validation', step, ...result, best: false, seconds }
   }
 
-  async #validate({ predictor }: Session, signal: AbortSignal | undefined) {
+  /** Of averaged weights, where the optimiser averages them. */
+  async #validate({ device, predictor, optimizer }: Session, signal: AbortSignal | undefined) {
     const { val } = this.#options
     const answers: Answered[] = []
     const chosen = fixedOf(val.size)
-    const evaluation = await evaluate(predictor, val, {
-      ...(signal && { signal }),
-      examples: (index) => chosen.includes(index),
-      onExample: (example, prediction) => answers.push({ example, prediction }),
-    })
+    const look = () =>
+      evaluate(predictor, val, {
+        ...(signal && { signal }),
+        examples: (index) => chosen.includes(index),
+        onExample: (example, prediction) => answers.push({ example, prediction }),
+      })
+    const evaluation = await (optimizer.ema?.withAveraged(device, look) ?? look())
     if (!signal?.aborted) this.#answers = answers
     return validationOf(evaluation)
   }
@@ -289,12 +287,6 @@ export class Training {
     this.close()
   }
 }
-
-/** Examples that are looked at while a network learns: a few, spread evenly over a split. */
-export const fixedOf = (size: number, count = 4): readonly number[] =>
-  Array.from({ length: Math.min(count, size) }, (_, i) =>
-    Math.floor(((i + 0.5) * size) / Math.min(count, size)),
-  )
 
 /** The recipe that a checkpoint was trained by. Throws DataError where it holds none, or none of today. */
 export function recipeOf({ file, info }: Pick<Checkpoint, 'file' | 'info'>): Recipe {

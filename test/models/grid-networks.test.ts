@@ -1,6 +1,7 @@
 // Networks whose scores are coarser than their images: training on class masks, masks from them, and who is refused.
 
 import assert from 'node:assert/strict'
+import { judgeOf } from '../../apps/cli/judge.ts'
 import { CifarResNet, fcrn, ResNet } from '../../models/index.ts'
 import { predict, scoresOnImage } from '../../nn/index.ts'
 import { evaluate } from '../../train/evaluate.ts'
@@ -70,6 +71,21 @@ test('a mask is the likeliest class of the scores brought to the size of the ima
     const gap = scores[5 * i + best[i]] - scores[5 * i + c]
     assert.ok(gap < 1e-4, `pixel ${i}: class ${c} is ${gap} below ${best[i]}`)
   })
+})
+
+test('where the loss takes labels beside the middle, validation puts scores there', async () => {
+  const device = await testDevice()
+  const model = fcrn(18, { ...narrow, classes })
+  place(device, drawnState(model))
+  const scenes = streetScenes({ split: 'val', size: 4, height: 36, width: 44 })
+  const loss = { name: 'crossEntropy', offset: 0 } as const
+  using judge = judgeOf(device, model, scenes, { loss } as Recipe)
+  const watching = { signal: new AbortController().signal, onProgress: () => {} }
+  const { figures } = await judge.validate(watching)
+  using there = new Predictor(device, model, {}, { offset: 0 })
+  using middle = new Predictor(device, model)
+  assert.deepEqual(figures, (await evaluate(there, scenes)).figures)
+  assert.notDeepEqual(figures, (await evaluate(middle, scenes)).figures)
 })
 
 test('a network that scores images as a whole, or predicts boxes, makes no masks', async () => {

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fixedOf } from '../../train/dataset.ts'
 import type { TrainEvent } from '../../train/events.ts'
 import { readImage } from '../../train/pictures/images.ts'
 import { createRun } from '../../train/runs/folder.ts'
+import { Samples } from '../../train/runs/samples.ts'
 import { RunWriter } from '../../train/runs/writer.ts'
 import { test } from '../harness.ts'
 
@@ -171,4 +173,18 @@ test('runs: a clock that is set back does not go back in the files', async () =>
   assert.ok(times.length > 10)
   assert.deepEqual(times, times.toSorted())
   assert.ok(Math.abs(times[0] - now() / 1000) < 600)
+})
+
+test('samples: the images of a split that are looked at are spread over it, of few all', () => {
+  for (const [size, chosen] of [
+    [1, [0]],
+    [2, [0, 1]],
+    [3, [0, 1, 2]],
+    [40, [5, 15, 25, 35]],
+  ] as const) {
+    const { options } = new Samples({ size, classes: [] })
+    const all = Array.from({ length: size }, (_, i) => i)
+    assert.deepEqual(all.filter(options.examples), chosen)
+    assert.deepEqual(fixedOf(size), chosen)
+  }
 })

@@ -2,11 +2,18 @@
 
 import assert from 'node:assert/strict'
 import { openDevice } from '../../engine/node.ts'
-import { decodeCheckpoint } from '../../train/checkpoint/checkpoint.ts'
+import {
+  checkpointModel,
+  decodeCheckpoint,
+  loadModel,
+  loadOptimizer,
+} from '../../train/checkpoint/checkpoint.ts'
+import type { TrainingEvent } from '../../train/events.ts'
+import { Predictor } from '../../train/predict.ts'
 import { recipeNamed } from '../../train/recipes/index.ts'
-import type { Recipe } from '../../train/recipes/recipe.ts'
+import { type Recipe, recipeOptimizer } from '../../train/recipes/recipe.ts'
 import { streetScenes } from '../../train/scenes/street.ts'
-import { type Snapshots, Training, type TrainingEvent } from '../../train/training.ts'
+import { type Snapshots, Training } from '../../train/training.ts'
 import { test } from '../harness.ts'
 
 const size = { height: 16, width: 16 }
@@ -124,4 +131,44 @@ test('training: a device that is lost again and again before any snapshot is giv
     /the device was lost/,
   )
   assert.equal(opened, 4)
+})
+
+test('training: what is validated are the averaged weights, where a recipe averages them', async () => {
+  const kept = new Kept()
+  const averaging = { ...recipe, optimizer: { ...recipe.optimizer, ema: 0.9 }, steps: 6 } as Recipe
+  using averaged = training(kept, { recipe: averaging })
+  await played(averaged, () => {})
+  const { answers } = averaged
+  const checkpoint = decodeCheckpoint(kept.bytes!, 'kept')
+  const model = checkpointModel(checkpoint)
+  const optimizer = recipeOptimizer(averaging, model)
+  using device = await openDevice()
+  loadModel(device, model, checkpoint)
+  loadOptimizer(device, optimizer, checkpoint)
+  using predictor = new Predictor(device, model)
+  const masks = async () => {
+    const all: Uint8Array[] = []
+    for (const { example } of answers) {
+      const { image: data, height, width } = example
+      all.push(await predictor.picture({ data, height, width }))
+    }
+    return all
+  }
+  const given = answers.map(({ prediction }) => prediction)
+  assert.notDeepEqual(await masks(), given)
+  assert.deepEqual(await optimizer.ema!.withAveraged(device, masks), given)
+})
+
+test('training: parts of a recipe that it cannot do by itself are refused', () => {
+  const refused = (more: Partial<Recipe>, message: RegExp) =>
+    assert.throws(() => training(new Kept(), { recipe: { ...recipe, ...more } }), message)
+  refused({ init: 'resnet18.pth', only: 'backbone' }, /begins from the weights of resnet18.pth/)
+  const sampling = 'rare-classes'
+  refused({ sampling }, /how often each is to be seen is not given/)
+  const weights = new Float64Array(32).fill(1)
+  training(new Kept(), { recipe: { ...recipe, sampling }, weights }).close()
+  assert.throws(
+    () => training(new Kept(), { recipe: { ...recipe, sampling }, weights: [1, 2] }),
+    /2 weights for 32 examples/,
+  )
 })

@@ -242,7 +242,8 @@ export function checkTask(model: Network, { name, labelled, classes }: Dataset):
     )
 }
 
-/** What decides the batches of a recipe over its training split. Throws OptionError as `checkTask` does. */
+/** What decides the batches of a recipe over its training split, but for how often `sampling` shows each image, which is for whoever has
+ * counted the labels' pixels to say. Throws OptionError as `checkTask` does. */
 export function loaderOptions(recipe: Recipe, dataset: Dataset, model: Network): LoaderOptions {
   checkTask(model, dataset)
   const { batch: count, seed, augmentation } = recipe
@@ -257,6 +258,20 @@ export function targetsOf({ labelled }: Dataset, { predicts }: Network): readonl
   return predicts === 'boxes' ? ['labels', 'instances'] : ['labels']
 }
 
-/** The batches of a recipe over its training split, made in this thread. Throws OptionError as `checkTask` does. */
-export const recipeBatches = (recipe: Recipe, dataset: Dataset, model: Network): DataLoader =>
-  new DataLoader(dataset, loaderOptions(recipe, dataset, model))
+/** The batches of a recipe over its training split, made in this thread; `weights` are those of the images where it samples rare
+ * classes (`rareClassWeights`). Throws OptionError as `checkTask` does, and where such a recipe has none. */
+export function recipeBatches(
+  recipe: Recipe,
+  dataset: Dataset,
+  model: Network,
+  weights?: LoaderOptions['weights'],
+): DataLoader {
+  const rare = recipe.sampling === 'rare-classes'
+  if (rare && !weights)
+    throw new OptionError(
+      'images with rare classes are to be seen more often, and how often each is to be seen is not given',
+      'give weights, as of rareClassWeights(), or leave sampling out',
+    )
+  const options = loaderOptions(recipe, dataset, model)
+  return new DataLoader(dataset, { ...options, ...(rare && { weights }) })
+}

@@ -1,6 +1,6 @@
 // The same few held-out images at every validation, with what the network answers shining through: how it learns, to look at.
 
-import type { ClassInfo, Dataset, Example } from '../dataset.ts'
+import { type ClassInfo, type Dataset, type Example, fixedOf } from '../dataset.ts'
 import { beside, blend, colourLabels, fitted, type Picture } from '../pictures/picture.ts'
 
 /** Rows that each image is brought to. */
@@ -20,11 +20,7 @@ export class Samples {
 
   constructor({ size, classes }: Pick<Dataset, 'size' | 'classes'>, count = 4) {
     this.#classes = classes
-    this.#chosen = new Set(
-      Array.from({ length: Math.min(count, size) }, (_, i) =>
-        Math.floor(((i + 0.5) * size) / count),
-      ),
-    )
+    this.#chosen = new Set(fixedOf(size, count))
   }
 
   /** What `evaluate` is to be given. */

@@ -7,6 +7,7 @@ import {
   type Dataset,
   decodeCheckpoint,
   type Example,
+  fixedOf,
   openDropped,
   type Recipe,
   type Split,
@@ -14,7 +15,7 @@ import {
   Training,
   type TrainingEvent,
 } from '../../../train/index.ts'
-import { fixedOf, recipeOf as recipeOfCheckpoint } from '../../../train/training.ts'
+import { recipeOf as recipeOfCheckpoint } from '../../../train/training.ts'
 import { openFolder, readFile } from '../opfs.ts'
 import { serve } from '../remote.ts'
 import { CHECKPOINTS } from '../ui/checkpoints.ts'
