@@ -63,6 +63,7 @@ const softmaxOf = (
   ...plain,
   infer: ([x], _, no) => {
     if (x.dtype !== 'f32') no('an f32 tensor is needed', 'use cast()')
+    if (!sizeOf(x.shape)) no('an empty tensor has no scores')
     return [{ dtype: x.dtype, shape: x.shape }]
   },
   vjp: ({ outputs: [y], attrs }, [dy]) => [dy && apply(gradient(), [dy, y], attrs)[0]],
@@ -123,11 +124,11 @@ function alongAxis(op: StructuredOp<AlongAxis>, x: TensorLike, axis: number): Te
 
 /** exp(x) / Σ exp(x) along an axis, the last by default: f32 of x's shape, shifted by the maximum, so that nothing
  * overflows. −∞ has probability 0; where all are −∞, or one is NaN or +∞, all along the axis become NaN.
- * Throws ShapeError for other dtypes and for an axis that x has not. */
+ * Throws ShapeError for other dtypes, for an empty tensor, and for an axis that x has not. */
 export const softmax = (x: TensorLike, axis = -1): Tensor => alongAxis(softmaxOp, x, axis)
 
 /** x − log Σ exp(x) along an axis, the last by default, without taking the logarithm of a rounded probability. Shapes,
- * infinities and NaN as in `softmax`. */
+ * infinities, NaN and errors as in `softmax`. */
 export const logSoftmax = (x: TensorLike, axis = -1): Tensor => alongAxis(logSoftmaxOp, x, axis)
 
 type LabelDType = 'u8' | 'i32' | 'u32'

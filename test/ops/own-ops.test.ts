@@ -95,6 +95,11 @@ test('ops of one’s own: two kernels of one key with different code are refused
     /^two kernels are called test every\/.*\n.*hint: the key/.test(e.message)
   assert.equal([...(await device.read(take(2, false)))], [0, 2, 4, 6])
   await rejects(() => device.read(take(4, false)), refused)
+  await rejects(async () => {
+    const program = device.compile(() => [take(1, false), take(2, false)])
+    const results = await program.run().finally(() => program.dispose())
+    for (const t of results) t.dispose()
+  }, refused)
   assert.equal([...(await device.read(take(2, false)))], [0, 2, 4, 6])
   assert.equal([...(await device.read(take(4, true)))], [0, 4])
 })

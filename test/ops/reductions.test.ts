@@ -16,6 +16,7 @@ import {
   greater,
   type HostArray,
   iota,
+  logSoftmax,
   logSumExp,
   max,
   mean,
@@ -24,6 +25,7 @@ import {
   reshape,
   ShapeError,
   scalar,
+  softmax,
   sum,
   type Tensor,
   variance,
@@ -258,7 +260,7 @@ test('folds: empty tensors, axes that are not there or named twice, and f16', ()
   }
   for (const f of [sum, mean, max, min, logSumExp, variance]) refused(() => f(half))
   for (const f of [mean, logSumExp, variance]) refused(() => f(bytes))
-  for (const f of [argmax, argmin, cumsum]) {
+  for (const f of [argmax, argmin, cumsum, softmax, logSoftmax]) {
     refused(() => f(empty, 0))
     refused(() => f(half, 0))
     refused(() => f(x, 2))

@@ -29,7 +29,9 @@ import {
   type Tensor,
   tile,
 } from '../../engine/index.ts'
+import type { PointwiseOp } from '../../engine/op.ts'
 import { interpret, randomFrom } from '../../engine/reference/index.ts'
+import type { Node } from '../../engine/tensor.ts'
 import { agree, drawn, f32 } from '../agree.ts'
 import { testDevice } from '../device.ts'
 import { test } from '../harness.ts'
@@ -122,6 +124,17 @@ test('iota: sizes that f32 does not hold', async () => {
   const d = await testDevice()
   const last = await d.read(slice(iota([2, 2 ** 24 + 1], 0), [0, 2 ** 24]))
   assert.equal(Array.from(last), [0, 1])
+})
+
+test('iota: the interpreter rounds what f32 does not hold, as the device does', async () => {
+  const d = await testDevice()
+  const all = iota([2 ** 24 + 4], 0)
+  const last = await d.read(slice(all, [2 ** 24]))
+  const { op, attrs } = all.node as Node & { op: PointwiseOp }
+  const types = { types: [], out: 'f32' } as const
+  const expected = Array.from(last, (_, i) => op.reference([], attrs, 2 ** 24 + i, types))
+  assert.equal(expected, [2 ** 24, 2 ** 24, 2 ** 24 + 2, 2 ** 24 + 4])
+  assert.equal(Array.from(last), expected)
 })
 
 test('views make no kernels', async () => {
