@@ -61,7 +61,8 @@ test(
       await until(app, /A run was left here/)
       await app.shot('train-left')
       const [at] = await until(app, /^Go on from step/)
-      assert.ok(at >= from + 10, `${at}`)
+      // The run before may have begun between two snapshots.
+      assert.ok(at >= 10 * Math.floor((from + 10) / 10), `${at}, after ${from}`)
       await press(app, /^Go on from step/)
       await stepsAfter(app, at)
       await press(app, 'Stop')
