@@ -256,6 +256,7 @@ export class Session {
     this.#send('progress', { text: 'Planning' })
     const fitted = prepared(place.device, network, test, size, {
       bytes: look.memory,
+      offset: this.#opened?.offset,
       onKernel: ({ made, total }) => this.#kernel(made, total),
     })
     place.prepared?.fitted.predictor.dispose()

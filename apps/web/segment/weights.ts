@@ -16,6 +16,7 @@ import {
   openCheckpoint,
   openWeights,
   STREET_CLASSES,
+  trainedOffset,
   usualTestTime,
   type WeightFile,
 } from '../../../train/index.ts'
@@ -30,6 +31,8 @@ export interface Placed {
 
 export interface Opened {
   readonly loaded: LoadedNetwork
+  /** The pixel of its cell that a score answers for, where training chose another than the middle one. */
+  readonly offset?: number | undefined
   /** Builds it and writes its weights to a device, each time a network of its own. */
   place(device: Device): Promise<Placed>
 }
@@ -90,6 +93,7 @@ async function openOwn(file: File, say: Say): Promise<Opened> {
   }
   return {
     loaded,
+    offset: trainedOffset(checkpoint.info),
     async place(device) {
       const network = checkpointModel(checkpoint)
       await loadCheckpoint(device, checkpoint, network, undefined, reading(file.name, say))
