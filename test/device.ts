@@ -13,6 +13,12 @@ export function testDevice(): Promise<Device> {
   return opened.catch((error) => skip(`no device opens: ${error.message}`, 'adapter'))
 }
 
+/** The same; the running test is skipped where it has no f16. */
+export async function halfDevice(): Promise<Device> {
+  const device = await testDevice()
+  return device.caps.f16 ? device : skip('the adapter has no shader-f16')
+}
+
 /** Closes the device: the next test that wants one has a new one. For the runner, between files. */
 export async function renewDevice(): Promise<void> {
   const device = await opened?.catch(() => undefined)

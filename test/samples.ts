@@ -1,7 +1,7 @@
 // What the tests of ops and programs share: samples as programs, and comparison with the interpreter. No Node in here, so that
 // pages run them too.
 
-import { isFloat, type TensorType } from '../engine/dtype.ts'
+import { type HostArray, isFloat, type TensorType } from '../engine/dtype.ts'
 import { type Graph, graphOf } from '../engine/graph.ts'
 import type { DeviceTensor, HostTensor, Tensor } from '../engine/index.ts'
 import { type Attrs, apply, type Op, type Sample } from '../engine/op.ts'
@@ -52,6 +52,10 @@ export async function readAll(results: readonly DeviceTensor[]) {
   for (const r of results) r.dispose()
   return data
 }
+
+/** Elements as bytes: −0 is not 0 then. */
+export const bitsOf = ({ buffer, byteOffset, byteLength }: HostArray): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength).slice()
 
 /** Throws unless |a − b| ≤ most everywhere, NaN and infinities at the same places. */
 export function close(a: ArrayLike<number>, b: ArrayLike<number>, most: number, what: string) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -72,8 +72,17 @@ async function captured(args: readonly string[], cwd: string): Promise<Ended> {
   }
 }
 
-/** A new folder. */
-export const scratch = () => mkdtempSync(join(tmpdir(), 'atrous-test-'))
+const made: string[] = []
+process.on('exit', () => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true })
+})
+
+/** A new folder, which goes with the process. */
+export function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'atrous-test-'))
+  made.push(folder)
+  return folder
+}
 
 /** Expects exit code 2 and one message, without a stack. */
 export async function refused(

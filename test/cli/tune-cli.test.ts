@@ -5,19 +5,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDevice } from '../../engine/node.ts'
 import { testDevice } from '../device.ts'
+import { withEnvironment } from '../environment.ts'
 import { skip, test } from '../harness.ts'
 import { ran, refused, scratch } from './cli.ts'
 
-/** With ATROUS_TUNING. */
-async function withTuning<T>(tuning: string, work: () => Promise<T>): Promise<T> {
-  const was = process.env['ATROUS_TUNING']
-  process.env['ATROUS_TUNING'] = tuning
-  try {
-    return await work()
-  } finally {
-    process.env['ATROUS_TUNING'] = was
-  }
-}
+const withTuning = <T>(tuning: string, work: () => Promise<T>): Promise<T> =>
+  withEnvironment({ ATROUS_TUNING: tuning }, work)
 
 const narrow = ['resnet-18', '--width', '8', '--classes', '10', '--input', '32x32']
 

@@ -11,6 +11,7 @@ import { nodePlatform } from '../../engine/adapters/platform-node.ts'
 import { webgpuSupport } from '../../engine/adapters/support.ts'
 import { tarEntry } from '../../engine/adapters/tar-node.ts'
 import { DeviceError, OptionError } from '../../engine/errors.ts'
+import { withEnvironment } from '../environment.ts'
 import { skip, test } from '../harness.ts'
 
 registerPlatform(nodePlatform)
@@ -174,20 +175,4 @@ function refusal(promise: Promise<unknown>): Promise<unknown> {
     () => undefined,
     (error) => error,
   )
-}
-
-async function withEnvironment<T>(
-  values: Record<string, string | undefined>,
-  run: () => Promise<T>,
-): Promise<T> {
-  const before = { ...process.env }
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined) delete process.env[name]
-    else process.env[name] = value
-  }
-  try {
-    return await run()
-  } finally {
-    Object.assign(process.env, before)
-  }
 }

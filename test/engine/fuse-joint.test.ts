@@ -26,7 +26,7 @@ import { CompiledPlan } from '../../engine/run/program.ts'
 import { stages } from '../../engine/stages.ts'
 import type { Slot } from '../../shaders/kernel.ts'
 import { Adam, AdamW, type Optimizer, Sgd } from '../../train/optimizers.ts'
-import { withDevice } from '../checks.ts'
+import { bitsOf, withDevice } from '../checks.ts'
 import { testDevice } from '../device.ts'
 import { test } from '../harness.ts'
 import { checkPlan } from './plan-checker.ts'
@@ -65,7 +65,7 @@ async function after(
   device: Device,
   make: (ps: Variable[]) => Optimizer,
   fuse: true | 'apart',
-): Promise<Map<string, number[]>> {
+): Promise<Map<string, Uint8Array>> {
   const ps = parameters()
   const optimizer = make(ps)
   const step = device.compile(training(optimizer), { fuse })
@@ -73,8 +73,8 @@ async function after(
   const found = jointSizes(step.stages(scalar, ...dataFor(shapes)).plan)
   assert.is(found.length > 0, fuse === true)
   const all = [...ps.map((p) => [p.name, p] as const), ...optimizer.stateDict()]
-  const left = new Map<string, number[]>()
-  for (const [name, v] of all) left.set(name, [...(await device.read(v))])
+  const left = new Map<string, Uint8Array>()
+  for (const [name, v] of all) left.set(name, bitsOf(await device.read(v)))
   step.dispose()
   for (const [, v] of all) device.release(v)
   return left

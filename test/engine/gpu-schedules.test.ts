@@ -1,7 +1,7 @@
 // The schedules that a GPU would be given, run on whatever adapter is here: a real one should find only speed new.
 
 import * as assert from 'uvu/assert'
-import { Device } from '../../engine/device.ts'
+import type { Device } from '../../engine/device.ts'
 import {
   add,
   conv2d,
@@ -18,15 +18,13 @@ import {
 import { agree, drawn, f32 } from '../agree.ts'
 import { testDevice } from '../device.ts'
 import { test } from '../harness.ts'
+import { deviceWith, discrete } from './device-with.ts'
 
 let opened: Promise<Device> | undefined
 
 /** The adapter that is here, taken for a discrete GPU without subgroups. */
 function asDiscrete(): Promise<Device> {
-  opened ??= testDevice().then(
-    ({ gpu, caps }) =>
-      new Device(gpu, { ...caps, kind: 'discrete', subgroupSize: 0 }, '', [], [], () => {}),
-  )
+  opened ??= testDevice().then((device) => deviceWith(device, discrete))
   return opened
 }
 

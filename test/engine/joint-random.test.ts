@@ -21,7 +21,7 @@ import { CompiledPlan } from '../../engine/run/program.ts'
 import { type StageOptions, stages } from '../../engine/stages.ts'
 import { accumulated, microBatch } from '../../train/loop/accumulate.ts'
 import { Adam, type Optimizer, Sgd } from '../../train/optimizers.ts'
-import { withDevice } from '../checks.ts'
+import { bitsOf, withDevice } from '../checks.ts'
 import { slowWanted, test } from '../harness.ts'
 import { checkPlan } from './plan-checker.ts'
 
@@ -73,8 +73,7 @@ async function after(device: Device, seed: number, caps: Caps, options: StageOpt
     for (const r of await compiled.run([x, hostTensor(0.01)])) r.dispose()
   }
   const left: Uint8Array[] = []
-  for (const v of all)
-    if (device.holds(v)) left.push(new Uint8Array((await device.read(v)).buffer.slice(0)))
+  for (const v of all) if (device.holds(v)) left.push(bitsOf(await device.read(v)))
   compiled.dispose()
   for (const v of all) device.release(v)
   return { plan, left, joint: plan.steps.filter(({ node }) => jointOf(node)).length }

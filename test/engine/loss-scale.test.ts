@@ -19,6 +19,7 @@ import { accumulated, microBatch } from '../../train/loop/accumulate.ts'
 import { LossScale } from '../../train/loop/loss-scale.ts'
 import { Adam, type Optimizer, type OptimizerOptions, Sgd } from '../../train/optimizers.ts'
 import { drawn, f32 } from '../agree.ts'
+import { bitsOf } from '../checks.ts'
 import { testDevice } from '../device.ts'
 import { skip, test } from '../harness.ts'
 import { Thumb } from '../train/small-runs.ts'
@@ -26,7 +27,7 @@ import { Thumb } from '../train/small-runs.ts'
 interface Trainee {
   step(image: HostTensor, count?: number): Promise<number>
   /** Every variable by name, as its bits. */
-  bits(): Promise<Map<string, string>>
+  bits(): Promise<Map<string, Uint8Array>>
   number(name: string): Promise<number>
   dispose(): void
 }
@@ -72,9 +73,8 @@ function trainee(
       return value
     },
     bits: async () => {
-      const found = new Map<string, string>()
-      for (const [name, v] of all)
-        found.set(name, new Uint32Array((await d.read(v)).slice().buffer).join())
+      const found = new Map<string, Uint8Array>()
+      for (const [name, v] of all) found.set(name, bitsOf(await d.read(v)))
       return found
     },
     number: async (name) => (await d.read(all.get(name)!))[0],
@@ -83,7 +83,7 @@ function trainee(
 }
 
 const own = /^loss_scale/
-const rest = (bits: Map<string, string>) => [...bits].filter(([name]) => !own.test(name))
+const rest = (bits: Map<string, Uint8Array>) => [...bits].filter(([name]) => !own.test(name))
 
 for (const [name, make] of Object.entries({ adam, sgd }))
   for (const parts of [1, 2])

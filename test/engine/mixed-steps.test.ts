@@ -3,7 +3,7 @@
 
 import * as assert from 'uvu/assert'
 import { trainingStep } from '../../apps/cli/step.ts'
-import { Device } from '../../engine/device.ts'
+import type { Device } from '../../engine/device.ts'
 import { DeviceError, OptionError } from '../../engine/errors.ts'
 import { type Graph, outputsOf } from '../../engine/graph.ts'
 import {
@@ -30,17 +30,13 @@ import {
 import { type Precision, stages } from '../../engine/stages.ts'
 import { buildModel } from '../../models/index.ts'
 import { f32 } from '../agree.ts'
-import { close } from '../checks.ts'
-import { testDevice } from '../device.ts'
-import { skip, test } from '../harness.ts'
+import { bitsOf, close } from '../checks.ts'
+import { halfDevice } from '../device.ts'
+import { test } from '../harness.ts'
 import { batch, network, types } from '../models/small-network.ts'
+import { deviceWith, discrete } from './device-with.ts'
 
 const caps = { ...defaultCaps, f16: true }
-
-async function halfDevice() {
-  const d = await testDevice()
-  return d.caps.f16 ? d : skip('the adapter has no shader-f16')
-}
 
 test('mixed: an adapter without f16, and a precision that there is not, are refused', () => {
   const compile = (precision: string, f16: boolean) => () =>
@@ -108,10 +104,7 @@ function experiments(graph: Graph, args: readonly HostTensor[], state: State) {
 
 /** The adapter that is here, taken for a discrete GPU: with tiles in workgroup memory, work while loading, and statistics
  * while storing. */
-async function asDiscrete(): Promise<Device> {
-  const { gpu, caps } = await halfDevice()
-  return new Device(gpu, { ...caps, kind: 'discrete', subgroupSize: 0 }, '', [], [], () => {})
-}
+const asDiscrete = async (): Promise<Device> => deviceWith(await halfDevice(), discrete)
 
 for (const [h, w, device] of [
   [8, 8, halfDevice],
@@ -152,9 +145,8 @@ test('mixed: the same bits whatever runs again', async () => {
     args[1] = hostTensor(0.01)
     args[4] = { ...args[4], data: args[4].data.map((c: number) => c % 4) as Uint8Array }
     for (let i = 0; i < 2; i++) (await program.run(...args)).dispose()
-    const bits: string[] = []
-    for (const v of model.stateDict().values())
-      bits.push(new Uint32Array((await d.read(v)).slice().buffer).join())
+    const bits: Uint8Array[] = []
+    for (const v of model.stateDict().values()) bits.push(bitsOf(await d.read(v)))
     const { plan } = program.stages(...types)
     return { bits, plan }
   }

@@ -12,13 +12,8 @@ import { errorOf } from '../../engine/reference/tolerance.ts'
 import { Node } from '../../engine/tensor.ts'
 import { f32 } from '../agree.ts'
 import { close } from '../checks.ts'
-import { testDevice } from '../device.ts'
-import { skip, test } from '../harness.ts'
-
-async function halfDevice() {
-  const d = await testDevice()
-  return d.caps.f16 ? d : skip('the adapter has no shader-f16')
-}
+import { halfDevice } from '../device.ts'
+import { test } from '../harness.ts'
 
 // ---- every op
 

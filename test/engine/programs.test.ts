@@ -4,7 +4,6 @@ import {
   assign,
   cast,
   constant,
-  type Device,
   DeviceError,
   grad,
   hostTensor,
@@ -26,33 +25,13 @@ import {
   sub,
   sum,
   type Tensor,
-  Variable,
 } from '../../engine/node.ts'
 import { Sgd } from '../../train/optimizers.ts'
 import { skip, test } from '../harness.ts'
+import { refusal, vector, withDevice } from './own-device.ts'
 
-const vector = (name: string, ...values: number[]) =>
-  new Variable({ dtype: 'f32', shape: [values.length] }, () => Float32Array.from(values), name)
-
-async function withDevice(use: (device: Device) => Promise<void>, options = {}): Promise<void> {
-  const device = await openDevice(options)
-  try {
-    await use(device)
-  } finally {
-    device.close()
-  }
-}
-
-const refusal = async (run: () => unknown): Promise<Error> => {
-  try {
-    await run()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('nothing was thrown')
-}
-
-test('programs: an assignment is seen by reads after it, and not by those before', () =>
+test(
+  'programs: an assignment is seen by reads after it, and not by those before',
   withDevice(async (device) => {
     const v = vector('v', 1, 2)
     const step = device.compile(() => {
@@ -66,9 +45,11 @@ test('programs: an assignment is seen by reads after it, and not by those before
     assert.equal([...(await r.both.read())], [11, 24])
     assert.equal([...(await r.again.read())], [22, 24])
     assert.equal([...(await device.read(v))], [22, 24])
-  }))
+  }),
+)
 
-test('programs: a lazy tensor refuses to read an overwritten version', () =>
+test(
+  'programs: a lazy tensor refuses to read an overwritten version',
   withDevice(async (device) => {
     const v = vector('weight', 1, 2)
     const before = mul(v, 3)
@@ -79,9 +60,11 @@ test('programs: a lazy tensor refuses to read an overwritten version', () =>
     assert.instance(error, StaleTensorError)
     assert.match(error.message, /weight/)
     assert.equal([...(await device.read(mul(v, 3)))], [6, 9])
-  }))
+  }),
+)
 
-test('programs: what one returns feeds the next without leaving the device', () =>
+test(
+  'programs: what one returns feeds the next without leaving the device',
   withDevice(async (device) => {
     const twice = device.compile((x) => mul(x, 2))
     const first = await twice.run(hostTensor([1, 2, 3]))
@@ -90,17 +73,21 @@ test('programs: what one returns feeds the next without leaving the device', () 
     first.dispose()
     const error = await refusal(() => twice.run(first))
     assert.instance(error, DeviceError)
-  }))
+  }),
+)
 
-test('programs: results held beyond the pool keep their values', () =>
+test(
+  'programs: results held beyond the pool keep their values',
   withDevice(async (device) => {
     const square = device.compile((x) => mul(x, x))
     const held = []
     for (let i = 0; i < 8; i++) held.push(await square.run(i))
     assert.equal(await Promise.all(held.map((t) => t.value())), [0, 1, 4, 9, 16, 25, 36, 49])
-  }))
+  }),
+)
 
-test('programs: another shape is another plan, and the same pipelines', () =>
+test(
+  'programs: another shape is another plan, and the same pipelines',
   withDevice(async (device) => {
     const f = device.compile((x: Tensor) => sum(relu(sub(mul(x, 3), 1)), [1]))
     const run = async (h: number, w: number) => {
@@ -111,9 +98,11 @@ test('programs: another shape is another plan, and the same pipelines', () =>
     const { pipelines } = device.stats()
     assert.equal(await run(3, 12), [24, 24, 24])
     assert.is(device.stats().pipelines, pipelines)
-  }))
+  }),
+)
 
-test('programs: the watch names the first node whose value is not finite', () =>
+test(
+  'programs: the watch names the first node whose value is not finite',
   withDevice(async (device) => {
     const f = (x: Tensor) =>
       scope('head', () =>
@@ -129,9 +118,11 @@ test('programs: the watch names the first node whose value is not finite', () =>
     const error = await refusal(() => watching.run(hostTensor([1e30, 1])))
     assert.instance(error, NonFiniteError)
     assert.match(error.message, /^square in head\.bad/)
-  }))
+  }),
+)
 
-test('programs: the watch looks at f16 too', () =>
+test(
+  'programs: the watch looks at f16 too',
   withDevice(async (device) => {
     if (!device.caps.f16) skip('the adapter has no shader-f16')
     const f = (x: Tensor) =>
@@ -149,9 +140,11 @@ test('programs: the watch looks at f16 too', () =>
     assert.match(error.message, /^cast in narrow made .*: f16\[\]/)
     const [input] = (error as NonFiniteError).seen!.inputs
     assert.equal(input, { type: 'f32[]', finite: true, least: 1e5, most: 1e5 })
-  }))
+  }),
+)
 
-test('programs: without timestamps a profile is refused before anything happens', () =>
+test(
+  'programs: without timestamps a profile is refused before anything happens',
   withDevice(
     async (device) => {
       const v = vector('v', 1)
@@ -163,9 +156,11 @@ test('programs: without timestamps a profile is refused before anything happens'
       assert.equal([...(await device.read(v))], [1])
     },
     { defaultLimits: true },
-  ))
+  ),
+)
 
-test('programs: a variable lives on one device', () =>
+test(
+  'programs: a variable lives on one device',
   withDevice((one) =>
     withDevice(async (two) => {
       const v = vector('shared', 1)
@@ -173,10 +168,12 @@ test('programs: a variable lives on one device', () =>
       const error = await refusal(() => two.read(mul(v, 2)))
       assert.instance(error, DeviceError)
       assert.match(error.message, /shared lives on another device/)
-    }),
-  ))
+    })(),
+  ),
+)
 
-test('programs: planning refuses what no buffer can hold, and what no parts of it can give', () =>
+test(
+  'programs: planning refuses what no buffer can hold, and what no parts of it can give',
   withDevice(
     async (device) => {
       const f32 = (...shape: number[]) => ({ dtype: 'f32', shape }) as const
@@ -196,7 +193,8 @@ test('programs: planning refuses what no buffer can hold, and what no parts of i
       )
     },
     { defaultLimits: true },
-  ))
+  ),
+)
 
 test('programs: a closed device says so', async () => {
   const device = await openDevice()
@@ -222,7 +220,8 @@ test('grad: a seed has the type of what is differentiated', () => {
   )
 })
 
-test('grad: of variables outside programs, however often they are read', () =>
+test(
+  'grad: of variables outside programs, however often they are read',
   withDevice(async (device) => {
     const v = vector('v', 1, 2, 3)
     const loss = sum(mul(square(v), v))
@@ -234,9 +233,11 @@ test('grad: of variables outside programs, however often they are read', () =>
     assert.instance(error, StaleTensorError)
     const [now] = grad(sum(square(v)), [v])
     assert.equal([...(await device.read(now))], [0, 2, 4])
-  }))
+  }),
+)
 
-test('grad: a variable stands for the newest version behind the result', () =>
+test(
+  'grad: a variable stands for the newest version behind the result',
   withDevice(async (device) => {
     const v = vector('v', 1, 2, 3)
     const step = device.compile(() => {
@@ -260,9 +261,11 @@ test('grad: a variable stands for the newest version behind the result', () =>
     assert.equal([...(await r.oldOfBoth.read())], [4, 8, 12])
     assert.equal([...(await r.same.read())], [1, 2, 3])
     assert.equal([...(await device.read(v))], [4, 8, 12])
-  }))
+  }),
+)
 
-test('minimize: losses built together are all stepped along', () =>
+test(
+  'minimize: losses built together are all stepped along',
   withDevice(async (device) => {
     const v = vector('v', 1, 2, 3)
     const sgd = new Sgd([v])
@@ -275,9 +278,11 @@ test('minimize: losses built together are all stepped along', () =>
     await (await step.run()).read()
     const got = [...(await device.read(v))].map((x) => Math.round(x * 1e5) / 1e5)
     assert.equal(got, [-0.2, 0.6, 1.4])
-  }))
+  }),
+)
 
-test('minimize: what a step was computed from is no part of a later loss', () =>
+test(
+  'minimize: what a step was computed from is no part of a later loss',
   withDevice(async (device) => {
     const [p, q] = [vector('p', 3), vector('q', 5)]
     const sgd = new Sgd([p, q])
@@ -287,9 +292,11 @@ test('minimize: what a step was computed from is no part of a later loss', () =>
     })
     assert.is(await (await step.run()).value(), 4)
     assert.equal([...(await device.read(p)), ...(await device.read(q))], [-2, 0])
-  }))
+  }),
+)
 
-test('programs: arguments and assignments of another program are refused', () =>
+test(
+  'programs: arguments and assignments of another program are refused',
   withDevice(async (device) => {
     const v = vector('v', 1, 2)
     let argument: Tensor | undefined
@@ -320,9 +327,11 @@ test('programs: arguments and assignments of another program are refused', () =>
     assert.is(said[3], 'add: an assignment of another program has no value here; got f32[2]')
     assert.is(said[4], `mul: ${argumentHere}`)
     assert.equal([...(await device.read(v))], [2, 3])
-  }))
+  }),
+)
 
-test('programs: an assignment that never ran is not run by reading it', () =>
+test(
+  'programs: an assignment that never ran is not run by reading it',
   withDevice(async (device) => {
     const v = vector('v', 1, 2)
     let next: Tensor | undefined
@@ -336,9 +345,11 @@ test('programs: an assignment that never ran is not run by reading it', () =>
     assert.instance(error, ShapeError)
     assert.match(error.message, /^assign: an assignment of another program/)
     assert.equal([...(await device.read(v))], [1, 2])
-  }))
+  }),
+)
 
-test('random: outside programs each draw has a name', () =>
+test(
+  'random: outside programs each draw has a name',
   withDevice(async (device) => {
     const key = { seed: constant(Uint32Array.of(7), []), step: constant(Uint32Array.of(0), []) }
     for (const [op, draw] of [
@@ -356,4 +367,5 @@ test('random: outside programs each draw has a name', () =>
     ]
     assert.equal(await draw('one'), await draw('one'))
     assert.not.equal(await draw('one'), await draw('two'))
-  }))
+  }),
+)

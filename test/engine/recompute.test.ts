@@ -39,6 +39,7 @@ import { buildModel } from '../../models/index.ts'
 import { crossEntropy } from '../../nn/losses.ts'
 import { Sgd } from '../../train/optimizers.ts'
 import { drawn } from '../agree.ts'
+import { bitsOf, readAll } from '../checks.ts'
 import { testDevice } from '../device.ts'
 import { test } from '../harness.ts'
 
@@ -132,15 +133,14 @@ test('recompute: what leaves a block by a view, by a variable outside or as a re
 async function sameWithout(fn: (x: Tensor, block: Block) => readonly Tensor[]): Promise<void> {
   const device = await testDevice()
   const args = drawn([f(1, 8, 8, 4)], 5)
-  const runs: string[][] = []
+  const runs: Uint8Array[][] = []
   for (const [block, how] of [
     [plainly, 'none'],
     [checkpoint, all],
   ] as const) {
     const program = device.compile((x: Tensor) => fn(x, block), { recompute: how })
     const results = await program.run(...args)
-    runs.push(await Promise.all(results.map(async (t) => `${await t.read()}`)))
-    for (const t of results) t.dispose()
+    runs.push((await readAll(results)).map(bitsOf))
     program.dispose()
     for (const w of [...weights, state]) device.release(w)
   }

@@ -2,12 +2,13 @@
 // subgroups, and grids that must be folded and cut.
 
 import type { Caps } from '../../engine/adapters/adapter.ts'
-import { Device } from '../../engine/device.ts'
+import type { Device } from '../../engine/device.ts'
 import { testDevice } from '../device.ts'
+import { deviceWith, discrete } from './device-with.ts'
 
 const changes: Readonly<Record<string, Partial<Caps>>> = {
   own: {},
-  gpu: { kind: 'discrete', subgroupSize: 0 },
+  gpu: discrete,
   'no subgroups': { subgroupSize: 0 },
   'small grids': { maxWorkgroupsPerDimension: 3 },
 }
@@ -18,11 +19,11 @@ const opened = new Map<Machine, Device>()
 
 /** The adapter that is here, taken for such a machine. */
 export async function deviceAs(machine: Machine): Promise<Device> {
-  const { gpu, caps } = await testDevice()
-  if (machine === 'own') return testDevice()
+  const own = await testDevice()
+  if (machine === 'own') return own
   const known = opened.get(machine)
-  if (known?.gpu === gpu) return known
-  const device = new Device(gpu, { ...caps, ...changes[machine] }, '', [], [], () => {})
+  if (known?.gpu === own.gpu) return known
+  const device = deviceWith(own, changes[machine])
   opened.set(machine, device)
   return device
 }

@@ -26,6 +26,7 @@ import type { Tuning } from '../../engine/tuning/table.ts'
 import { chosenForward, chosenWeight, tileName } from '../../shaders/conv/choice.ts'
 import { agree, drawn, f32 } from '../agree.ts'
 import { scratch } from '../cli/cli.ts'
+import { withEnvironment } from '../environment.ts'
 import { test } from '../harness.ts'
 import { vector, withDevice } from './own-device.ts'
 
@@ -108,20 +109,15 @@ test(
 test(
   'tuning: what ends it loses no class that was measured before',
   withDevice(async (device) => {
-    const was = process.env['XDG_CACHE_HOME']
-    process.env['XDG_CACHE_HOME'] = scratch()
     const stop = (done: number) => {
       if (done === 1) throw new Error('stopped')
     }
-    try {
+    await withEnvironment({ XDG_CACHE_HOME: scratch() }, async () => {
       await device.tune(product, few, { onProgress: stop }).catch(() => {})
       const kept = await openTuning('cached', device.tuning.adapter, device.caps)
       assert.is(kept.tuning.size, 1)
       assert.is(device.tuning.size, 0)
-    } finally {
-      if (was === undefined) delete process.env['XDG_CACHE_HOME']
-      else process.env['XDG_CACHE_HOME'] = was
-    }
+    })
   }),
 )
 

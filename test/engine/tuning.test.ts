@@ -1,7 +1,6 @@
 // The tuning table as data: classes of problems, texts, hashes, what is refused, and which tile a plan then has.
 
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import type { Caps } from '../../engine/adapters/adapter.ts'
@@ -26,6 +25,8 @@ import {
 } from '../../shaders/conv/geometry.ts'
 import { problemClass, problemOf } from '../../shaders/problem-class.ts'
 import { f32 } from '../agree.ts'
+import { scratch } from '../cli/cli.ts'
+import { withEnvironment } from '../environment.ts'
 import { test } from '../harness.ts'
 import { refusal } from './own-device.ts'
 
@@ -198,15 +199,8 @@ test('tuning: a tile that the machine cannot run is left out with a warning, and
 
 /** In a cache folder of its own. */
 async function apart(work: (folder: string) => Promise<void>): Promise<void> {
-  const was = process.env['XDG_CACHE_HOME']
-  const folder = mkdtempSync(join(tmpdir(), 'atrous-test-'))
-  process.env['XDG_CACHE_HOME'] = folder
-  try {
-    await work(join(folder, 'atrous'))
-  } finally {
-    if (was === undefined) delete process.env['XDG_CACHE_HOME']
-    else process.env['XDG_CACHE_HOME'] = was
-  }
+  const folder = scratch()
+  await withEnvironment({ XDG_CACHE_HOME: folder }, () => work(join(folder, 'atrous')))
 }
 
 test('tuning: what is kept at the same time is all kept', () =>

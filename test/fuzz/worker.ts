@@ -1,8 +1,9 @@
 // A process that checks one program after another, as it is told, and says what came of each.
 
-import { Device } from '../../engine/device.ts'
+import type { Device } from '../../engine/device.ts'
 import { type DeviceOptions, openDevice, ops } from '../../engine/node.ts'
 import { witness } from '../../engine/witness.ts'
+import { deviceWith, discrete } from '../engine/device-with.ts'
 import { checkPlan } from '../engine/plan-checker.ts'
 import { checkRecomputed } from '../engine/recompute-checker.ts'
 import { type Case, check, type Failure, type Verdict, type Ways } from './check.ts'
@@ -33,13 +34,9 @@ function deviceFor(seed: number): Promise<Device> {
   const options = { defaultLimits: even, alignment: 256, say: () => undefined }
   devices[Number(even)] ??= openDevice({ ...options, ...(adapter && { adapter }) })
   if (!isOfLayers(seed)) return devices[Number(even)]
-  devices[2 + Number(even)] ??= devices[Number(even)].then(asDiscrete)
+  devices[2 + Number(even)] ??= devices[Number(even)].then((d) => deviceWith(d, discrete))
   return devices[2 + Number(even)]
 }
-
-/** The adapter that is here, taken for a discrete GPU. */
-const asDiscrete = ({ gpu, caps }: Device) =>
-  new Device(gpu, { ...caps, kind: 'discrete', subgroupSize: 0 }, '', [], [], () => {})
 
 process.on('message', async (seed: number) => {
   process.send?.(await run(await deviceFor(seed), seed))

@@ -3,7 +3,6 @@
 // split problems.
 
 import * as assert from 'uvu/assert'
-import { Device } from '../../engine/device.ts'
 import { add, conv2d, grad, mul, relu, sum } from '../../engine/node.ts'
 import {
   forwardCandidates,
@@ -16,6 +15,7 @@ import { convGeometry } from '../../shaders/conv/geometry.ts'
 import type { Caps } from '../../shaders/kernel.ts'
 import { agree, drawn, f32 } from '../agree.ts'
 import { testDevice } from '../device.ts'
+import { deviceWith } from '../engine/device-with.ts'
 import { slowWanted, test } from '../harness.ts'
 
 interface Case {
@@ -42,11 +42,15 @@ function shapesOf({ size: [h, w], channels: [cin, cout], stride = 1 }: Case) {
   }
 }
 
-/** What a kernel's key says of its tile. */
-const mark = (tile: Tile | WeightTile) =>
-  tile.schedule === 'registers'
-    ? `${tile.cols}x${tile.lanes}s${tile.subgroup}`
-    : `${tile.rows}x${tile.cols}x${tile.lanes}`
+/** How the keys of kernels with a tile begin, and of no other. */
+function mark(family: 'conv' | 'convWeightGrad', tile: Tile | WeightTile): RegExp {
+  const { schedule, cols, lanes } = tile
+  if (schedule === 'registers')
+    return new RegExp(`^${family}/${cols}x${lanes}s${tile.subgroup}/`, 'm')
+  const name = schedule === 'subgroup' ? 'subgroup\\d+' : schedule
+  const block = schedule === 'tile' ? `/${tile.across}x${tile.depth}` : ''
+  return new RegExp(`^${family}/${name}/${tile.rows}x${cols}x${lanes}${block}/`, 'm')
+}
 
 const ofGpu = (maxWorkgroupStorage: number): Caps => ({
   ...{ kind: 'discrete', subgroupSize: 0, maxWorkgroupStorage, maxInvocations: 256 },
@@ -56,9 +60,8 @@ const ofGpu = (maxWorkgroupStorage: number): Caps => ({
 /** Runs a case and its gradients with a forward and a weight tile, where the problem at hand can use them, and gives the keys
  * of the kernels. */
 async function keysWith(c: Case, caps: Partial<Caps>, tile: string, weight: string) {
-  const { gpu, caps: own } = await testDevice()
   const tuning = { tileFor: (family: string) => (family === 'forward' ? tile : weight) }
-  const device = new Device(gpu, { ...own, ...caps, tuning }, '', [], [], () => {})
+  const device = deviceWith(await testDevice(), { ...caps, tuning })
   const stride = c.stride ?? 1
   const { plan } = await agree(
     (x, w, t) => {
@@ -71,8 +74,10 @@ async function keysWith(c: Case, caps: Partial<Caps>, tile: string, weight: stri
   return [...plan.kernels].join('\n')
 }
 
-const ran = (keys: string, tile: Tile | WeightTile) =>
-  assert.ok(keys.includes(mark(tile)), `${tileName(tile)} ran`)
+function bothRan(keys: string, tile: Tile, weight: WeightTile): void {
+  assert.match(keys, mark('conv', tile), `${tileName(tile)} ran`)
+  assert.match(keys, mark('convWeightGrad', weight), `${tileName(weight)} ran`)
+}
 
 const title = ({ channels, stride = 1 }: Case) => `${channels.join('→')} stride ${stride}`
 
@@ -84,8 +89,7 @@ for (const c of cases)
     for (let i = 0; i < Math.max(tiles.length, weights.length); i++) {
       const [tile, weight] = [tiles[i % tiles.length], weights[i % weights.length]]
       const keys = await keysWith(c, {}, tileName(tile), tileName(weight))
-      ran(keys, tile)
-      ran(keys, weight)
+      bothRan(keys, tile, weight)
     }
   })
 
@@ -100,8 +104,7 @@ for (const storage of [16384, 32768])
         for (const [i, tile] of tiles.entries()) {
           const weight = weights[i % weights.length]
           const keys = await keysWith(c, ofGpu(storage), tileName(tile), tileName(weight))
-          ran(keys, tile)
-          ran(keys, weight)
+          bothRan(keys, tile, weight)
         }
       }
     },

@@ -2,7 +2,7 @@
 // padding is.
 
 import * as assert from 'uvu/assert'
-import { Device } from '../../engine/device.ts'
+import type { Device } from '../../engine/device.ts'
 import {
   add,
   type ConvOptions,
@@ -19,15 +19,15 @@ import {
 import type { Tuned } from '../../shaders/problem-class.ts'
 import { agree, drawn, f32, kernelsOf } from '../agree.ts'
 import { testDevice } from '../device.ts'
-import { test } from '../harness.ts'
+import { deviceWith, discrete } from '../engine/device-with.ts'
+import { skip, test } from '../harness.ts'
 
 /** The adapter that is here, taken for a discrete GPU with the subgroups that it has, or without. */
 async function asDiscrete({ subgroups = false, tile = '' } = {}): Promise<Device> {
-  const { gpu, caps } = await testDevice()
+  const own = await testDevice()
   const tuning: Tuned = { tileFor: (family) => (family === 'forward' && tile ? tile : undefined) }
-  const subgroupSize = subgroups ? caps.subgroupSize : 0
-  const all = { ...caps, kind: 'discrete', subgroupSize, maxStorageBuffers: 16, tuning } as const
-  return new Device(gpu, all, '', [], [], () => {})
+  const subgroupSize = subgroups ? own.caps.subgroupSize : 0
+  return deviceWith(own, { ...discrete, subgroupSize, maxStorageBuffers: 16, tuning })
 }
 
 /** Twice a convolution of what is normalised and rectified; shift is such that zero would not stay zero. */
@@ -84,19 +84,28 @@ for (const c of cases)
       )
   })
 
-const tiles = [
-  'direct cols2 lanes64 rows4',
-  'direct cols1 lanes64 rows8',
-  'subgroup cols2 lanes64 rows4',
-  'subgroup cols4 lanes64 rows3',
-  'tile across8 cols2 depth16 lanes64 rows8',
-]
+/** By name, and as the keys of their kernels have them. */
+const tiles = {
+  'direct cols2 lanes64 rows4': 'direct/4x2x64',
+  'direct cols1 lanes64 rows8': 'direct/8x1x64',
+  'subgroup cols2 lanes64 rows4': 'subgroup\\d+/4x2x64',
+  'subgroup cols4 lanes64 rows3': 'subgroup\\d+/3x4x64',
+  'tile across8 cols2 depth16 lanes64 rows8': 'tile/8x2x64/8x16',
+}
 
-for (const tile of tiles)
+for (const [tile, mark] of Object.entries(tiles))
   test(`conv loads: with tile '${tile}'`, async () => {
     const device = await asDiscrete({ subgroups: true, tile })
-    const [c] = cases
+    if (/subgroup/.test(tile) && !device.caps.subgroupSize) skip('the adapter has no subgroups')
+    // So many channels that all of these are for them.
+    const c: Case = { ...cases[0], v: [3, 3, 16] }
     const f = layers(c.o)
     const args = drawn(typesOf(c))
-    await agree((...t) => f(t[0], t[1], t[2], t[3], t[4], t[5]), args, { device })
+    const { plan } = await agree((...t) => f(t[0], t[1], t[2], t[3], t[4], t[5]), args, { device })
+    // Behind the layout of its operands stands what it does while it loads them.
+    const loads = new RegExp(`^conv/${mark}/(vec\\w+/)*let s0 = `)
+    assert.ok(
+      [...plan.kernels].some((key) => loads.test(key)),
+      `${tile} works on what it loads`,
+    )
   })

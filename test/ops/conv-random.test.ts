@@ -4,7 +4,7 @@
 
 import * as assert from 'uvu/assert'
 import type { Caps } from '../../engine/adapters/adapter.ts'
-import { Device } from '../../engine/device.ts'
+import type { Device } from '../../engine/device.ts'
 import {
   add,
   type ConvOptions,
@@ -31,6 +31,7 @@ import type { Tuned } from '../../shaders/problem-class.ts'
 import { drawn, f32 } from '../agree.ts'
 import { close } from '../checks.ts'
 import { testDevice } from '../device.ts'
+import { deviceWith } from '../engine/device-with.ts'
 import { slowWanted, test } from '../harness.ts'
 
 const programs = slowWanted ? 400 : 16
@@ -106,7 +107,8 @@ const kinds = ['lavapipe', 'swiftshader', 'discrete', 'integrated', 'unknown'] a
 
 /** The adapter that is here, taken for a machine of some kind; notes the tiles that it takes. */
 async function machine(random: Random, taken: Set<string>): Promise<Device> {
-  const { gpu, caps: own } = await testDevice()
+  const here = await testDevice()
+  const own = here.caps
   const one = <T>(list: readonly T[]) => list[whole(random, 0, list.length - 1)]
   const changes: Partial<Caps> = {
     kind: one(kinds),
@@ -125,7 +127,7 @@ async function machine(random: Random, taken: Set<string>): Promise<Device> {
       return name
     },
   }
-  return new Device(gpu, { ...caps, tuning }, '', [], [], () => {})
+  return deviceWith(here, { ...changes, tuning })
 }
 
 test(

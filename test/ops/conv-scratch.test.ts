@@ -3,7 +3,7 @@
 
 import * as assert from 'uvu/assert'
 import type { Caps } from '../../engine/adapters/adapter.ts'
-import { Device } from '../../engine/device.ts'
+import type { Device } from '../../engine/device.ts'
 import { defaultCaps } from '../../engine/explain.ts'
 import { conv2d, grad, matmul, mul, sum, type Tensor } from '../../engine/index.ts'
 import { randomFrom } from '../../engine/reference/index.ts'
@@ -14,6 +14,7 @@ import { forwardRecipe, weightGradRecipe } from '../../shaders/conv/plan.ts'
 import { identityTail } from '../../shaders/kernel.ts'
 import { agree, drawn, f32 } from '../agree.ts'
 import { testDevice } from '../device.ts'
+import { deviceWith, discrete } from '../engine/device-with.ts'
 import { test } from '../harness.ts'
 
 const kinds = ['lavapipe', 'swiftshader', 'discrete', 'integrated', 'unknown'] as const
@@ -57,10 +58,8 @@ test('conv scratch: whatever the tile, it is no larger than the largest operand 
   assert.ok(most > 0)
 })
 
-async function asIf(changes: Partial<Caps>): Promise<Device> {
-  const { gpu, caps } = await testDevice()
-  return new Device(gpu, { ...caps, ...changes }, '', [], [], () => {})
-}
+const asIf = async (changes: Partial<Caps>): Promise<Device> =>
+  deviceWith(await testDevice(), changes)
 
 const cases = [
   { what: 'partial sums of weights', x: [1, 10, 10, 16], w: [3, 3, 16, 8], binding: 6400 },
@@ -69,7 +68,7 @@ const cases = [
 
 for (const { what, x, w, binding } of cases)
   test(`conv scratch: no ${what} where they do not fit`, async () => {
-    const device = await asIf({ kind: 'discrete', subgroupSize: 0, maxBindingBytes: binding })
+    const device = await asIf({ ...discrete, maxBindingBytes: binding })
     const { plan } = await agree(
       (a, b) => {
         const y = conv2d(a, b, { padding: 1 })

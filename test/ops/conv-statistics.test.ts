@@ -3,7 +3,7 @@
 
 import * as assert from 'uvu/assert'
 import type { Caps } from '../../engine/adapters/adapter.ts'
-import { Device } from '../../engine/device.ts'
+import type { Device } from '../../engine/device.ts'
 import type { Graph } from '../../engine/graph.ts'
 import {
   add,
@@ -21,15 +21,13 @@ import {
 } from '../../engine/index.ts'
 import { recompute } from '../../engine/recompute/recompute.ts'
 import { agree, drawn, f32, kernelsOf } from '../agree.ts'
-import { readAll } from '../checks.ts'
+import { bitsOf, readAll } from '../checks.ts'
 import { testDevice } from '../device.ts'
+import { deviceWith, discrete } from '../engine/device-with.ts'
 import { test } from '../harness.ts'
 
-async function asDiscrete(changes: Partial<Caps> = {}): Promise<Device> {
-  const { gpu, caps } = await testDevice()
-  const all = { ...caps, kind: 'discrete', subgroupSize: 0, ...changes } as const
-  return new Device(gpu, all, '', [], [], () => {})
-}
+const asDiscrete = async (changes: Partial<Caps> = {}): Promise<Device> =>
+  deviceWith(await testDevice(), { ...discrete, ...changes })
 
 const cases: [what: string, x: number[], w: number[], padding: number][] = [
   ['a block and a part', [1, 9, 15, 8], [3, 3, 8, 48], 1],
@@ -94,7 +92,7 @@ for (const [what, shapes] of [
         recompute: pass,
       })
       const { plan, recomputed } = program.stages(...shapes)
-      const values = await readAll(await program.run(...drawn(shapes)))
+      const values = (await readAll(await program.run(...drawn(shapes)))).map(bitsOf)
       return { values, nodes: recomputed.nodes.length, kernels: [...plan.kernels].join('\n') }
     }
     const kept = await run((build) => build())

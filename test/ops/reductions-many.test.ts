@@ -1,7 +1,6 @@
 // Reductions of many numbers: ten million, to the accuracy that is promised, and more than a binding holds.
 
 import * as assert from 'uvu/assert'
-import { Device } from '../../engine/device.ts'
 import {
   add,
   all,
@@ -30,8 +29,9 @@ import {
 } from '../../engine/index.ts'
 import { interpret } from '../../engine/reference/index.ts'
 import { agree, drawn, f32 as f32Type } from '../agree.ts'
-import { withDevice } from '../checks.ts'
+import { readAll, withDevice } from '../checks.ts'
 import { testDevice } from '../device.ts'
+import { deviceWith } from '../engine/device-with.ts'
 import { test } from '../harness.ts'
 
 const { POSITIVE_INFINITY: inf } = Number
@@ -162,19 +162,46 @@ test('folds: tensors larger than one binding', () =>
     )
   }))
 
-test('folds: as on a GPU, which folds shorter strips', async () => {
-  const { gpu, caps } = await testDevice()
-  const device = new Device(gpu, { ...caps, kind: 'discrete' }, '', [], [], () => {})
-  const folds = [
-    sum,
-    mean,
-    max,
-    logSumExp,
-    variance,
-    any,
-    (x: Tensor, a: number[]) => argmax(x, a[0]),
-  ]
-  const some = (x: Tensor) => [...folds.map((f) => f(x, [0])), cumsum(x, 0, { reverse: true })]
-  const shapes = [[20000], [20001], [3001, 2], [1100, 8], [600, 40]]
-  await agree((...xs) => xs.flatMap(some), drawn(shapes.map((s) => f32Type(...s))), { device })
-})
+const folds: Record<string, (x: Tensor) => Tensor> = {
+  sum: (x) => sum(x, [0]),
+  mean: (x) => mean(x, [0]),
+  variance: (x) => variance(x, [0]),
+  logSumExp: (x) => logSumExp(x, [0]),
+  max: (x) => max(x, [0]),
+  any: (x) => any(x, [0]),
+  argmax: (x) => argmax(x, 0),
+  cumsum: (x) => cumsum(x, 0, { reverse: true }),
+}
+
+/** How far a fold of numbers may be from its exact result `y`, where `size` is the sum of their absolute values. */
+function allowedOf(fold: string, y: number, size: number, count: number): number {
+  if (fold === 'sum' || fold === 'cumsum') return 1e-6 * size
+  if (fold === 'mean') return (1e-6 * size) / count
+  if (fold === 'variance') return 1e-5 * y
+  return fold === 'logSumExp' ? 1e-6 * Math.max(10, Math.abs(y)) : 0
+}
+
+for (const fuse of [true, false])
+  test(`folds: as on a GPU, which folds shorter strips, ${fuse ? 'fused' : 'each by itself'}`, async () => {
+    const device = deviceWith(await testDevice(), { kind: 'discrete' })
+    for (const [rows, columns] of [
+      [20000, 1],
+      [20001, 1],
+      [3001, 2],
+      [1100, 8],
+      [600, 40],
+    ]) {
+      const args = drawn([f32Type(rows, columns)])
+      const all = (x: Tensor) => Object.values(folds).map((fold) => fold(x))
+      using program = device.compile(all, { fuse })
+      const found = await readAll(await program.run(...args))
+      const exact = interpret(program.stages(...args).traced, args)
+      const sizes = columnSums(args[0].data as Float32Array, columns, Math.abs)
+      for (const [i, fold] of Object.keys(folds).entries())
+        exact[i].forEach((y, e) => {
+          const most = allowedOf(fold, y, sizes[e % columns], rows)
+          const what = `${fold} of ${rows}x${columns}, ${e}: ${found[i][e]} for ${y}`
+          assert.ok(Math.abs(found[i][e] - y) <= most, what)
+        })
+    }
+  })

@@ -19,7 +19,7 @@ import {
 import { drawInput, interpret, randomFrom } from '../../engine/reference/index.ts'
 import { agree, drawn, f32 } from '../agree.ts'
 import { close, readAll, traceOf } from '../checks.ts'
-import { testDevice } from '../device.ts'
+import { halfDevice, testDevice } from '../device.ts'
 import { test } from '../harness.ts'
 
 type Matrix = readonly (readonly number[])[]
@@ -141,7 +141,10 @@ test('resizeNearest: every dtype moves as it is', async () => {
         `${dtype} of ${c}`,
       )
     }
-  if (!device.caps.f16) return
+})
+
+test('resizeNearest: f16 moves as it is, and so do its slopes', async () => {
+  const device = await halfDevice()
   for (const c of [3, 4]) {
     const x = drawInput({ dtype: 'i32', shape: [1, 3, 2, c] }, randomFrom(c))
     const half = cast(constant(x.data, x.shape), 'f16')

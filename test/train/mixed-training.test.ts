@@ -20,15 +20,11 @@ import type { Progress } from '../../train/loop/progress.ts'
 import { Adam, type Optimizer } from '../../train/optimizers.ts'
 import { Predictor } from '../../train/predict.ts'
 import { streetScenes } from '../../train/scenes/street.ts'
+import { bitsOf } from '../checks.ts'
 import { ran } from '../cli/cli.ts'
-import { testDevice } from '../device.ts'
-import { skip, test } from '../harness.ts'
+import { halfDevice, testDevice } from '../device.ts'
+import { test } from '../harness.ts'
 import { eventsOf, lossesOf, type SmallRun, smallRun, Thumb } from './small-runs.ts'
-
-async function halfDevice(): Promise<Device> {
-  const d = await testDevice()
-  return d.caps.f16 ? d : skip('the adapter has no shader-f16')
-}
 
 const optionsOf = (precision: Precision) => ({ lossScale: precision === 'mixed' })
 const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b) / xs.length
@@ -81,10 +77,10 @@ const narrow = (seed: number) =>
 test('mixed: a narrow FRRN learns as in f32', learnsAlike(narrow), { slow: true, timeout: 600 })
 
 /** Variables as their bits. */
-async function stateOf(device: Device, ...parts: (Network | Optimizer)[]): Promise<string[]> {
+async function stateOf(device: Device, ...parts: (Network | Optimizer)[]): Promise<Uint8Array[]> {
   const variables: Variable[] = parts.flatMap((part) => [...part.stateDict().values()])
-  const out: string[] = []
-  for (const v of variables) out.push(new Uint32Array((await device.read(v)).slice().buffer).join())
+  const out: Uint8Array[] = []
+  for (const v of variables) out.push(bitsOf(await device.read(v)))
   return out
 }
 

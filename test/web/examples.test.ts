@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,6 +31,12 @@ async function pack(): Promise<string> {
   // The built files beside this test, which need not be those in dist.
   for (const name of ['package.json', 'README.md', 'LICENSE', 'apps/examples'])
     await cp(join(repository, name), join(whole, name), { recursive: true })
+  // As who has tried the example leaves it.
+  for (const name of ['node_modules/other/index.js', 'dist/index.html', 'package-lock.json']) {
+    const file = join(whole, 'apps/examples/vite', name)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, '{}')
+  }
   for (const name of ['apps', 'bench', 'engine', 'models', 'nn', 'shaders', 'test', 'train'])
     await cp(join(dist, name), join(whole, 'dist', name), { recursive: true })
   // They are built already.
@@ -74,9 +80,9 @@ test('examples: the package has what pages and Node need, and no tests, benchmar
   for (const path of JSON.stringify(exports).matchAll(/"\.\/(dist\/[^"]+)"/g))
     assert.ok(files.includes(path[1]), path[1])
   assert.ok(files.includes('apps/examples/script.html'))
-  const foreign = files.filter((f) =>
-    /^dist\/(test|bench)|^dist\/apps\/(?!cli\/)|\.tsbuildinfo$|\.tsx?$/.test(f),
-  )
+  const own = /^dist\/(test|bench)|^dist\/apps\/(?!cli)|\.tsbuildinfo$|\.tsx?$/
+  const tried = /\/vite\/(node_modules|dist|package-lock)/
+  const foreign = files.filter((f) => own.test(f) || tried.test(f))
   assert.equal(
     foreign.filter((f) => !f.endsWith('.d.ts')),
     [],
@@ -100,8 +106,9 @@ test('examples: a worker', async () => {
 test(
   'examples: a Vite project, built from the packed package',
   async () => {
-    const folder = join(await packedFolder(), 'with-vite')
-    await cp(join(repository, 'apps', 'examples', 'vite'), folder, { recursive: true })
+    const packed = await packedFolder()
+    const folder = join(packed, 'with-vite')
+    await cp(join(packed, 'package', 'apps', 'examples', 'vite'), folder, { recursive: true })
     const file = join(folder, 'package.json')
     const own = JSON.parse(await readFile(file, 'utf8'))
     own.dependencies.atrous = 'file:../atrous.tgz'
