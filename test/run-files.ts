@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { restoreEnvironment } from './environment.ts'
 import type { FileResult } from './harness.ts'
 import { MARK } from './mark.ts'
 
@@ -15,6 +16,12 @@ const outside: string[] = []
 // What a test starts and does not wait for can still fail; that is a failure of its file.
 process.on('uncaughtException', (error) => {
   outside.push(`  outside any test: ${error.stack ?? error}\n`)
+})
+// Behind the last file there is no result to put it in.
+process.on('exit', () => {
+  if (!outside.length) return
+  process.stderr.write(outside.join(''))
+  process.exitCode = 1
 })
 
 // On lavapipe every bind group is a memory mapping, of which a process has 65,530, and its place is used again only
@@ -28,16 +35,22 @@ process.on('message', async (file: string) => {
 // A test that leaves something running must not hold up whoever waits for the last line.
 process.on('disconnect', () => setTimeout(() => process.exit(), 5000).unref())
 
+const untested = { passed: 0, failed: 1, skipped: [], errors: '  has no test\n' }
+
 async function runFile(file: string): Promise<FileResult> {
   let result: FileResult
+  const { runRegistered } = await import('./harness.ts')
+  const environment = { ...process.env }
   try {
-    const { runRegistered } = await import('./harness.ts')
     if (mappings() > 15000) await (await import('./device.ts')).renewDevice()
     await import(new URL(file, import.meta.url).href)
     result = await runRegistered()
+    if (!result.passed && !result.failed && !result.skipped.length) result = untested
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    result = { passed: 0, failed: 1, skipped: [], errors: `  could not be loaded: ${text}\n` }
+    result = { ...untested, errors: `  could not be loaded: ${text}\n` }
+  } finally {
+    restoreEnvironment(environment)
   }
   const late = outside.splice(0)
   const failed = result.failed + late.length

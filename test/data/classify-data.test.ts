@@ -14,7 +14,7 @@ import { ran } from '../cli/cli.ts'
 import { needShared, test } from '../harness.ts'
 import { folderOf, jpeg, tarOf } from './imagenet-files.ts'
 
-// What is found here is nobody's own.
+// What is found here is nobody's own. The runner puts the environment back behind each file.
 const cache = mkdtempSync(join(tmpdir(), 'atrous-cache-'))
 process.env['XDG_CACHE_HOME'] = cache
 process.on('exit', () => rmSync(cache, { recursive: true, force: true }))

@@ -25,7 +25,7 @@ import { Random } from '../../train/random.ts'
 import { ran, refused } from '../cli/cli.ts'
 import { needShared, test } from '../harness.ts'
 
-// What is found here is nobody's own.
+// What is found here is nobody's own. The runner puts the environment back behind each file.
 const cache = mkdtempSync(join(tmpdir(), 'atrous-cache-'))
 process.env['XDG_CACHE_HOME'] = cache
 const folders = mkdtempSync(join(tmpdir(), 'atrous-own-'))
