@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { test } from '../harness.ts'
 import { type App, fitsItsWidth, webFolder, withApp } from './app.ts'
-import { least, press, until } from './train-page.ts'
+import { least } from './train-page.ts'
 
 const pages = ['Segment', 'Instances', 'Train', 'Explore', 'Bench']
 
@@ -114,12 +114,10 @@ test('web shell: where site data is blocked all is there, and a file dropped bes
     ])
     await worker.evaluate(blockSiteData)
     await least(app, { Steps: '2' })
-    await press(app, 'Start')
-    await until(app, /Done: 2 steps/)
-    await until(app, /^Snapshots are kept only while this page is open: /)
-    await press(app, 'Save')
-    await page
-      .getByRole('alert')
-      .getByText('The browser keeps no files for this page')
-      .waitFor({ timeout: 100_000 })
+    page.setDefaultTimeout(100_000)
+    await page.getByRole('button', { name: 'Start', exact: true }).click()
+    await page.getByText('Done: 2 steps').waitFor()
+    await page.getByText(/^Snapshots are kept only while this page is open: /).waitFor()
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await page.getByRole('alert').getByText('the browser keeps no files for this page').waitFor()
   }))
