@@ -6,11 +6,15 @@ import type { Attrs, Op } from '../op.ts'
 /** Half a unit in the last place of 1, in f32. */
 const roundoff = 2 ** -24
 
+/** Roundings that a fold is granted: in its strips (shaders/reduce.ts) at most 128 additions follow each other, which do not
+ * all round the same way. */
+const STRIP = 64
+
 /** Largest error of an op in two parts: one that goes with the size of its results, and one that does not.
  *
  * A sum of n terms makes n roundings of partial sums that are themselves about as large as the result, or √n where
- * terms cancel; pairwise or serial, the error stays below n·roundoff·(size of the largest result). A handful of
- * roundings more are what a few elementwise steps make. */
+ * terms cancel; pairwise or serial, the error stays below n·roundoff·(size of the largest result). Folds, which have no
+ * products, make fewer. A handful of roundings more are what a few elementwise steps make. */
 export function errorOf(
   op: Op,
   inputs: readonly TensorType[],
@@ -20,7 +24,8 @@ export function errorOf(
   const { macs, flops } = op.cost(inputs, outputs, attrs)
   const own = op.error === 'exact' || !op.error ? {} : op.error
   const elements = outputs.reduce((n, t) => n + sizeOf(t.shape), 0)
-  const terms = Math.max(macs, flops) / Math.max(1, elements)
+  const most = Math.max(macs, flops) / Math.max(1, elements)
+  const terms = macs ? most : Math.min(most, STRIP)
   return {
     relative: (terms + 8) * roundoff + (own.relative ?? 0),
     absolute: own.absolute ?? 0,

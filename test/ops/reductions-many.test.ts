@@ -27,9 +27,9 @@ import {
   type Tensor,
   variance,
 } from '../../engine/index.ts'
-import { interpret } from '../../engine/reference/index.ts'
+import { interpret, roundingErrors } from '../../engine/reference/index.ts'
 import { agree, drawn, f32 as f32Type } from '../agree.ts'
-import { readAll, withDevice } from '../checks.ts'
+import { readAll, traceOf, withDevice } from '../checks.ts'
 import { testDevice } from '../device.ts'
 import { deviceWith } from '../engine/device-with.ts'
 import { test } from '../harness.ts'
@@ -180,6 +180,16 @@ function allowedOf(fold: string, y: number, size: number, count: number): number
   if (fold === 'variance') return 1e-5 * y
   return fold === 'logSumExp' ? 1e-6 * Math.max(10, Math.abs(y)) : 0
 }
+
+test('folds: what rounding explains of many numbers is far less than their mean', () => {
+  const args = drawn([f32Type(20000)])
+  for (const fold of [sum, mean, variance, logSumExp]) {
+    const graph = traceOf((x) => [fold(x)], args)
+    const [[y]] = interpret(graph, args)
+    const most = roundingErrors(graph, args).get(graph.outputs[0])!
+    assert.ok(most < 0.01 * Math.abs(y), `${most} of ${y}`)
+  }
+})
 
 for (const fuse of [true, false])
   test(`folds: as on a GPU, which folds shorter strips, ${fuse ? 'fused' : 'each by itself'}`, async () => {
