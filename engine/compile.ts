@@ -22,7 +22,14 @@ import {
 import { CompiledPlan, type CompileProgress, type Times } from './run/program.ts'
 import type { Turns } from './run/turns.ts'
 import { forgetGone } from './run/variables.ts'
-import { type Mapped, mapLeaves, type StageOptions, type Stages, stages } from './stages.ts'
+import {
+  checkCompileOptions,
+  type Mapped,
+  mapLeaves,
+  type StageOptions,
+  type Stages,
+  stages,
+} from './stages.ts'
 import type { Tensor, Variable } from './tensor.ts'
 import { tunedFirst } from './tuning/first.ts'
 import type { TuneOptions } from './tuning/run.ts'
@@ -53,7 +60,8 @@ export interface Program<R> {
   run(...args: Argument[]): Promise<Mapped<R, DeviceTensor>>
   /** The stages of the plan for arguments of these types; strings and booleans are static arguments. */
   stages(...types: (TensorType | Static)[]): Stages<R>
-  /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan, in its order. */
+  /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan, in its order. Throws DeviceError
+   * where the device gives no timestamps. */
   profile(...args: Argument[]): Promise<number[]>
   /** Milliseconds of each dispatch of the plan, run by itself, again and again: what `profile` cannot tell without timestamps, or
    * where they are rounded. Assignments happen as often, so that what the variables hold is of no use afterwards. */
@@ -88,6 +96,7 @@ export function compileProgram<R>(
   fn: (...args: Parameter[]) => R,
   options: CompileOptions,
 ): Program<R> {
+  checkCompileOptions(options)
   const limit = options.cache ?? 8
   if (!(limit >= 1)) throw new OptionError(`cache: ${limit} plans are none`, 'use 1 or more')
   if (typeof fn !== 'function')
