@@ -104,12 +104,14 @@ async function sourcesDigest() {
 
 /** What was built from a source that is gone, such as a renamed test, must not be run again. */
 async function removeOrphans() {
-  for (const file of await filesBelow(join(root, 'dist'), /\.js$/)) {
-    const source = join(root, relative(join(root, 'dist'), file)).replace(/\.js$/, '.ts')
-    if (existsSync(source) || existsSync(`${source}x`)) continue
-    await rm(file)
-    await rm(file.replace(/\.js$/, '.d.ts'), { force: true })
-  }
+  // The pages are built into dist, too, from no file of the same name.
+  for (const folder of sourceFolders)
+    for (const file of await filesBelow(join(root, 'dist', folder), /\.js$/)) {
+      const source = join(root, relative(join(root, 'dist'), file)).replace(/\.js$/, '.ts')
+      if (existsSync(source) || existsSync(`${source}x`)) continue
+      await rm(file)
+      await rm(file.replace(/\.js$/, '.d.ts'), { force: true })
+    }
 }
 
 // ---- becoming the program

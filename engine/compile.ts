@@ -1,9 +1,10 @@
 // Programs: a function, traced and planned once for each set of argument types that it meets.
 
+import type { Caps } from './adapters/adapter.ts'
 import type { Device } from './device.ts'
 import type { DeviceTensor } from './device-tensor.ts'
 import type { TensorType } from './dtype.ts'
-import { OptionError, StaleTensorError } from './errors.ts'
+import { DeviceError, OptionError, StaleTensorError } from './errors.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { scalar } from './ops/source.ts'
 import { firstNonFinite, type Watched, watched } from './passes/watch.ts'
@@ -73,6 +74,8 @@ export interface Program<R> {
 
 interface Entry<R> {
   readonly stages: Stages<R>
+  /** What it was planned with. */
+  readonly caps: Caps
   readonly watched: Watched | undefined
   /** Number, among the arguments, of each input of the graph. */
   readonly positions: readonly number[]
@@ -112,7 +115,8 @@ export function compileProgram<R>(
     let watch: Watched | undefined
     const { bound, tensors, positions } = bindStatic(fn, types)
     const begun = scalar(0).node.id
-    const made = stages(bound, tensors, device.caps, {
+    const { caps } = device
+    const made = stages(bound, tensors, caps, {
       ...options,
       ...(options.watch && {
         instrument: (graph) => {
@@ -123,7 +127,7 @@ export function compileProgram<R>(
     })
     const captured = capturedBefore(begun, made.traced)
     const later = { compiled: undefined, ready: undefined }
-    return { stages: made, watched: watch, positions, captured, ...later }
+    return { stages: made, caps, watched: watch, positions, captured, ...later }
   }
   const entry = (types: Types): Entry<R> => {
     checkCount(types.length, fn.length)
@@ -140,6 +144,11 @@ export function compileProgram<R>(
     }
     return found
   }
+  /** The entry, planned with what tuning has found meanwhile. */
+  const renewed = (types: Types): Entry<R> => {
+    if (entries.get(keyOf(types))?.caps !== device.caps) entries.delete(keyOf(types))
+    return entry(types)
+  }
   /** Pipelines and buffers of an entry; what failed is tried again by a later run. */
   const made = (e: Entry<R>): Promise<CompiledPlan> => {
     if (e.compiled) return e.compiled
@@ -155,48 +164,63 @@ export function compileProgram<R>(
     )
     return compiled
   }
-  /** Gives `use` the plan for these arguments: at once where it is ready and nothing waits, else in its turn. */
+  /** Gives `use` the plan for these arguments: at once where it is ready and nothing waits, else in its turn; `alone` where nothing else
+   * may be made or run meanwhile. What waits has its assignments counted: whatever is asked next comes after it. */
   const withPlan = async <T>(
     args: readonly Argument[],
-    use: (plan: CompiledPlan, values: readonly Value[], entry: Entry<R>) => Promise<T>,
+    use: (
+      plan: CompiledPlan,
+      values: readonly Value[],
+      entry: Entry<R>,
+      counted: boolean,
+    ) => Promise<T>,
+    alone = false,
   ): Promise<T> => {
     const checked = checkArguments(args)
     const types = typesOf(checked)
     const values = checked.filter((v): v is Value => !isStatic(v))
+    const e = entry(types)
+    checkFresh(e.captured)
     const tune = tuneBefore?.(types)
-    // A plan is made with what tuning finds.
-    const planned = tune ? undefined : entry(types)
-    if (planned) {
-      checkFresh(planned.captured)
-      if (planned.ready && !turns.busy) return use(planned.ready, values, planned)
-      made(planned).catch(() => {})
-    }
+    if (e.ready && !tune && !turns.busy && !alone) return use(e.ready, values, e, false)
     const own = keptForLater(values)
+    for (const v of e.stages.plan.assigned) v.version++
+    // Kernels are made while others run, unless these must be alone.
+    const making = tune || turns.alone ? undefined : made(e)
+    making?.catch(() => {})
     try {
       return await turns.wait(async () => {
         await tune?.()
-        const e = planned ?? entry(types)
-        const plan = await made(e)
-        checkFresh(e.captured)
-        return use(plan, own.values, e)
-      })
+        const now = tune ? renewed(types) : e
+        return use(await (making ?? made(now)), own.values, now, true)
+      }, alone)
     } finally {
       own.release()
     }
   }
-  const dispose = () => {
+  const drop = () => {
     for (const e of entries.values()) release(turns, e)
     entries.clear()
   }
+  const dispose = () => {
+    drop()
+    // Runs that tune first plan again in their turn.
+    if (tuneBefore) turns.after(drop)
+  }
   return {
     run: (...args) =>
-      withPlan(args, async (plan, values, e) => {
-        const results = await plan.run(values)
+      withPlan(args, async (plan, values, e, counted) => {
+        const results = await plan.run(values, counted)
         if (e.watched) await watchOver(e.watched, e.positions, results)
         return mapLeaves(e.stages.result, () => results.shift()) as Mapped<R, DeviceTensor>
       }),
-    profile: (...args) => withPlan(args, (plan, values) => plan.profile(values)),
-    profileApart: (...args) => withPlan(args, (plan, values) => plan.profileApart(values)),
+    profile: async (...args) => {
+      const { name, timestamps } = device.caps
+      if (!timestamps)
+        throw new DeviceError(`profile: ${name} gives no timestamps`, 'use profileApart')
+      return withPlan(args, (plan, values) => plan.profile(values), true)
+    },
+    profileApart: (...args) => withPlan(args, (plan, values) => plan.profileApart(values), true),
     stages: (...types) => entry(typesOf(types)).stages,
     dispose,
     [Symbol.dispose]: dispose,
@@ -233,11 +257,11 @@ function checkFresh(captured: readonly Captured[]): void {
   )
 }
 
-function release<R>(turns: Turns, { ready, compiled }: Entry<R>): void {
+function release<R>(turns: Turns, e: Entry<R>): void {
   turns.after(() => {
-    if (ready) ready.dispose()
+    if (e.ready) e.ready.dispose()
     else
-      compiled?.then(
+      e.compiled?.then(
         (plan) => plan.dispose(),
         () => {},
       )

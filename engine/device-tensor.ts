@@ -37,9 +37,14 @@ export class DeviceTensor implements TensorType {
 
   /** The memory that holds it. Throws DeviceError after `dispose`. */
   get buffer(): Buffer {
+    this.checkAlive()
+    return this.#buffer
+  }
+
+  /** Throws DeviceError after `dispose`. */
+  checkAlive(): void {
     if (!this.#alive)
       throw new DeviceError('a disposed device tensor was used', 'read it before disposing it')
-    return this.#buffer
   }
 
   /** Whether `donate` was called. */

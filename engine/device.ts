@@ -154,9 +154,12 @@ export class Device {
     }
   }
 
-  #readVariable(variable: Variable): Promise<HostArray> {
+  async #readVariable(variable: Variable): Promise<HostArray> {
     const read = () => this.readBuffer(this.place(variable), variable)
-    return this.turns.busy ? this.turns.wait(read) : read()
+    if (!this.turns.busy) return read()
+    // Those behind it need not wait until the bytes are on the host.
+    const { bytes } = await this.turns.wait(async () => ({ bytes: read() }))
+    return bytes
   }
 
   /** The only element of a tensor. Throws ShapeError where it has several, and else as `read` does. */
@@ -174,11 +177,11 @@ export class Device {
       throw new OptionError('only a variable can be written', 'as device.write(layer.weight, data)')
     const { dtype, shape, name } = variable
     checkData('write', name, { dtype, shape, data })
+    // What it refuses is said here.
+    this.place(variable)
     const own = this.turns.busy ? (data.slice() as HostArray) : data
-    this.turns.after(() => {
-      writePadded(this.gpu, this.place(variable), { dtype, shape, data: own })
-      variable.version++
-    })
+    variable.version++
+    this.turns.after(() => writePadded(this.gpu, this.place(variable), { dtype, shape, data: own }))
   }
 
   /** Gives the memory of a variable back; its value is lost, and its next use, on any device, starts from its initial

@@ -118,7 +118,8 @@ const free = {
   cache: undefined,
   tune: undefined,
 }
-const freeOfTune = { seconds: undefined, again: false, keep: true, onProgress: undefined }
+/** Options of tuning. */
+export const freeOfTune = { seconds: undefined, again: false, keep: true, onProgress: undefined }
 
 /** Takes a function of tensors all the way to a plan for a device with capabilities `caps`. No device is needed.
  * Throws ShapeError for types that are none, and when the function uses an argument or an assignment of another program,

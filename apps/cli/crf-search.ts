@@ -50,8 +50,11 @@ async function run(args: Args): Promise<number> {
     using device = await openSaying((line) => progress.say(line))
     loadModel(device, model, checkpoint)
     const task = { dataset, chosen, progress, signal: stop.signal }
-    using predictor = new Predictor(device, model, test, { offset: trainedOffset(checkpoint.info) })
-    await predictAll(predictor, store, task)
+    {
+      const offset = trainedOffset(checkpoint.info)
+      using predictor = new Predictor(device, model, test, { offset })
+      await predictAll(predictor, store, task)
+    }
     const found = await searchCrf(device, stored(dataset, chosen, store), {
       ...{ trials: trials ?? 40, seed, iterations, normalisation, signal: stop.signal },
       score: { absent: scoreRules(dataset).absent },

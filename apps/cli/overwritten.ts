@@ -44,7 +44,9 @@ export async function refuseOverwriting(
 async function placeOf(file: string): Promise<string> {
   const whole = resolve(file)
   const folder = dirname(whole)
-  return realpath(whole).catch(async () =>
+  const place = await realpath(whole).catch(async () =>
     join(await realpath(folder).catch(() => folder), basename(whole)),
   )
+  // Elsewhere a file's name usually has no case.
+  return process.platform === 'linux' ? place : place.toLowerCase()
 }

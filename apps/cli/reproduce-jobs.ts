@@ -92,11 +92,10 @@ export type JobState = 'done' | 'begun' | 'waits'
 
 /** How the weights of a row's run are tested, which are by themselves as `usual` says: what the row says goes before that, but for the
  * size, which stays that of training; --size may have changed it. */
-export const procedureOf = ({ test }: Pick<ExperimentRow, 'test'>, usual: TestTime): TestTime => ({
-  ...usual,
-  ...test,
-  ...(usual.resize && { resize: usual.resize }),
-})
+export const procedureOf = ({ test }: Pick<ExperimentRow, 'test'>, usual: TestTime): TestTime => {
+  const { resize: _, ...own } = test ?? {}
+  return { ...usual, ...own }
+}
 
 /** How far a job is: its scores are written last. */
 export function stateOf({ folder }: Pick<Job, 'folder'>): JobState {

@@ -129,17 +129,20 @@ export const keyOf = (types: readonly (TensorType | Static)[]): string =>
   types.map((t) => (isStatic(t) ? JSON.stringify(t) : showType(t))).join()
 
 /** Arguments for a run that has to wait, whatever the caller does with its own meanwhile: host data is copied, and device
- * tensors get a second handle, which `release` disposes. */
+ * tensors get a second handle, which `release` disposes. Throws DeviceError for a tensor that is disposed. */
 export function keptForLater(values: readonly Value[]): {
   readonly values: readonly Value[]
   readonly release: () => void
 } {
+  const tensors = new Set(values.filter((v) => v instanceof DeviceTensor))
+  for (const t of tensors) t.checkAlive()
+  const handles = new Map([...tensors].map((t) => [t, t.share()]))
+  const release = () => {
+    for (const handle of handles.values()) handle.dispose()
+  }
   const kept = values.map((v): Value => {
-    if (v instanceof DeviceTensor) return v.share()
+    if (v instanceof DeviceTensor) return handles.get(v)!
     return { dtype: v.dtype, shape: v.shape, data: v.data.slice() as HostArray }
   })
-  const release = () => {
-    for (const v of kept) if (v instanceof DeviceTensor) v.dispose()
-  }
   return { values: kept, release }
 }

@@ -126,9 +126,12 @@ export class CompiledPlan {
     return new CompiledPlan(device, plan, replay, uniforms, inputs, rest)
   }
 
-  /** Encodes and submits one run: arguments are written, and versions counted, before it returns. Resolves once the
-   * commands are on their way; the results are device tensors. */
-  async run(args: readonly (HostTensor | DeviceTensor)[]): Promise<DeviceTensor[]> {
+  /** Encodes and submits one run: arguments are written, and versions counted unless they were when it was asked for, before it
+   * returns. Resolves once the commands are on their way; the results are device tensors. */
+  async run(
+    args: readonly (HostTensor | DeviceTensor)[],
+    counted = false,
+  ): Promise<DeviceTensor[]> {
     const device = this.#device
     const { variables } = this.plan
     const known = this.#placed?.at === device.placements
@@ -143,7 +146,7 @@ export class CompiledPlan {
       const { buffers, results } = this.#prepare(args, heirs)
       outputs = results
       submit(device.gpu, this.#replay.bind(buffers))
-      for (const v of this.plan.assigned) v.version++
+      if (!counted) for (const v of this.plan.assigned) v.version++
       // The queue is in order: what is written there next comes after this run.
       for (const a of args) if (a instanceof DeviceTensor && a.donated) a.dispose()
     }
@@ -225,15 +228,11 @@ export class CompiledPlan {
     return new DeviceTensor(device, { dtype, shape }, buffer, () => this.#giveBack(output, buffer))
   }
 
-  /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan; browsers quantise them. Throws
-   * DeviceError where the device has no timestamp-query. */
+  /** Runs once with a timestamp around each kernel: milliseconds of each step of the plan; browsers quantise them. The device
+   * must have timestamp-query. */
   async profile(args: readonly (HostTensor | DeviceTensor)[]): Promise<number[]> {
-    const { name, timestamps } = this.#device.caps
-    if (!timestamps)
-      throw new DeviceError(`profile: ${name} gives no timestamps`, 'use profileApart')
     this.#device.together(this.plan.pools).done()
     const { buffers, results } = this.#prepare(args)
-    for (const v of this.plan.assigned) v.version++
     const ms = await timed(this.#device, this.#replay.bind(buffers)).finally(() => {
       for (const r of results) r.dispose()
     })
@@ -253,7 +252,6 @@ export class CompiledPlan {
     device.together(this.plan.pools).done()
     const { kind, clock, close } = clockOf(device)
     const { buffers, results } = this.#prepare(args)
-    for (const v of this.plan.assigned) v.version++
     const ms: number[] = []
     try {
       const commands = this.#replay.bind(buffers)

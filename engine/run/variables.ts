@@ -157,6 +157,7 @@ export class Variables {
 
   /** The value that a variable has at first. Throws DeviceError for one that lives on another device. */
   #initial(variable: Variable): HostTensor {
+    forgetGone(variable)
     const owner = owners.get(variable)
     if (owner && owner !== this.#device && !owner.gone)
       throw new DeviceError(

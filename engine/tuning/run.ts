@@ -5,7 +5,8 @@ import type { Family, Problem, Tuned } from '../../shaders/problem-class.ts'
 import type { Device } from '../device.ts'
 import type { TensorType } from '../dtype.ts'
 import { OptionError } from '../errors.ts'
-import { type StageOptions, stages } from '../stages.ts'
+import { optionsOf } from '../ops/options.ts'
+import { freeOfTune, type StageOptions, stages } from '../stages.ts'
 import type { Tensor } from '../tensor.ts'
 import { type Measured, measure } from './measure.ts'
 import { keepTuning } from './open.ts'
@@ -74,6 +75,7 @@ export async function tune(
   types: readonly TensorType[],
   options: TuneOptions = {},
 ): Promise<TuningReport> {
+  optionsOf('tune', options, { ...freeOfTune, stages: undefined })
   const { seconds = 60, again = false, keep = true, onProgress } = options
   if (!(seconds > 0))
     throw new OptionError(`seconds: ${seconds} is no time`, 'use a number above 0')

@@ -6,6 +6,7 @@ import {
   add,
   assign,
   constant,
+  conv2d,
   type Device,
   DeviceError,
   type DeviceTensor,
@@ -14,6 +15,8 @@ import {
   openDevice,
   read,
   StaleTensorError,
+  square,
+  sub,
   sum,
   type Tensor,
 } from '../../engine/node.ts'
@@ -87,6 +90,79 @@ test(
 )
 
 test(
+  'turns: what is written to while a run waits may be read by a tensor built right after',
+  withDevice(async (device) => {
+    const v = vector('v', 1)
+    const program = device.compile(() => assign(v, mul(add(read(v), 1), 11)))
+    const result = program.run()
+    device.write(v, Float32Array.of(100))
+    const t = mul(v, 3)
+    assert.equal([...(await device.read(t))], [300])
+    assert.equal(await numbers(result), [22])
+
+    const elsewhere = await openDevice({ say() {} })
+    const theirs = vector('theirs', 1)
+    await elsewhere.read(theirs)
+    const again = device.compile(() => assign(v, mul(add(read(v), 2), 13))).run()
+    assert.throws(() => device.write(theirs, Float32Array.of(1)), /theirs lives on another device/)
+    assert.equal(await numbers(again), [1326])
+    elsewhere.close()
+  }),
+)
+
+test(
+  'turns: nothing runs or ends within a profile of each dispatch',
+  withDevice(async (device) => {
+    const v = vector('v', ...new Float32Array(64))
+    const program = device.compile((x: Tensor) => sum(square(sub(mul(x, 2), v)), [0]))
+    const small = hostTensor(new Float32Array(64), [64])
+    await numbers(program.run(small))
+    const profile = program.profileApart(small)
+    const large = program.run(hostTensor(new Float32Array(64 * 4096), [4096, 64]))
+    program.dispose()
+    assert.ok((await profile).ms.length > 0)
+    assert.is((await numbers(large)).length, 64)
+  }),
+)
+
+test(
+  'turns: a tensor that is donated twice, or beside one that is gone, is taken once or not at all',
+  withDevice(async (device) => {
+    const maker = device.compile((x: Tensor) => mul(x, 2))
+    const made = async () => (await maker.run(hostTensor([1, 2], [2]))) as DeviceTensor
+    const [x, gone] = [await made(), await made()]
+    gone.dispose()
+    const program = device.compile((a: Tensor, b: Tensor) => add(mul(a, 5), b))
+    const bytes = () => device.stats().allocatedBytes
+    const before = bytes()
+    assert.instance(await refusal(() => program.run(x, gone)), DeviceError)
+    const y = x.donate()
+    assert.equal(await numbers(program.run(y, y)), [12, 24])
+    assert.instance(await refusal(() => x.read()), DeviceError)
+    for (const p of [maker, program]) p.dispose()
+    while (device.turns.busy) await device.idle()
+    assert.ok(bytes() <= before, `${bytes()} of ${before} bytes`)
+  }),
+)
+
+test(
+  'turns: a program that tunes first, disposed right behind its first run, leaves nothing',
+  withDevice(async (device) => {
+    const x = hostTensor(new Float32Array(2 * 9 * 9 * 8), [2, 9, 9, 8])
+    const w = constant(new Float32Array(3 * 3 * 8 * 8), [3, 3, 8, 8])
+    const program = device.compile((image: Tensor) => conv2d(image, w), {
+      tune: { seconds: 1e-6, keep: false },
+    })
+    const results = [program.run(x), program.run(x)]
+    program.dispose()
+    for (const result of results) await numbers(result)
+    while (device.turns.busy) await device.idle()
+    device.arena.drop()
+    assert.ok(device.stats().allocatedBytes < 40_000, `${device.stats().allocatedBytes} bytes`)
+  }),
+)
+
+test(
   'turns: a run that fails lets those behind it go on',
   withDevice(async (device) => {
     const v = vector('v', 1)
@@ -137,8 +213,8 @@ test(
     assert.is(v.version, 1)
     // What it held is lost with it: a tensor that read that is stale on the next device, whose value is the first one.
     const next = await openDevice({ say() {} })
-    assert.instance(await refusal(() => next.read(t)), StaleTensorError)
     assert.equal([...(await next.read(v))], [1])
+    assert.instance(await refusal(() => next.read(t)), StaleTensorError)
     next.close()
   }),
 )

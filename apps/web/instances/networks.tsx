@@ -51,10 +51,11 @@ export function Networks({
       const record = files.find(isRecord)
       const found = record && chosenOverlap(await record.file.text(), record.file.name)
       const added = await checkpoints.add(files.filter((one) => !isRecord(one)))
-      const [semantic, localization] = [false, true].map((boxes) =>
-        added.find(({ info }) => tellsBoxes(info) === boxes),
-      )
-      if (found) onSearch({ ...found, droppedWith: localization?.key })
+      const semantic = added.find(({ info }) => !tellsBoxes(info))
+      const nets = added.filter(({ info }) => tellsBoxes(info))
+      const searched = nets.find(({ info }) => info.progress.step === found?.step)
+      const localization = searched ?? nets[0]
+      if (found) onSearch({ ...found, droppedWith: searched?.key })
       setProblem(undefined)
       // Another may have been chosen while files were read.
       onPair((now) => ({
