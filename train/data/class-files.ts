@@ -78,6 +78,7 @@ const namesOfFolders = (entries: readonly Dirent[]): string[] =>
   entries
     .filter((entry) => !entry.isFile() && !entry.name.startsWith('.') && !isImage(entry.name))
     .map(({ name }) => name)
+    .sort(order)
 
 const entriesOf = (folder: string): Promise<Dirent[]> =>
   readdir(folder, { withFileTypes: true }).catch((error) => {
@@ -156,10 +157,15 @@ const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 const packed = (names: string[]): Names => new Names(names.sort(order))
 
-/** What `work` makes of each, a few at a time. */
+/** What `work` makes of each, a few at a time. Throws what the first of them in order throws, whichever fails first. */
 async function inWaves<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
-  for (let start = 0; start < all.length; start += wave)
-    results.push(...(await Promise.all(all.slice(start, start + wave).map(work))))
+  for (let start = 0; start < all.length; start += wave) {
+    const made = await Promise.allSettled(all.slice(start, start + wave).map(work))
+    for (const one of made) {
+      if (one.status === 'rejected') throw one.reason
+      results.push(one.value)
+    }
+  }
   return results
 }
