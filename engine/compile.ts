@@ -146,7 +146,12 @@ export function compileProgram<R>(
   }
   /** The entry, planned with what tuning has found meanwhile. */
   const renewed = (types: Types): Entry<R> => {
-    if (entries.get(keyOf(types))?.caps !== device.caps) entries.delete(keyOf(types))
+    const key = keyOf(types)
+    const old = entries.get(key)
+    if (old && old.caps !== device.caps) {
+      release(turns, old)
+      entries.delete(key)
+    }
     return entry(types)
   }
   /** Pipelines and buffers of an entry; what failed is tried again by a later run. */
