@@ -3,13 +3,21 @@
 import * as assert from 'uvu/assert'
 import type { Device } from '../engine/device.ts'
 import { hostArray, sizeOf } from '../engine/dtype.ts'
-import type { HostTensor, Tensor, TensorType, Variable } from '../engine/index.ts'
+import { type HostTensor, type Tensor, type TensorType, Variable } from '../engine/index.ts'
 import { interpret, randomFrom, roundingErrors, type State } from '../engine/reference/index.ts'
 import type { Stages } from '../engine/stages.ts'
 import { close, readAll } from './checks.ts'
 import { testDevice } from './device.ts'
 
 export const f32 = (...shape: number[]): TensorType => ({ dtype: 'f32', shape })
+
+/** A variable whose elements are all different at first. */
+export const variable = (name: string, ...shape: number[]): Variable =>
+  new Variable(
+    f32(...shape),
+    () => Float32Array.from({ length: sizeOf(shape) }, (_, i) => Math.sin(i + 1)),
+    name,
+  )
 
 /** Host data in [-1, 1) for floats, below 5 for integers. */
 export function drawn(types: readonly TensorType[], seed = 1): HostTensor[] {

@@ -24,16 +24,8 @@ import {
   Variable,
   where,
 } from '../../engine/index.ts'
-import { becomes, f32 } from '../agree.ts'
+import { becomes, f32, variable } from '../agree.ts'
 import { test } from '../harness.ts'
-
-const variable = (name: string, ...shape: number[]) =>
-  new Variable(
-    f32(...shape),
-    () =>
-      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i + 1)),
-    name,
-  )
 
 test('fuse: a step of Adam is one kernel', () => {
   const [p, m] = [variable('p', 4, 3), variable('m', 4, 3)]

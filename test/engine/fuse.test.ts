@@ -21,18 +21,9 @@ import {
   sub,
   sum,
   tanh,
-  Variable,
 } from '../../engine/index.ts'
-import { becomes, f32 } from '../agree.ts'
+import { becomes, f32, variable } from '../agree.ts'
 import { test } from '../harness.ts'
-
-const variable = (name: string, ...shape: number[]) =>
-  new Variable(
-    f32(...shape),
-    () =>
-      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i + 1)),
-    name,
-  )
 
 test('fuse: a chain with one reader each is one kernel', () =>
   becomes((x) => [relu(add(mul(x, 2), 1))], [f32(3, 5)], ['mul add relu']))
